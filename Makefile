@@ -1,0 +1,48 @@
+# make demo    everything the page needs, then the page on http://127.0.0.1:7860
+# make test    everything the tests need, then the whole test suite
+# make lint    ruff and mypy;   make setup    only the virtual environment;   make clean    throw it away
+# PYTHON=...   another interpreter (3.11 or newer);   PIP_FLAGS=...   more options for pip install
+
+SHELL := /bin/bash
+VENV := .venv
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+PIP_FLAGS ?=
+RUN := $(VENV)/bin/python
+PIP := $(RUN) -m pip install --disable-pip-version-check $(PIP_FLAGS)
+
+.PHONY: demo test lint setup screenshots clean
+.DEFAULT_GOAL := demo
+
+demo: $(VENV)/.demo-installed
+	$(RUN) app.py
+
+test: setup
+	$(RUN) -m pytest
+
+lint: setup
+	$(RUN) -m ruff check .
+	$(RUN) -m ruff format --check .
+	$(RUN) -m mypy zsseg training
+
+setup: $(VENV)/.dev-installed
+
+screenshots: setup
+	$(RUN) -m tests.screenshots assets/page.png
+
+clean:
+	rm -rf $(VENV)
+
+# The stamps make a second call instant; a changed pin makes pip run again.
+$(VENV)/.demo-installed: requirements.txt | $(VENV)/bin/python
+	$(PIP) -r requirements.txt
+	@touch $@
+
+$(VENV)/.dev-installed: requirements.txt requirements-dev.txt | $(VENV)/bin/python
+	$(PIP) -r requirements-dev.txt
+	@touch $@ $(VENV)/.demo-installed
+
+$(VENV)/bin/python:
+	@test -n "$(PYTHON)" || { echo "No Python found. Install Python 3.11 (on Debian or Ubuntu: apt install python3 python3-venv), then call make again." >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "$(PYTHON) is older than 3.11. Call make again with PYTHON=/path/to/python3.11." >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { echo "$(PYTHON) cannot make virtual environments. Install that part (on Debian or Ubuntu: apt install python3-venv), then call make again." >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)

@@ -1,0 +1,24 @@
+"""A real server of the page on a free port, with tiny untrained checkpoints; shared by the HTTP and browser tests."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+from tests.tiny import tiny_checkpoint
+from zsseg.demo import build_demo, launch_options, load_predictors
+
+
+def tiny_checkpoints(folder: Path) -> dict[str, str]:
+    """Write one tiny checkpoint per method; its threshold lets every pixel be painted."""
+    return {method: str(tiny_checkpoint(folder, method)) for method in ("zegclip", "clip_rc")}
+
+
+@contextmanager
+def serve(checkpoints: Mapping[str, str]) -> Iterator[str]:
+    """Serve the page as app.py does and give its address."""
+    page = build_demo(load_predictors(checkpoints))
+    _, url, _ = page.launch(**launch_options(), prevent_thread_lock=True, quiet=True)
+    try:
+        yield url
+    finally:
+        page.close(verbose=False)

@@ -1,0 +1,197 @@
+"""Heads' files: what is written is read, and whatever is wrong is said in one sentence."""
+
+import json
+import struct
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+from tests.tiny import CLIP_CONFIG, tiny_backbone, tiny_checkpoint
+from zsseg.checkpoint import (
+    Metadata,
+    find_checkpoint,
+    from_json,
+    list_checkpoints,
+    load_checkpoint,
+    read_metadata,
+    to_json,
+)
+from zsseg.errors import UserError
+from zsseg.models import Backbone, build_clip, load_backbone, save_backbone
+from zsseg.models.backbone import CONFIG_FILE, WEIGHTS_FILE
+
+
+@pytest.fixture
+def weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder of weights with one head, which is where names are looked up."""
+    monkeypatch.setenv("ZSSEG_WEIGHTS", str(tmp_path))
+    tiny_checkpoint(tmp_path, "zegclip")
+    return tmp_path
+
+
+def header(path: Path) -> dict[str, object]:
+    content = path.read_bytes()
+    (size,) = struct.unpack("<Q", content[:8])
+    return json.loads(json.loads(content[8 : 8 + size])["__metadata__"]["zsseg"])
+
+
+def rewrite(path: Path, **changes: object) -> None:
+    """Write the file again with other fields in its header; None removes one."""
+    fields = {name: value for name, value in {**header(path), **changes}.items() if value is not None}
+    save_file(load_file(path), path, {"zsseg": json.dumps(fields)})
+
+
+def test_header_says_everything(weights: Path) -> None:
+    path = weights / "zegclip-tiny-inductive.safetensors"
+    metadata = read_metadata(path)
+    assert metadata.backbone_sha256 == load_backbone(weights / "tiny-clip").sha256
+    assert metadata.templates == ("a photo of a {}",)
+    assert metadata.seen == ("dog", "person")
+    assert header(path)["format_version"] == 1
+    assert from_json(to_json(metadata)) == metadata
+
+
+def test_files_are_half_precision_and_hold_the_head_alone(weights: Path) -> None:
+    tensors = load_file(weights / "zegclip-tiny-inductive.safetensors")
+    model, _ = load_checkpoint("zegclip-tiny-inductive")
+    assert tensors.keys() == model.state_dict().keys()
+    assert {value.dtype for value in tensors.values()} == {torch.float16}
+    assert not list(weights.glob(".*"))
+
+
+def test_a_checkpoint_is_found_by_name_or_path(weights: Path, tmp_path: Path) -> None:
+    path = weights / "zegclip-tiny-inductive.safetensors"
+    assert find_checkpoint("zegclip-tiny-inductive") == path
+    assert find_checkpoint("zegclip-tiny-inductive.safetensors") == path
+    assert find_checkpoint(path) == path
+    with pytest.raises(UserError, match="no checkpoint nothing.safetensors in .*ZSSEG_WEIGHTS"):
+        find_checkpoint("nothing")
+
+
+def test_list_has_readable_and_damaged_files(weights: Path) -> None:
+    (weights / "broken.safetensors").write_bytes(b"not weights")
+    entries = {path.name: entry for path, entry in list_checkpoints()}
+    assert isinstance(entries["zegclip-tiny-inductive.safetensors"], Metadata)
+    assert isinstance(entries["broken.safetensors"], UserError)
+
+
+def test_heads_share_a_backbone(weights: Path) -> None:
+    tiny_checkpoint(weights, "clip_rc")
+    backbones: dict[str, Backbone] = {}
+    one, _ = load_checkpoint("zegclip-tiny-inductive", backbones)
+    two, _ = load_checkpoint("clip_rc-tiny-inductive", backbones)
+    assert one.backbone is two.backbone
+    assert list(backbones) == [one.backbone.sha256]
+
+
+def test_missing_optional_fields_take_defaults(weights: Path) -> None:
+    path = weights / "zegclip-tiny-inductive.safetensors"
+    rewrite(path, seen=None, scores=None, created=None, seen_penalty=None)
+    metadata = read_metadata(path)
+    assert metadata.seen == ()
+    assert metadata.scores == {}
+    assert metadata.seen_penalty == 0.0
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"format_version": 2}, "format version 2"),
+        ({"colour": "red"}, "unknown fields colour"),
+        ({"backbone": None}, "backbone"),
+        ({"config": None}, "config"),
+        ({"config": {"method": "zegclip", "prompts": 0}}, "must be at least 1"),
+        ({"config": {"method": "zegclip", "prompts": 1, "depth": 3}}, "depth"),
+        ({"method": "clip_rc"}, "method is clip_rc"),
+        ({"setting": "magic"}, "magic"),
+        ({"templates": ["a photo"]}, "template"),
+        ({"mean": [1.0]}, "three values"),
+    ],
+)
+def test_damaged_headers(weights: Path, changes: dict[str, object], reason: str) -> None:
+    path = weights / "zegclip-tiny-inductive.safetensors"
+    rewrite(path, **changes)
+    with pytest.raises(UserError, match=reason):
+        load_checkpoint(path)
+
+
+def test_files_that_are_no_checkpoints(weights: Path) -> None:
+    text, foreign = weights / "text.safetensors", weights / "foreign.safetensors"
+    text.write_text("hello, this is not a weights file at all")
+    save_file({"a": torch.zeros(1)}, foreign)
+    for path, reason in (
+        (text, "damaged"),
+        (foreign, "no checkpoint of this program"),
+        (weights / "x", "There is no checkpoint"),
+    ):
+        with pytest.raises(UserError, match=reason):
+            load_checkpoint(path)
+    with pytest.raises(UserError, match="no file"):
+        read_metadata(weights / "gone.safetensors")
+
+
+def test_truncated_file(weights: Path) -> None:
+    path = weights / "zegclip-tiny-inductive.safetensors"
+    path.write_bytes(path.read_bytes()[:-1000])
+    with pytest.raises(UserError, match="damaged"):
+        load_checkpoint(path)
+
+
+@pytest.mark.parametrize("change", ["missing", "extra", "shape"])
+def test_tensors_must_match_exactly(weights: Path, change: str) -> None:
+    path = weights / "zegclip-tiny-inductive.safetensors"
+    tensors, fields = load_file(path), header(path)
+    if change == "missing":
+        del tensors["descriptor.bias"]
+    elif change == "extra":
+        tensors["more"] = torch.zeros(1)
+    else:
+        tensors["descriptor.bias"] = torch.zeros(3)
+    save_file(tensors, path, {"zsseg": json.dumps(fields)})
+    with pytest.raises(UserError, match="damaged"):
+        load_checkpoint(path)
+
+
+def test_backbone_must_be_there_and_the_right_one(weights: Path) -> None:
+    config = CLIP_CONFIG
+    torch.manual_seed(7)
+    save_backbone(build_clip(config), config, weights / "tiny-clip")
+    with pytest.raises(UserError, match="sha256 differs"):
+        load_checkpoint("zegclip-tiny-inductive")
+    for file in (weights / "tiny-clip").iterdir():
+        file.unlink()
+    with pytest.raises(UserError, match="needs the backbone folder tiny-clip"):
+        load_checkpoint("zegclip-tiny-inductive")
+
+
+@pytest.mark.parametrize("file", [CONFIG_FILE, WEIGHTS_FILE])
+@pytest.mark.parametrize("content", [None, b"", b"{}", b"nonsense"])
+def test_damaged_backbone(tmp_path: Path, file: str, content: bytes | None) -> None:
+    folder = tiny_backbone(tmp_path)
+    if content is None:
+        (folder / file).unlink()
+    else:
+        (folder / file).write_bytes(content)
+    with pytest.raises(UserError, match=r"damaged|has no"):
+        load_backbone(folder)
+
+
+def test_backbone_with_other_sizes_than_its_config_says(tmp_path: Path) -> None:
+    folder = tiny_backbone(tmp_path)
+    config = json.loads((folder / CONFIG_FILE).read_text())
+    config["model_cfg"]["vision_cfg"]["layers"] = 3
+    (folder / CONFIG_FILE).write_text(json.dumps(config))
+    with pytest.raises(UserError, match="damaged"):
+        load_backbone(folder)
+
+
+@pytest.mark.parametrize("stem", [False, True])
+def test_backbone_round_trip(tmp_path: Path, stem: bool) -> None:
+    backbone = load_backbone(tiny_backbone(tmp_path, stem))
+    config = json.loads((tmp_path / "tiny-clip" / CONFIG_FILE).read_text())
+    again = tmp_path / "again"
+    assert save_backbone(backbone.clip, config, again) == backbone.sha256
+    assert (backbone.width, backbone.depth, backbone.joint_dim, backbone.patch_size) == (32, 2, 16, 16)
+    assert next(load_backbone(again).parameters()).dtype == torch.float32

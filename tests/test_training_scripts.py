@@ -1,0 +1,173 @@
+"""The scripts as a person runs them: train, evaluate, calibrate, from the command line's arguments to the files."""
+
+import dataclasses
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.photosets import draw_two_colours, draw_voc
+from tests.test_training_engine import NOT_TOY, make_recipe
+from tests.tiny import tiny_backbone, tiny_checkpoint
+from training import calibrate, evaluate, plots, train
+from training.data.datasets import open_set, read_mask
+from training.data.splits import UNSEEN, split_names
+from training.judging import ask, judge, question_for, summarise
+from training.recipes import Recipe, Source, load_recipe, recipe_names
+from zsseg.checkpoint import load_checkpoint, read_metadata
+from zsseg.errors import UserError
+from zsseg.predictor import Predictor
+
+SEEN, UNSEEN_VOC = split_names("voc2012")
+
+
+def test_recipes__are_complete_and_named_after_their_file() -> None:
+    names = recipe_names()
+    assert {"zegclip_mini_inductive", "clip_rc_mini_inductive", "zegclip_voc_inductive"} <= set(names)
+    for name in names:
+        recipe = load_recipe(name)
+        assert recipe.name == name
+        assert (recipe.recovery > 0) == (recipe.model.method == "clip_rc")
+        assert recipe.size % 16 == 0
+        for source in recipe.sources:
+            split_names(source.name, source.unseen)
+    assert load_recipe("zegclip-mini-inductive") is load_recipe("zegclip_mini_inductive")
+    with pytest.raises(UserError, match="no recipe 'missing'"):
+        load_recipe("missing")
+
+
+def test_evaluate__writes_what_the_demo_would_show(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    draw_voc(tmp_path)
+    checkpoint = tiny_checkpoint(tmp_path, "zegclip", seen=SEEN, unseen=UNSEEN_VOC)
+    common = ["--data", "voc2012", "--root", str(tmp_path), "--split", "val", "--json", str(tmp_path / "r.json")]
+    assert evaluate.main(["--checkpoint", str(checkpoint), *common, "--plot", str(tmp_path / "c.png"), "--write"]) == 0
+    report = json.loads((tmp_path / "r.json").read_text())
+    assert report["photos"] == 3
+    assert report["seen_penalty"] == 0.1
+    assert set(report["per_class"]) == {*SEEN, *UNSEEN_VOC}
+    assert report["per_class"]["cow"]["seen"] is False
+    assert (tmp_path / "c.png").stat().st_size > 10_000
+    # Recount with plain arrays from the public predictor.
+    right = total = 0
+    names = SEEN + UNSEEN_VOC
+    for item in open_set("voc2012", tmp_path, "val").items:
+        result = Predictor.from_checkpoint(checkpoint).predict(item.photo, seen=SEEN, unseen=UNSEEN_VOC, threshold=0.0)
+        raw = read_mask(item)
+        for raw_id, name in ((8, "cat"), (12, "dog"), (10, "cow"), (17, "sheep")):
+            right += int((result.labels[raw == raw_id] == names.index(name)).sum())
+            total += int((raw == raw_id).sum())
+    assert report["pAcc"] == pytest.approx(right / total, abs=1e-5)
+    assert "pAcc" in capsys.readouterr().out
+    assert read_metadata(checkpoint).scores == {"voc2012 val pAcc": report["pAcc"]}
+
+
+def test_evaluate__the_baseline_needs_no_head(tmp_path: Path) -> None:
+    draw_voc(tmp_path)
+    folder = tiny_backbone(tmp_path)
+    arguments = ["--baseline", str(folder), "--size", "64", "--root", str(tmp_path), "--limit", "2", "--json"]
+    assert evaluate.main([*arguments, str(tmp_path / "out/r.json")]) == 0
+    report = json.loads((tmp_path / "out/r.json").read_text())
+    assert report["setting"] == "training-free"
+    assert report["photos"] == 2
+    assert evaluate.main([*arguments, str(tmp_path / "out/r.json"), "--write"]) == 2
+
+
+def test_evaluate__says_what_is_wrong(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    checkpoint = tiny_checkpoint(tmp_path, "zegclip")
+    assert evaluate.main(["--checkpoint", str(checkpoint), "--root", str(tmp_path)]) == 2
+    assert "PASCAL VOC 2012 was not found" in capsys.readouterr().err
+    assert evaluate.main(["--checkpoint", "nothing", "--root", str(tmp_path)]) == 2
+    assert "nothing" in capsys.readouterr().err
+
+
+def test_judge__a_penalty_moves_pixels_from_seen_to_unseen(tmp_path: Path) -> None:
+    draw_voc(tmp_path)
+    photos = open_set("voc2012", tmp_path, "val")
+    predictor = Predictor.from_checkpoint(tiny_checkpoint(tmp_path, "zegclip", seen=SEEN, unseen=UNSEEN_VOC))
+    question = question_for(photos, predictor.metadata)
+    unseen = slice(len(SEEN), len(question.names))
+    counts = [judge(predictor, photos.items, question, p).counts[:, unseen].sum() for p in (0.0, 1.0)]
+    assert counts[0] < counts[1] == judge(predictor, photos.items, question, 1.0).counts.sum()
+
+
+def test_question__hidden_names_are_asked_but_never_judged() -> None:
+    raw = (None, "cat", "cow", "dog", "sheep")
+    question = ask(raw, ("cat", "dog"), ("cow", "sheep"), hide=("cow",))
+    assert question.names == ("cat", "dog", "sheep", "cow")
+    assert question.table[[0, 1, 2, 3, 4, 255]].tolist() == [255, 0, 255, 1, 2, 255]
+    assert question.judged_unseen == ("sheep",)
+
+
+def test_calibrate__curves_agree_with_single_evaluations(tmp_path: Path) -> None:
+    draw_voc(tmp_path, photos=120)
+    checkpoint = tiny_checkpoint(tmp_path, "zegclip", seen=SEEN, unseen=UNSEEN_VOC)
+    weights = load_checkpoint(checkpoint)[0].state_dict()
+    arguments = ["--checkpoint", str(checkpoint), "--root", str(tmp_path)]
+    assert calibrate.main([*arguments, "--write", "--json", str(tmp_path / "c.json")]) == 0
+    report = json.loads((tmp_path / "c.json").read_text())
+    photos = open_set("voc2012", tmp_path, "development")
+    predictor = Predictor.from_checkpoint(checkpoint)
+    assert predictor.metadata.seen_penalty == report["seen_penalty"]
+    assert predictor.metadata.threshold == report["threshold"]
+    question = question_for(photos, predictor.metadata)
+    scores = summarise(judge(predictor, photos.items, question, 0.1), question)
+    assert report["penalties"]["0.1"]["pAcc"] == pytest.approx(scores.pAcc)
+    for name, value in load_checkpoint(checkpoint)[0].state_dict().items():
+        np.testing.assert_array_equal(value.numpy(), weights[name].numpy())
+
+
+def test_calibrate__strict_refuses_unseen_labels(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    draw_voc(tmp_path, photos=120)
+    arguments = ["--root", str(tmp_path), "--strict", "--limit", "2", "--checkpoint"]
+    final = tiny_checkpoint(tmp_path, "zegclip", seen=SEEN, unseen=UNSEEN_VOC)
+    assert calibrate.main([*arguments, str(final)]) == 2
+    assert "held_out" in capsys.readouterr().err
+    seen = tuple(n for n in SEEN if n != "dog")
+    held = tiny_checkpoint(tmp_path, "zegclip", name="held", seen=seen, unseen=("dog", *UNSEEN["voc2012"]))
+    assert calibrate.main([*arguments, str(held)]) == 0
+
+
+@pytest.mark.parametrize("method", ["zegclip", "clip_rc"])
+def test_train__from_recipe_to_a_checkpoint_that_answers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, method: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    draw_two_colours(tmp_path, photos=120)
+    tiny_backbone(tmp_path)
+    monkeypatch.setenv("ZSSEG_WEIGHTS", str(tmp_path))
+    recipe: Recipe = dataclasses.replace(
+        make_recipe("zegclip" if method == "zegclip" else "clip_rc"),
+        sources=(Source("voc2012", unseen=NOT_TOY),),
+        eval_every=4,
+        eval_photos=3,
+    )
+    monkeypatch.setattr(train, "load_recipe", lambda name: recipe)
+    arguments = ["--recipe", "toy", "--data-root", str(tmp_path), "--out", str(tmp_path / "run")]
+    assert train.main([*arguments, "--export", str(tmp_path), "--iters", "6"]) == 0
+    metadata = read_metadata(tmp_path / f"{method}-toy.safetensors")
+    assert metadata.seen == ("cat", "dog")
+    assert metadata.data == ("voc2012",)
+    assert metadata.recipe == f"{method}_toy"
+    assert metadata.scores.keys() == {"development pAcc", "development mIoU_seen"}
+    assert metadata.recovery_target == ("clip" if method == "clip_rc" else None)
+    assert np.allclose(metadata.mean, (123.675, 116.28, 103.53))
+    run = {p.name for p in (tmp_path / "run").iterdir()}
+    assert run == {
+        *("state.pt", "train.csv", "development.csv", "curves.png", "best.safetensors", "last.safetensors")
+    }  # fmt: skip
+    answer = Predictor.from_checkpoint(f"{method}-toy").predict(
+        open_set("voc2012", tmp_path, "val").items[0].photo, seen="cat, dog"
+    )
+    assert answer.scores.shape == (2, 64, 64)
+    assert plots.plot_run(tmp_path / "run") == tmp_path / "run/curves.png"
+    capsys.readouterr()
+    assert train.main(arguments) == 2
+    assert "--resume" in capsys.readouterr().err
+
+
+def test_train__says_what_is_wrong(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = ["--recipe", "zegclip_mini_inductive", "--out", str(tmp_path / "run"), "--data-root", str(tmp_path)]
+    assert train.main([*arguments, "--backbone", str(tmp_path)]) == 2
+    assert "no backbone" in capsys.readouterr().err
+    assert train.main([*arguments, "--backbone", str(tiny_backbone(tmp_path))]) == 2
+    assert "PASCAL VOC 2012 was not found" in capsys.readouterr().err

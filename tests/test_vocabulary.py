@@ -1,0 +1,102 @@
+"""What a person types becomes classes, or one sentence."""
+
+import pytest
+
+from zsseg.errors import UserError
+from zsseg.vocabulary import (
+    CAMVID11,
+    COCO80,
+    COCO171,
+    DATASETS,
+    MAX_NAMES,
+    VOC20,
+    build_vocabulary,
+    clean_name,
+    parse_names,
+    with_templates,
+)
+
+
+@pytest.mark.parametrize("text", ["dog, cat", "dog;cat", "dog\ncat\n", " dog ,, cat ;", "dog\r\ncat", ["dog", "cat"]])
+def test_separators(text: str | list[str]) -> None:
+    assert parse_names(text) == [("dog",), ("cat",)]
+
+
+def test_synonyms() -> None:
+    assert parse_names("cat | kitten|tomcat, dog|") == [("cat", "kitten", "tomcat"), ("dog",)]
+
+
+@pytest.mark.parametrize(
+    ("typed", "clean"),
+    [("  potted \t plant ", "potted plant"), ('"dog"', "dog"), ("“dog”", "dog"), ("a\u0000b", "a b"), ("e\u0301", "é")],
+)
+def test_cleaning(typed: str, clean: str) -> None:
+    assert clean_name(typed) == clean
+
+
+def test_seen_come_first_in_the_order_typed() -> None:
+    vocabulary = build_vocabulary("dog, person", ["cow"])
+    assert vocabulary.names == ("dog", "person", "cow")
+    assert vocabulary.seen == (True, True, False)
+    assert vocabulary.synonyms == (("dog",), ("person",), ("cow",))
+
+
+def test_duplicates_are_asked_once_with_all_their_synonyms() -> None:
+    vocabulary = build_vocabulary("Dog, dog, DOG|puppy, cat | kitten, kitten")
+    assert vocabulary.names == ("Dog", "cat")
+    assert vocabulary.synonyms == (("Dog", "puppy"), ("cat", "kitten"))
+
+
+@pytest.mark.parametrize(("seen", "unseen"), [("dog", "Dog"), ("cat | kitten", "kitten"), ("cat", "dog | cat")])
+def test_a_name_in_both_lists(seen: str, unseen: str) -> None:
+    with pytest.raises(UserError, match="both"):
+        build_vocabulary(seen, unseen)
+
+
+def test_a_synonym_of_two_classes() -> None:
+    with pytest.raises(UserError, match="“kitten” belongs to both “cat” and “dog”"):
+        build_vocabulary("cat | kitten, dog | kitten")
+
+
+@pytest.mark.parametrize("text", ["", " , ;\n", [], ["", " "], "| |"])
+def test_no_name(text: str | list[str]) -> None:
+    with pytest.raises(UserError, match="No class name"):
+        build_vocabulary(text)
+
+
+def test_many_names() -> None:
+    assert len(build_vocabulary([f"thing {i}" for i in range(500)]).names) == 500
+    with pytest.raises(UserError, match="too many"):
+        build_vocabulary([f"thing {i}" for i in range(MAX_NAMES + 1)])
+
+
+def test_a_pasted_text_is_no_name() -> None:
+    with pytest.raises(UserError, match="too long"):
+        build_vocabulary("lorem ipsum " * 50)
+
+
+def test_an_item_that_is_no_text() -> None:
+    with pytest.raises(UserError, match="int"):
+        build_vocabulary([1])  # type: ignore[list-item]
+
+
+def test_templates_take_any_name_literally() -> None:
+    assert with_templates("{x} 100%", ["a {}.", "the {}"]) == ["a {x} 100%.", "the {x} 100%"]
+    with pytest.raises(ValueError, match="template"):
+        with_templates("dog", ["a photo"])
+
+
+def test_data_set_lists() -> None:
+    assert [len(names) for names in (VOC20, COCO80, COCO171, CAMVID11)] == [20, 80, 171, 11]
+    assert (COCO171[19], COCO171[94], COCO171[170]) == ("cow", "clouds", "wood")
+    for seen, unseen in DATASETS.values():
+        build_vocabulary(seen, unseen)
+    counts = {name: (len(seen), len(unseen)) for name, (seen, unseen) in DATASETS.items()}
+    assert counts == {
+        "voc20": (15, 5), "voc20-papers": (15, 5), "coco171": (156, 15), "coco80": (66, 14), "camvid11": (9, 2),
+    }  # fmt: skip
+
+
+def test_official_coco_split_matches_its_ids() -> None:
+    ids = (19, 23, 28, 29, 36, 51, 76, 88, 94, 112, 133, 136, 137, 157, 160)
+    assert DATASETS["coco171"][1] == tuple(COCO171[i] for i in ids)

@@ -1,0 +1,1 @@
+"""Training and judging: the embedded backbone, the heads of both methods, the scores."""

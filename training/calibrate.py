@@ -1,0 +1,107 @@
+"""Choose a checkpoint's default seen penalty and threshold on the development split, and write them into it.
+
+    python -m training.calibrate --checkpoint zegclip-mini-inductive --data voc2012 --root DATA --write
+
+The network runs twice over each photo, however many penalties and thresholds are tried. The penalty is the one with
+the best hIoU; the threshold, given that penalty, the one with the best mean IoU over the names and "none of these",
+which is what pixels with an id that has no name (background) should be called.
+
+The labels of unseen names in the development photos decide the two numbers, and nothing else. With --strict they do
+not even do that: only names that the recipe held out are judged as unseen, so calibrate a run with `held_out` names
+and give the numbers to the final recipe.
+"""
+
+import argparse
+import dataclasses
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from training.console import run_for_person
+from training.data.datasets import Item, PhotoSet, open_set
+from training.data.splits import UNSEEN
+from training.evaluate import add_data_options, add_model_options, open_predictor, rewrite_metadata
+from training.judging import MIN_PHOTOS, Question, answers, question_for, summarise
+from training.metrics import ConfusionMatrix
+from zsseg.errors import UserError
+from zsseg.predictor import Predictor
+from zsseg.segmentation import NONE
+
+PENALTIES = tuple(round(0.025 * i, 3) for i in range(13))
+THRESHOLDS = tuple(round(0.025 * i, 3) for i in range(29))
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command line; 0, or 2 after a sentence for the person."""
+    return run_for_person(lambda: calibrate(_parser().parse_args(arguments)))
+
+
+def calibrate(options: argparse.Namespace) -> dict[str, Any]:
+    """Choose both numbers, print and write what was asked for; return the curves and the choice."""
+    predictor = open_predictor(options)
+    photos = open_set(options.data, options.root, "development")
+    question = question_for(photos, predictor.metadata, UNSEEN[options.data] if options.strict else ())
+    if not question.judged_unseen:
+        raise UserError("No unseen name is left to judge: calibrate a run whose recipe has held_out names.")
+    items = photos.items[: options.limit]
+    by_penalty = penalty_curve(predictor, items, question)
+    penalty = max(by_penalty, key=lambda p: _order(by_penalty[p]["hIoU"]))
+    by_threshold = threshold_curve(predictor, photos, items, question, penalty)
+    threshold = max(by_threshold, key=lambda t: _order(by_threshold[t]))
+    report = {"seen_penalty": penalty, "threshold": threshold, "penalties": by_penalty, "thresholds": by_threshold}
+    for value, scores in by_penalty.items():
+        print(f"seen penalty {value:.3f}: " + "  ".join(f"{k} {v:.3f}" for k, v in scores.items()))
+    print(f"chosen on {len(items)} development photos: seen penalty {penalty}, threshold {threshold}")
+    if options.json is not None:
+        options.json.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
+    if options.write:
+        metadata = dataclasses.replace(predictor.metadata, seen_penalty=penalty, threshold=threshold)
+        rewrite_metadata(predictor, options.checkpoint, metadata)
+    return report
+
+
+def penalty_curve(predictor: Predictor, items: Sequence[Item], question: Question) -> dict[float, dict[str, float]]:
+    """The four scores at every penalty of `PENALTIES`."""
+    matrices = {penalty: ConfusionMatrix(len(question.names)) for penalty in PENALTIES}
+    for _, raw, answer in answers(predictor, items, question, "penalties"):
+        truth = question.table[raw]
+        for penalty, matrix in matrices.items():
+            matrix.update(truth, answer.with_settings(seen_penalty=penalty).labels)
+    return {p: summarise(m, question).as_dict() for p, m in matrices.items()}
+
+
+def threshold_curve(
+    predictor: Predictor, photos: PhotoSet, items: Sequence[Item], question: Question, penalty: float
+) -> dict[float, float]:
+    """Mean IoU over the names that occur often enough and "none of these", at every threshold of `THRESHOLDS`."""
+    none = len(question.names)
+    table = question.table.copy()
+    table[[raw for raw, name in enumerate(photos.raw_names) if name is None]] = none
+    matrices = {threshold: ConfusionMatrix(none + 1) for threshold in THRESHOLDS}
+    for _, raw, answer in answers(predictor, items, question, "thresholds"):
+        truth = table[raw]
+        labels = answer.with_settings(seen_penalty=penalty).labels
+        for threshold, matrix in matrices.items():
+            matrix.update(truth, np.where((labels == NONE) | (answer.best_score < threshold), none, labels))
+    return {t: m.mean_iou(range(none + 1), MIN_PHOTOS) for t, m in matrices.items()}
+
+
+def _order(score: float) -> float:
+    return -1.0 if np.isnan(score) else score
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="training.calibrate", description=__doc__.split("\n")[0] if __doc__ else None)
+    add_model_options(parser)
+    add_data_options(parser)
+    parser.add_argument("--strict", action="store_true", help="use no label of a truly unseen name")
+    parser.add_argument("--json", type=Path, help="write both curves here")
+    parser.add_argument("--write", action="store_true", help="put the two numbers into the checkpoint's metadata")
+    return parser
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

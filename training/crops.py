@@ -1,0 +1,137 @@
+"""Random crops of the pre-training pool, with what the teacher says of each crop's cells."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from queue import Queue
+from threading import Thread
+
+import cv2
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from training.data.photos import Photo
+from training.pool import TeacherMaps
+
+MEAN = (123.675, 116.28, 103.53)
+STD = (58.395, 57.12, 57.375)
+
+
+@dataclass(frozen=True)
+class CropBatch:
+    """B crops.
+
+    Attributes:
+        pixels: (B, 3, S, S) float32, normalised, channels last in memory.
+        features: (B, S/16, S/16, F) float32, the teacher's components at each cell, of unit mean variance.
+        concepts: (B, S/16, S/16, D) float32, the teacher's probabilities times the names' vectors; the norm, 0..1,
+            says how sure it is.
+        photo: (B,) int64, the row of the photo each crop comes from.
+    """
+
+    pixels: Tensor
+    features: Tensor
+    concepts: Tensor
+    photo: Tensor
+
+
+def concept_maps(maps: TeacherMaps, imagenet: np.ndarray, chunk: int = 512) -> np.ndarray:
+    """Return (G, 14, 14, D) float16: each position's class probabilities times the classes' text vectors (ConSE)."""
+    table = torch.from_numpy(imagenet)
+    shape = maps.classes.shape
+    out = np.empty((*shape[:3], imagenet.shape[1]), np.float16)
+    for start in range(0, shape[0], chunk):
+        part = slice(start, start + chunk)
+        classes = torch.from_numpy(maps.classes[part].astype(np.int64)).flatten(0, 2)
+        weights = torch.from_numpy(maps.probabilities[part].astype(np.float32)).flatten(0, 2)
+        summed = F.embedding_bag(classes, table, per_sample_weights=weights, mode="sum")
+        out[part] = summed.view(-1, *shape[1:3], table.shape[1]).half().numpy()
+    return out
+
+
+class CropSampler:
+    """Draws batches of random crops: scale and aspect jitter, mirror, brightness, contrast and colour.
+
+    Args:
+        photos: the pool.
+        features: (G, 14, 14, F) float16.
+        concepts: (G, 14, 14, D) float16.
+        min_area: smallest share of the photo that a crop covers.
+    """
+
+    def __init__(self, photos: Sequence[Photo], features: np.ndarray, concepts: np.ndarray, min_area: float) -> None:
+        self.photos = photos
+        self.maps = (features, concepts)
+        self.min_area = min_area
+        self.feature_scale = float(features[:512].astype(np.float32).var((0, 1, 2)).mean() ** 0.5)
+
+    def stream(self, size: int, batch: int, rng: np.random.Generator) -> Iterator[CropBatch]:
+        """Yield batches for ever, prepared one ahead by a thread (cv2 and numpy release the interpreter lock)."""
+        queue: Queue[CropBatch] = Queue(maxsize=2)
+
+        def work() -> None:
+            while True:
+                queue.put(self.draw(size, batch, rng))
+
+        Thread(target=work, daemon=True).start()
+        while True:
+            yield queue.get()
+
+    def draw(self, size: int, batch: int, rng: np.random.Generator) -> CropBatch:
+        """Return one batch of `batch` crops of `size` x `size` pixels."""
+        rows = rng.integers(0, len(self.photos), batch)
+        boxes = np.stack([_random_box(self.photos[row].rgb.shape, self.min_area, rng) for row in rows])
+        mirrored = rng.random(batch) < 0.5
+        pixels = np.stack(
+            [_crop(self.photos[row].rgb, box, size, flip) for row, box, flip in zip(rows, boxes, mirrored, strict=True)]
+        )
+        grid = _sampling_grid(boxes, mirrored, size // 16)
+        features, concepts = (_read(maps[rows], grid) for maps in self.maps)
+        return CropBatch(_normalise(pixels, rng), features / self.feature_scale, concepts, torch.from_numpy(rows))
+
+
+def _random_box(shape: tuple[int, ...], min_area: float, rng: np.random.Generator) -> np.ndarray:
+    """Return (y, x, height, width) relative to the photo, 0..1."""
+    height, width = shape[:2]
+    area = height * width * rng.uniform(min_area, 1)
+    aspect = np.exp(rng.uniform(-0.29, 0.29))  # 3:4 to 4:3
+    h, w = min(height, (area / aspect) ** 0.5), min(width, (area * aspect) ** 0.5)
+    y, x = rng.uniform(0, height - h), rng.uniform(0, width - w)
+    return np.array([y / height, x / width, h / height, w / width])
+
+
+def _crop(rgb: np.ndarray, box: np.ndarray, size: int, flip: bool) -> np.ndarray:
+    height, width = rgb.shape[:2]
+    y1, x1 = int(box[0] * height), int(box[1] * width)
+    y2, x2 = max(y1 + 1, round((box[0] + box[2]) * height)), max(x1 + 1, round((box[1] + box[3]) * width))
+    crop = rgb[y1:y2, x1:x2]
+    shrinks = crop.shape[0] > size
+    crop = cv2.resize(crop, (size, size), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
+    return crop[:, ::-1] if flip else crop
+
+
+def _sampling_grid(boxes: np.ndarray, mirrored: np.ndarray, cells: int) -> Tensor:
+    """Return (B, cells, cells, 2) coordinates (x, y) in -1..1 of the crop's cell centres on the photo's map."""
+    centres = (np.arange(cells) + 0.5) / cells
+    y = boxes[:, 0:1] + centres * boxes[:, 2:3]  # (B, cells)
+    x = boxes[:, 1:2] + np.where(mirrored[:, None], centres[::-1], centres) * boxes[:, 3:4]
+    grid = np.empty((len(boxes), cells, cells, 2), np.float32)
+    grid[..., 0] = (2 * x - 1)[:, None, :]
+    grid[..., 1] = (2 * y - 1)[:, :, None]
+    return torch.from_numpy(grid)
+
+
+def _read(maps: np.ndarray, grid: Tensor) -> Tensor:
+    stack = torch.from_numpy(maps).float().permute(0, 3, 1, 2)
+    return F.grid_sample(stack, grid, padding_mode="border", align_corners=False).permute(0, 2, 3, 1)
+
+
+def _normalise(pixels: np.ndarray, rng: np.random.Generator) -> Tensor:
+    """Jitter brightness, contrast and saturation of uint8 (B, S, S, 3) and normalise."""
+    x = torch.from_numpy(np.ascontiguousarray(pixels)).float()
+    factor = torch.from_numpy(rng.uniform(0.6, 1.4, (3, len(x), 1, 1, 1)).astype(np.float32))
+    x = x * factor[0]
+    x = torch.lerp(x.mean((1, 2, 3), keepdim=True), x, factor[1])
+    x = torch.lerp(x.mean(3, keepdim=True), x, factor[2]).clamp_(0, 255)
+    return ((x - torch.tensor(MEAN)) / torch.tensor(STD)).permute(0, 3, 1, 2)

@@ -1,0 +1,121 @@
+"""Batches of the union of several sets; batch number i is a pure function of (seed, i).
+
+Nothing random has a state, so a resumed run draws exactly the batches that the interrupted one would have drawn.
+A batch comes from one set, drawn in proportion to the sets' weights: only the names of its own set are known to be
+absent where they are not labelled, so only those are asked. Within a set, photos come in shuffled epochs.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from training.data.datasets import Item, PhotoSet, read_mask, read_photo
+from training.data.labels import label_table
+from training.data.transforms import Augmentation, augment
+
+
+@dataclass(frozen=True)
+class Part:
+    """One set of the union.
+
+    Attributes:
+        photos: its training photos.
+        seen: names asked with labels; labels are indices into them.
+        unseen: names without labels, asked in self-training only, after the seen ones.
+        weight: how often a batch comes from this set, relative to the others.
+        void_ignored: leave pixels without a label out of the loss instead of making them negatives of every name.
+        reveal_hidden: mark (not name) the pixels of unseen names; see `training.data.labels`.
+    """
+
+    photos: PhotoSet
+    seen: tuple[str, ...]
+    unseen: tuple[str, ...]
+    weight: float = 1.0
+    void_ignored: bool = False
+    reveal_hidden: bool = False
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Samples of one set.
+
+    Attributes:
+        pixels: (B, 3, S, S) float32, normalised.
+        labels: (B, S, S) uint8: index into the part's seen names, 254 hidden, 255 without a label.
+        part: index of the set.
+    """
+
+    pixels: Tensor
+    labels: Tensor
+    part: int
+
+
+class BatchStream(Dataset[Batch]):
+    """All batches of a run: item i is batch i.
+
+    Args:
+        parts: the sets.
+        how: the augmentation.
+        batch: photos per batch, over all devices together.
+        batches: number of batches there may be.
+        seed: of everything random here.
+        rank, world: which share of every batch this process makes.
+        cache_bytes: decoded photos are kept in memory up to this size.
+    """
+
+    def __init__(
+        self,
+        parts: Sequence[Part],
+        how: Augmentation,
+        batch: int,
+        batches: int,
+        *,
+        seed: int,
+        rank: int = 0,
+        world: int = 1,
+        cache_bytes: int = 3 << 30,
+    ) -> None:
+        self.parts, self.how, self.batch, self.seed = tuple(parts), how, batch, seed
+        self.slots = range(rank, batch, world)
+        shares = np.cumsum([p.weight for p in parts])
+        draws = np.random.default_rng([seed, 0]).random(batches)
+        self.choices = np.searchsorted(shares / shares[-1], draws, side="right")
+        # How many batches of the same set came before batch i: its place in that set's epochs.
+        self.turns = np.zeros(batches, np.int64)
+        for part in range(len(self.parts)):
+            own = self.choices == part
+            self.turns[own] = np.arange(own.sum())
+        self._tables = [label_table(p.photos.raw_names, p.seen, p.reveal_hidden) for p in self.parts]
+        self._cache: dict[str, tuple[np.ndarray, np.ndarray]] = {}
+        self._room = cache_bytes
+
+    def __len__(self) -> int:
+        return len(self.choices)
+
+    def __getitem__(self, index: int) -> Batch:
+        part = int(self.choices[index])
+        samples = [self._sample(part, index, slot) for slot in self.slots]
+        pixels = torch.from_numpy(np.stack([s[0] for s in samples]))
+        return Batch(pixels, torch.from_numpy(np.stack([s[1] for s in samples])), part)
+
+    def _sample(self, part: int, index: int, slot: int) -> tuple[np.ndarray, np.ndarray]:
+        items = self.parts[part].photos.items
+        epoch, place = divmod(int(self.turns[index]) * self.batch + slot, len(items))
+        order = np.random.default_rng([self.seed, 1, part, epoch]).permutation(len(items))
+        rgb, labels = self._decoded(items[order[place]], self._tables[part])
+        return augment(rgb, labels, self.how, np.random.default_rng([self.seed, 2, index, slot]))
+
+    def _decoded(self, item: Item, table: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        if item.key in self._cache:
+            return self._cache[item.key]
+        rgb, labels = read_photo(item), table[read_mask(item)]
+        if rgb.shape[:2] != labels.shape:
+            raise ValueError(f"{item.photo} and {item.mask} have different sizes")
+        if rgb.nbytes + labels.nbytes <= self._room:
+            self._room -= rgb.nbytes + labels.nbytes
+            self._cache[item.key] = (rgb, labels)
+        return rgb, labels

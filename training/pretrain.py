@@ -1,0 +1,88 @@
+"""Make the embedded backbone: teacher's maps, text tower, image tower, then one folder of config and weights.
+
+    python -m training.pretrain --data-root ../shared/data --out checkpoints/mini-clip
+
+Every part resumes from `--runs`; `--part` runs one of them alone.
+"""
+
+import argparse
+from pathlib import Path
+
+import torch
+
+from training.console import run_for_person
+from training.crops import CropSampler, concept_maps
+from training.devices import flush_denormals
+from training.pool import FEATURES, load_pool
+from training.pretrain_image import ImageRun, NameTable
+from training.pretrain_text import TextRun
+from training.recipes import mini_clip
+from training.student import Student
+from training.text_targets import TextTargets, load_text_targets
+from zsseg.compat import OpenClip, import_open_clip
+from zsseg.errors import UserError
+from zsseg.models.backbone import build_clip, save_backbone
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the command line; 0, or 2 after a sentence for the person."""
+    return run_for_person(lambda: pretrain(_parser().parse_args(argv)))
+
+
+def pretrain(args: argparse.Namespace) -> None:
+    """Run the parts asked for."""
+    flush_denormals()
+    torch.manual_seed(mini_clip.IMAGE.seed)
+    clip = build_clip(mini_clip.CONFIG)
+    student = Student(clip.visual, mini_clip.CONFIG["stem"], FEATURES)
+    targets = load_text_targets(args.data_root, args.runs / "cache/text_targets.npz")
+    text = _text_run(clip, targets, args.runs)
+    if args.part in ("all", "text"):
+        text.train()
+    if args.part in ("all", "image"):
+        _image_run(student, targets, args.data_root, args.runs).train()
+    if args.part in ("all", "export"):
+        export(clip, student, args.runs, args.out)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data-root", type=Path, required=True)
+    parser.add_argument("--runs", type=Path, default=Path("runs"))
+    parser.add_argument("--out", type=Path, default=Path("checkpoints/mini-clip"))
+    parser.add_argument("--part", choices=("all", "text", "image", "export"), default="all")
+    return parser
+
+
+def _text_run(clip: OpenClip, targets: TextTargets, runs: Path) -> TextRun:
+    context = mini_clip.CONFIG["model_cfg"]["text_cfg"]["context_length"]
+    tokenize = import_open_clip().tokenizer.SimpleTokenizer(context_length=context)
+    return TextRun(clip, tokenize, targets, mini_clip.TEXT, runs / "mini-text")
+
+
+def _image_run(student: Student, targets: TextTargets, data_root: Path, runs: Path) -> ImageRun:
+    recipe = mini_clip.IMAGE
+    photos, maps = load_pool(data_root, runs / "cache/pool")
+    concepts = concept_maps(maps, targets.imagenet)
+    sampler = CropSampler(photos, maps.features, concepts, recipe.min_area)
+    return ImageRun(student, sampler, NameTable(photos, targets), recipe, runs / "mini-image")
+
+
+def export(clip: OpenClip, student: Student, runs: Path, out: Path) -> str:
+    """Write the averaged image tower, its stem folded, and the resumed text tower; return the weights' sha256.
+
+    Raises:
+        UserError: one of the towers has not been trained yet.
+    """
+    for part in ("text", "image"):
+        if not (runs / f"mini-{part}/state.pt").exists():
+            raise UserError(f"There is no {part} tower in {runs} yet: run --part {part} first.")
+    state = torch.load(runs / "mini-image/state.pt", weights_only=True)["average"]
+    averaged = {name.removeprefix("module."): value for name, value in state.items() if name != "n_averaged"}
+    student.load_state_dict(averaged)
+    clip.visual.conv1 = student.folded_stem()
+    return save_backbone(clip, mini_clip.CONFIG, out)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,45 @@
+"""A run's numbers as CSV, one file per kind of row; a resumed run drops the rows it is about to repeat."""
+
+import csv
+from collections.abc import Mapping
+from pathlib import Path
+
+
+class RunLog:
+    """Appends rows to `<folder>/<name>.csv`; the first column is the iteration.
+
+    Args:
+        path: the file.
+        columns: names after "iteration".
+        resume_from: rows of this iteration and later are dropped; 0 starts anew.
+    """
+
+    def __init__(self, path: Path, columns: tuple[str, ...], resume_from: int) -> None:
+        self.path, self.columns = path, ("iteration", *columns)
+        kept = [row for row in read_log(path) if row["iteration"] < resume_from] if path.exists() else []
+        with path.open("w", newline="") as file:
+            writer = csv.DictWriter(file, self.columns)
+            writer.writeheader()
+            writer.writerows(kept)
+
+    def write(self, iteration: int, values: Mapping[str, float]) -> None:
+        """Append one row; columns without a value stay empty."""
+        with self.path.open("a", newline="") as file:
+            row = {name: f"{value:.6g}" for name, value in values.items()}
+            csv.DictWriter(file, self.columns).writerow({"iteration": iteration, **row})
+
+
+def read_log(path: Path) -> list[dict[str, float]]:
+    """Read a log back; empty cells become nan."""
+    with path.open(newline="") as file:
+        return [{k: float(v) if v else float("nan") for k, v in row.items()} for row in csv.DictReader(file)]
+
+
+def append_row(path: Path, row: Mapping[str, object]) -> None:
+    """Add a row to a CSV file, after a header where the file is new."""
+    fresh = not path.exists()
+    with path.open("a", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, list(row))
+        if fresh:
+            writer.writeheader()
+        writer.writerow(row)

@@ -1,0 +1,89 @@
+"""The image tower while it learns: an open_clip ViT behind a convolution stem with batch norms."""
+
+import math
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.nn.attention import SDPBackend, sdpa_kernel
+
+from zsseg.compat import OpenClip
+from zsseg.layers import ConvStem
+from zsseg.models.prompted_vit import embed
+
+# Up to here plain attention beats the fused kernel's backward pass on a CPU.
+_PLAIN_ATTENTION_TOKENS = 128
+
+
+class TrainableStem(nn.Sequential):
+    """Four 3x3 stride-2 convolutions, each with batch norm and ReLU; folded into `ConvStem` when shipped.
+
+    It learns about twice as fast as a plain 16x16 patch embedding (training/LOG.md).
+    """
+
+    def __init__(self, channels: Sequence[int], width: int) -> None:
+        layers: list[nn.Module] = []
+        cin = 3
+        for cout in (*channels, width):
+            layers += [nn.Conv2d(cin, cout, 3, 2, 1, bias=False), nn.BatchNorm2d(cout), nn.ReLU(inplace=True)]
+            cin = cout
+        super().__init__(*layers)
+
+    def folded(self) -> list[tuple[Tensor, Tensor]]:
+        """Return (weight, bias) of each convolution with its batch norm multiplied in."""
+        pairs = []
+        for conv, norm in zip(*(list(self)[first::3] for first in (0, 1)), strict=True):
+            scale = norm.weight / torch.sqrt(norm.running_var + norm.eps)
+            weight = conv.weight * scale[:, None, None, None]
+            pairs.append((weight.detach(), (norm.bias - norm.running_mean * scale).detach()))
+        return pairs
+
+
+class Student(nn.Module):
+    """The visual tower and a linear read-out of the teacher's features.
+
+    Args:
+        visual: open_clip's VisionTransformer; its `conv1` is replaced by a trainable stem.
+        channels: of the stem's first convolutions.
+        teacher_features: F, how many components of the teacher the read-out predicts.
+    """
+
+    def __init__(self, visual: OpenClip, channels: Sequence[int], teacher_features: int) -> None:
+        super().__init__()
+        width = visual.class_embedding.shape[0]
+        visual.conv1 = TrainableStem(channels, width)
+        self.visual = visual
+        self.read_out = nn.Linear(width, teacher_features)
+        _scale_residuals(visual)
+
+    def forward(self, pixels: Tensor) -> tuple[Tensor, Tensor]:
+        """(B, 3, S, S) -> joint tokens (B, 1+N, D), class token first, and predicted features (B, N, F)."""
+        tokens, _ = embed(self.visual, pixels)
+        tokens = self.visual.ln_pre(tokens)
+        plain = tokens.shape[1] <= _PLAIN_ATTENTION_TOKENS
+        with sdpa_kernel([SDPBackend.MATH] if plain else [SDPBackend.FLASH_ATTENTION, SDPBackend.MATH]):
+            tokens = self.visual.transformer(tokens)
+        tokens = self.visual.ln_post(tokens)
+        return tokens @ self.visual.proj, self.read_out(tokens[:, 1:])
+
+    def folded_stem(self) -> ConvStem:
+        """Return the stem without batch norms, as it is shipped."""
+        trained: TrainableStem = self.visual.conv1
+        convs = [layer for layer in trained if isinstance(layer, nn.Conv2d)]
+        stem = ConvStem([conv.out_channels for conv in convs[:-1]], convs[-1].out_channels)
+        targets = [layer for layer in stem if isinstance(layer, nn.Conv2d)]
+        for target, (weight, bias) in zip(targets, trained.folded(), strict=True):
+            target.load_state_dict({"weight": weight, "bias": bias})
+        return stem
+
+
+def _scale_residuals(visual: OpenClip) -> None:
+    """Start every residual branch small, as GPT-2 does, which open_clip leaves to torch's defaults."""
+    blocks = visual.transformer.resblocks
+    for block in blocks:
+        for layer in (block.attn.out_proj, block.mlp.c_proj):
+            nn.init.normal_(layer.weight, std=0.02 / math.sqrt(2 * len(blocks)))
+        for weight in (block.attn.in_proj_weight, block.mlp.c_fc.weight):
+            nn.init.normal_(weight, std=0.02 * math.sqrt(768 / weight.shape[1]))
+    nn.init.normal_(visual.positional_embedding, std=0.02)
+    nn.init.normal_(visual.class_embedding, std=0.02)

@@ -1,0 +1,103 @@
+"""Train a head: one script for both methods, inductive and transductive.
+
+    python -m training.train --recipe zegclip_mini_inductive --data-root DATA
+    torchrun --nproc-per-node 4 -m training.train --recipe zegclip_voc_inductive --data-root DATA --workers 4
+
+A run lives in --out (runs/NAME): state.pt to go on from, train.csv, development.csv, curves.png, best.safetensors,
+last.safetensors. When it has ended, the weights that the recipe ships go to --export as NAME.safetensors.
+"""
+
+import argparse
+import dataclasses
+from pathlib import Path
+
+from training.assemble import Experiment, assemble, find_backbone
+from training.console import run_for_person
+from training.data.datasets import open_set
+from training.data.splits import split_names
+from training.devices import Place, find_place, leave
+from training.engine import Judge, RunOptions, Trainer
+from training.judging import Scores, ask, judge, summarise
+from training.recipes import Recipe, load_recipe, recipe_names
+from zsseg.checkpoint import Metadata, load_checkpoint, save_checkpoint
+from zsseg.errors import UserError
+from zsseg.models import SegmentationModel
+from zsseg.predictor import Predictor
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command line; 0, or 2 after a sentence for the person."""
+    return run_for_person(lambda: train(_parser().parse_args(arguments)))
+
+
+def train(options: argparse.Namespace) -> Path | None:
+    """Train as the command line asks; return the exported checkpoint, None where the run did not end here."""
+    recipe = load_recipe(options.recipe)
+    changes = {"iters": options.iters, "seed": options.seed}
+    recipe = dataclasses.replace(recipe, **{name: value for name, value in changes.items() if value is not None})
+    place = find_place(recipe.precision, options.device)
+    if options.minutes is not None and place.world > 1:
+        raise UserError("--minutes works in one process only: give --iters under torchrun.")
+    experiment = assemble(recipe, options.data_root, find_backbone(options.backbone) if options.backbone else None)
+    out = options.out or Path("runs") / recipe.name
+    if not options.resume and (out / "state.pt").exists():
+        raise UserError(f"{out} holds a run already: add --resume to go on with it, or give another --out.")
+    run = RunOptions(out, options.resume, options.minutes, options.workers)
+    trainer = Trainer(experiment, run, place, development_judge(recipe, options.data_root, place))
+    progress = trainer.run()
+    leave(place)
+    if not place.is_main or progress.iteration < progress.iters:
+        return None
+    return export(experiment, out, options.export)
+
+
+def development_judge(recipe: Recipe, data_root: Path, place: Place) -> Judge:
+    """Look at development photos of the recipe's first set.
+
+    All names are asked, the unseen ones too, but only labels that training may know count: those of seen names and,
+    as "unseen", of the names that the recipe holds out. So the choice of weights sees no unseen label either.
+    """
+    source = recipe.sources[0]
+    photos = open_set(source.name, data_root, "development")
+    seen, unseen = split_names(source.name, source.unseen)
+    held = tuple(n for n in seen if n in recipe.held_out)
+    question = ask(photos.raw_names, [n for n in seen if n not in held], held + unseen, hide=unseen)
+    items = photos.items[: recipe.eval_photos]
+
+    def look(model: SegmentationModel, metadata: Metadata) -> Scores:
+        predictor = Predictor(model, metadata, str(place.device))
+        return summarise(judge(predictor, items, question, recipe.seen_penalty), question)
+
+    return look
+
+
+def export(experiment: Experiment, out: Path, folder: Path) -> Path:
+    """Copy the weights that the recipe ships into the checkpoint folder, under their name and with their scores."""
+    model, metadata = load_checkpoint(
+        out / f"{experiment.recipe.ship}.safetensors",
+        {experiment.metadata.backbone_sha256: experiment.model.backbone},
+    )
+    path = folder / f"{experiment.metadata.name}.safetensors"
+    save_checkpoint(model, dataclasses.replace(metadata, name=experiment.metadata.name), path)
+    print(f"{path}: ask it with --checkpoint {experiment.metadata.name}, score it with python -m training.evaluate")
+    return path
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="training.train", description=__doc__.split("\n")[0] if __doc__ else None)
+    parser.add_argument("--recipe", required=True, help=", ".join(recipe_names()))
+    parser.add_argument("--data-root", type=Path, default=Path("data"), help="folder that holds the data sets (data)")
+    parser.add_argument("--out", type=Path, help="folder of the run (runs/NAME)")
+    parser.add_argument("--export", type=Path, default=Path("checkpoints"), help="where the result goes (checkpoints)")
+    parser.add_argument("--resume", action="store_true", help="go on with the run in --out")
+    parser.add_argument("--seed", type=int, help="instead of the recipe's")
+    parser.add_argument("--iters", type=int, help="instead of the recipe's")
+    parser.add_argument("--minutes", type=float, help="shorten the schedule to this wall time; see training/budget.py")
+    parser.add_argument("--backbone", help="folder or name, instead of the recipe's")
+    parser.add_argument("--workers", type=int, default=0, help="processes that make batches (0: none)")
+    parser.add_argument("--device", help="cpu, cuda; by default cuda where there is one")
+    return parser
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

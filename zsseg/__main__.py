@@ -1,0 +1,8 @@
+"""``python -m zsseg``: the command line."""
+
+import sys
+
+from zsseg.cli import main
+
+if __name__ == "__main__":
+    sys.exit(main())

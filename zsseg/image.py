@@ -1,0 +1,172 @@
+"""The only decoder of untrusted pictures: whatever a person hands over becomes (H,W,3) uint8 RGB, or one sentence."""
+
+import io
+import warnings
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from zsseg.errors import UserError
+
+Pixels = npt.NDArray[np.uint8]
+
+MAX_PIXELS = 64_000_000
+"""Pictures with more pixels than this are refused from their header, before anything is decompressed."""
+
+# No EPS, PDF or WMF: their plugins start other programs.
+_FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "PPM", "AVIF", "JPEG2000", "ICO", "TGA")
+_SAVE_AGAIN = "open it in a picture program and save it again as PNG or JPEG"
+_ALPHA_MODES = ("RGBA", "LA", "PA", "La", "RGBa")
+
+
+def load_image(source: object, max_side: int = 1024) -> Pixels:
+    """Decode a photo.
+
+    The first frame of an animation, upright by its EXIF tag, transparency over white, 16-bit values rescaled to 8.
+
+    Args:
+        source: a path, the bytes of a file, a PIL image, or an array: (H,W), (H,W,1), (H,W,3) or (H,W,4) of
+            uint8 in 0..255, uint16 in 0..65535 or bool.
+        max_side: a longer side, in pixels, is shrunk to this; nothing is enlarged.
+
+    Returns:
+        (H,W,3) RGB, its own memory.
+
+    Raises:
+        UserError: nothing was given, or what was given cannot be read as a picture of a sane size.
+    """
+    if isinstance(source, np.ndarray):
+        rgb = _from_array(source)
+    elif isinstance(source, Image.Image):
+        rgb = _from_pil(source)
+    elif isinstance(source, bytes | bytearray | memoryview):
+        rgb = _from_bytes(bytes(source), "the picture")
+    elif isinstance(source, str | Path):
+        rgb = _from_bytes(_read(Path(source)), Path(source).name)
+    elif source is None:
+        raise UserError("No photo was given: choose a picture first.")
+    else:
+        raise UserError(f"A photo is a path, bytes, a PIL image or a numpy array, not {type(source).__name__}.")
+    return _shrink(rgb, max_side)
+
+
+def _read(path: Path) -> bytes:
+    if path.is_dir():
+        raise UserError(f"{path} is a folder, not a picture: name a file in it.")
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        raise UserError(f"There is no file {path}: check the name and the folder.") from None
+    except (OSError, ValueError) as error:  # ValueError: a null character in the name
+        reason = getattr(error, "strerror", None) or error
+        raise UserError(f"{path} cannot be opened ({reason}): check its permissions.") from error
+
+
+def _from_bytes(data: bytes, name: str) -> Pixels:
+    if not data:
+        raise UserError(f"{name} is an empty file: choose another picture.")
+    try:
+        with warnings.catch_warnings():
+            # Pillow only warns between 89 and 179 Mpx; our own limit is lower, so the warning is a refusal too.
+            warnings.simplefilter("error", Image.DecompressionBombWarning)
+            image = Image.open(io.BytesIO(data), formats=_FORMATS)
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning):
+        raise UserError(_too_large(name)) from None
+    except UnidentifiedImageError:
+        raise UserError(f"{name} is not a picture this program can read: use PNG, JPEG, WebP, GIF or TIFF.") from None
+    except Exception as error:  # a damaged header can raise anything, struct.error and SyntaxError among them
+        raise UserError(f"{name} is damaged or cut short: {_SAVE_AGAIN}.") from error
+    return _from_pil(image, name)
+
+
+def _from_pil(image: Image.Image, name: str = "the picture") -> Pixels:
+    _check_size(image.height, image.width, name)
+    try:
+        image.seek(0)
+        image.load()
+    except Exception as error:  # likewise for damaged bodies
+        raise UserError(f"{name} is damaged or cut short: {_SAVE_AGAIN}.") from error
+    return _to_rgb(_upright(image), name)
+
+
+def _check_size(height: int, width: int, name: str) -> None:
+    if height < 1 or width < 1:
+        raise UserError(f"{name} has no pixels ({width}x{height}): choose another picture.")
+    if height * width > MAX_PIXELS:
+        raise UserError(_too_large(name, f" ({width}x{height})"))
+
+
+def _too_large(name: str, size: str = "") -> str:
+    return f"{name} is too large{size}: shrink it below {MAX_PIXELS // 1_000_000} megapixels."
+
+
+def _upright(image: Image.Image) -> Image.Image:
+    try:
+        return ImageOps.exif_transpose(image)
+    except Exception:  # an unreadable EXIF block says nothing about the pixels
+        return image
+
+
+def _to_rgb(image: Image.Image, name: str) -> Pixels:
+    if image.mode.startswith("I") or image.mode == "F":
+        return _gray_to_rgb(_deep_gray_to_8_bit(np.asarray(image), name))
+    try:
+        if image.mode in _ALPHA_MODES or "transparency" in image.info:
+            image = image.convert("RGBA")
+            white = Image.new("RGBA", image.size, "white")
+            image = Image.alpha_composite(white, image)
+        return np.array(image.convert("RGB"))
+    except (ValueError, OSError) as error:
+        raise UserError(f"{name} has colours of a rare kind ({image.mode}): {_SAVE_AGAIN}.") from error
+
+
+def _deep_gray_to_8_bit(values: npt.NDArray[Any], name: str) -> Pixels:
+    if values.dtype.kind == "f" or values.min() < 0 or values.max() > 65535:
+        raise UserError(f"{name} has 32-bit values, whose range is unknown: save it with 8 or 16 bits per channel.")
+    return _from_16_bit(values.astype(np.uint16))
+
+
+def _from_16_bit(values: npt.NDArray[np.uint16]) -> Pixels:
+    # 65535 = 255 * 257, so dividing by 257 maps both ends exactly; Pillow would clip at 255 instead.
+    return ((values.astype(np.uint32) + 128) // 257).astype(np.uint8)
+
+
+def _gray_to_rgb(gray: Pixels) -> Pixels:
+    return np.repeat(gray[..., None], 3, axis=2)
+
+
+def _from_array(array: npt.NDArray[Any]) -> Pixels:
+    if array.ndim not in (2, 3) or (array.ndim == 3 and array.shape[2] not in (1, 3, 4)):
+        raise UserError(f"An array of shape {array.shape} is not a photo: give (H,W), (H,W,3) or (H,W,4).")
+    _check_size(array.shape[0], array.shape[1], "the array")
+    values = _array_to_8_bit(array)
+    if values.ndim == 2:
+        return _gray_to_rgb(values)
+    if values.shape[2] == 1:
+        return _gray_to_rgb(values[..., 0])
+    if values.shape[2] == 4:
+        return _from_pil(Image.fromarray(np.ascontiguousarray(values)))
+    return np.array(values, order="C")
+
+
+def _array_to_8_bit(array: npt.NDArray[Any]) -> Pixels:
+    if array.dtype == np.uint8:
+        return array
+    if array.dtype == np.uint16:
+        return _from_16_bit(array)
+    if array.dtype == np.bool_:
+        return array.astype(np.uint8) * np.uint8(255)
+    raise UserError(f"An array of {array.dtype} has no known range: convert it to uint8 in 0..255 first.")
+
+
+def _shrink(rgb: Pixels, max_side: int) -> Pixels:
+    height, width = rgb.shape[:2]
+    scale = max_side / max(height, width)
+    if scale >= 1:
+        return rgb
+    size = (max(1, int(width * scale + 0.5)), max(1, int(height * scale + 0.5)))
+    return np.asarray(cv2.resize(rgb, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)

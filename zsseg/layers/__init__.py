@@ -1,0 +1,22 @@
+"""Building blocks of the two methods, one thing per file; each is tested alone."""
+
+from zsseg.layers.attention import AttentionScores, CrossAttention
+from zsseg.layers.conv_stem import ConvStem
+from zsseg.layers.decoder import DecoderBlock
+from zsseg.layers.deep_prompts import DeepPrompts
+from zsseg.layers.grid import resize_grid, resize_positions
+from zsseg.layers.region_mask import region_attention_mask, region_of_patch
+from zsseg.layers.tower_block import run_block
+
+__all__ = [
+    "AttentionScores",
+    "ConvStem",
+    "CrossAttention",
+    "DecoderBlock",
+    "DeepPrompts",
+    "region_attention_mask",
+    "region_of_patch",
+    "resize_grid",
+    "resize_positions",
+    "run_block",
+]

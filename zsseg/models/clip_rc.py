@@ -1,0 +1,111 @@
+"""CLIP-RC (Zhang et al., CVPR 2024): region tokens bridge picture and patches; both sides of the decoder move."""
+
+from typing import ClassVar
+
+import torch
+from torch import Tensor, nn
+
+from zsseg.layers import DecoderBlock, resize_grid
+from zsseg.models.backbone import Backbone
+from zsseg.models.base import SegmentationModel, as_maps
+from zsseg.models.config import ModelConfig
+from zsseg.models.outputs import ImageTokens, MaskOutput, Recovery
+
+
+class RecoveryDecoder(nn.Module):
+    """Leads the decoder's queries and patches back to CLIP's features; regularises training, and is a view of it.
+
+    Args:
+        dim: joint dimension D.
+        config: heads, hidden channels and dropout, shared with the decoder.
+    """
+
+    def __init__(self, dim: int, config: ModelConfig) -> None:
+        super().__init__()
+        self.query_in = nn.Linear(dim, dim)
+        self.patch_in = nn.Linear(dim, dim)
+        self.query_block = DecoderBlock(dim, config.decoder_heads, config.decoder_ffn, config.dropout)
+        self.patch_block = DecoderBlock(dim, config.decoder_heads, config.decoder_ffn, config.dropout)
+        self.query_out = nn.Linear(dim, 2 * dim)
+        self.patch_out = nn.Linear(dim, dim)
+        for module in self.modules():
+            if isinstance(module, nn.Linear):
+                nn.init.trunc_normal_(module.weight, std=0.02)
+                nn.init.zeros_(module.bias)
+
+    def forward(self, queries: Tensor, patches: Tensor) -> tuple[Tensor, Tensor]:
+        """Recover descriptors (B, M*K, 2D) and patch features (B, N, D) from queries (B, M*K, D), patches (B, N, D)."""
+        queries, patches = self.query_in(queries), self.patch_in(patches)
+        queries, patches = self.query_block(queries, patches), self.patch_block(patches, queries)
+        return self.query_out(queries), self.patch_out(patches)
+
+
+class ClipRC(SegmentationModel):
+    """Region alignment, a two-way decoder and the mean over regions.
+
+    Patches attend to the descriptors of all classes asked, so that the answer for one class depends on the others.
+    """
+
+    has_recovery: ClassVar[bool] = True
+
+    def __init__(self, config: ModelConfig, backbone: Backbone) -> None:
+        super().__init__(config, backbone)
+        dim = backbone.joint_dim
+        self.descriptor = nn.Linear(2 * dim, dim)
+        self.patch_projection = nn.Linear(3 * dim, dim)
+        self.query_blocks, self.patch_blocks = (
+            nn.ModuleList(
+                DecoderBlock(dim, config.decoder_heads, config.decoder_ffn, config.dropout)
+                for _ in range(config.decoder_layers)
+            )
+            for _ in range(2)
+        )
+        self.recovery = RecoveryDecoder(dim, config)
+
+    def decode(self, image: ImageTokens, text: Tensor) -> MaskOutput:
+        """Ask a picture for K classes, text (K, D) of unit norm."""
+        descriptor = self.describe(image, text)
+        queries = self.descriptor(descriptor)
+        patches = self.patch_projection(self.align(image))
+        for query_block, patch_block in zip(self.query_blocks, self.patch_blocks, strict=True):
+            # Both sides read the other's previous state.
+            queries, patches = query_block(queries, patches), patch_block(patches, queries)
+        # The mean over regions of q . v is the mean of q, times v: exact, and M times cheaper.
+        pooled = queries.reshape(len(queries), self.config.regions, len(text), -1).mean(1)  # (B, K, D)
+        logits = as_maps(pooled @ patches.transpose(1, 2), image.grid)
+        return MaskOutput(logits, descriptor, queries, patches)
+
+    def describe(self, image: ImageTokens, text: Tensor) -> Tensor:
+        """Relationship descriptors (B, M*K, 2D), region-major: what picture and region share with a class, the class.
+
+        Picture and region are added as they are: no mean, no new norm.
+        """
+        bridged = image.region_tokens + image.cls_token[:, None]  # (B, M, D)
+        related = bridged[:, :, None] * text  # (B, M, K, D)
+        return torch.cat([related, text.expand_as(related)], -1).flatten(1, 2)
+
+    def align(self, image: ImageTokens) -> Tensor:
+        """What each patch knows, (B, N, 3D): its region (resampled, norm as it falls), the picture, itself."""
+        side = round(self.config.regions**0.5)
+        regions = resize_grid(image.region_tokens, (side, side), image.grid)
+        picture = image.cls_token[:, None].expand_as(image.patch_tokens)
+        return torch.cat([regions, picture, image.patch_tokens], -1)
+
+    def region_logits(self, output: MaskOutput) -> Tensor:
+        """The logits of every region alone, (B, M, K, h, w), whose mean over M is `mask_logits`."""
+        logits = output.queries @ output.patches.transpose(1, 2)  # (B, M*K, N)
+        batch, classes, rows, cols = output.mask_logits.shape
+        return logits.reshape(batch, self.config.regions, classes, rows, cols)
+
+    def recover(self, image: ImageTokens, output: MaskOutput, target_patches: Tensor | None = None) -> Recovery:
+        """Run the recovery decoder, in training or as a view.
+
+        Args:
+            image: what `encode_image` returned.
+            output: what `decode` made of it.
+            target_patches: (B, N, D) unit-norm patch tokens to recover, such as the untouched CLIP's; without them
+                the prompted encoder's own.
+        """
+        queries, patches = self.recovery(output.queries, output.patches)
+        target = image.patch_tokens if target_patches is None else target_patches
+        return Recovery(queries, patches, output.relationship_descriptor.detach(), target.detach())

@@ -1,0 +1,94 @@
+"""A head whose first forward is the training-free answer: the cosine of patch and text.
+
+A head that starts from random weights and sees few classes forgets all others; one that starts from the cosine keeps
+what the backbone knows of every word.
+"""
+
+import math
+
+import torch
+from torch import nn
+
+from zsseg.layers import CrossAttention, DecoderBlock
+from zsseg.models.base import SegmentationModel
+from zsseg.models.clip_rc import ClipRC
+from zsseg.models.zegclip import ZegCLIP
+
+
+@torch.no_grad()
+def init_from_cosine(model: SegmentationModel, scale: float = 10.0, bias: float = 0.0) -> None:
+    """Make an untrained head answer `scale * cosine + bias`.
+
+    The cosine is that of the text vector and the patch token without their means over channels, which layer norm takes
+    away: of D directions one is lost. (ZegCLIP does not norm the patch token: its length after the loss stays in, and
+    with a bias so does a small term of the patch alone, which favours no class.) Prompts keep their random start.
+    Everything that must be zero for it (attention values, the perceptrons' last layer, the descriptor's first half)
+    receives a gradient at the first step.
+
+    Args:
+        model: the head, changed in place.
+        scale: slope of the logit over the cosine, > 0.
+        bias: logit at cosine 0.
+    """
+    dim = model.backbone.joint_dim
+    _keep_last(model.get_submodule("descriptor"), dim)
+    if isinstance(model, ZegCLIP):
+        _pass_through(model.blocks)
+        _score_cosine(model, scale, bias)
+    elif isinstance(model, ClipRC):
+        _keep_last(model.patch_projection, dim)
+        _pass_through(model.query_blocks)
+        _pass_through(model.patch_blocks)
+        _match_cosine(model, scale, bias)
+
+
+def _keep_last(linear: nn.Module, dim: int) -> None:
+    """Of the concatenated inputs, pass the last `dim` channels on and ignore the others."""
+    weight = linear.get_parameter("weight")
+    weight.zero_()
+    weight[:, -dim:] = torch.eye(dim)
+    linear.get_parameter("bias").zero_()
+
+
+def _pass_through(blocks: nn.ModuleList) -> None:
+    """Let blocks change nothing but what layer norm does; their attention starts as the cosine."""
+    for block in blocks:
+        assert isinstance(block, DecoderBlock)
+        attention: CrossAttention = block.attention
+        for linear in (attention.query, attention.key):
+            nn.init.eye_(linear.weight)
+        for linear in (attention.query, attention.key, attention.out):
+            nn.init.zeros_(linear.bias)
+        for linear in (attention.value, block.ffn_out):
+            nn.init.zeros_(linear.weight)
+            nn.init.zeros_(linear.bias)
+
+
+def _score_cosine(model: ZegCLIP, scale: float, bias: float) -> None:
+    """Scores are q . k / (heads * sqrt(D / heads)); a normed query of unit text has length sqrt(D), not 1."""
+    query, key = model.scores.query, model.scores.key
+    dim, heads = query.in_features, model.scores.heads
+    divisor = heads * (dim // heads) ** 0.5
+    for linear in (query, key):
+        nn.init.eye_(linear.weight)
+        linear.weight.mul_((scale * divisor / dim**0.5) ** 0.5)
+    _add_constant(query.bias, key.bias, bias * divisor, dim)
+
+
+def _match_cosine(model: ClipRC, scale: float, bias: float) -> None:
+    """Queries and patches both leave layer norm with length sqrt(D) before its weights, and zero mean."""
+    query_norm, patch_norm = (
+        blocks[-1].get_submodule("ffn_norm") for blocks in (model.query_blocks, model.patch_blocks)
+    )
+    dim = model.backbone.joint_dim
+    for norm in (query_norm, patch_norm):
+        nn.init.constant_(norm.get_parameter("weight"), (scale / dim) ** 0.5)
+    _add_constant(query_norm.get_parameter("bias"), patch_norm.get_parameter("bias"), bias, dim)
+
+
+def _add_constant(left: torch.Tensor, right: torch.Tensor, constant: float, dim: int) -> None:
+    """Add `constant` to the dot product of two vectors of which the first has zero mean over its channels."""
+    # Alike in size, so that neither side's gradient is amplified by the other's bias.
+    share = (abs(constant) / dim) ** 0.5
+    nn.init.constant_(left, share)
+    nn.init.constant_(right, math.copysign(share, constant))

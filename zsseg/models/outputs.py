@@ -1,0 +1,59 @@
+"""What models return: the same dataclasses of tensors for both methods, in every mode.
+
+Dims: B batch, K classes asked, M regions, N = h*w patches in row-major order, D joint dimension.
+"""
+
+from dataclasses import dataclass
+
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class ImageTokens:
+    """A picture in the joint space of pictures and words; independent of the words asked.
+
+    Attributes:
+        cls_token: (B, D) unit norm.
+        patch_tokens: (B, N, D) unit norm.
+        region_tokens: (B, M, D) unit norm; M = 0 where the method has no regions.
+        grid: rows h and columns w of the patches.
+    """
+
+    cls_token: Tensor
+    patch_tokens: Tensor
+    region_tokens: Tensor
+    grid: tuple[int, int]
+
+
+@dataclass(frozen=True)
+class MaskOutput:
+    """The answer to one picture and one list of words, at the resolution of the patches.
+
+    Attributes:
+        mask_logits: (B, K, h, w), any real; their sigmoid is each class's own score.
+        relationship_descriptor: (B, max(M, 1) * K, 2D), region-major: row m * K + k.
+        queries: (B, max(M, 1) * K, D), the last ones that were used.
+        patches: (B, N, D), the patch features that met those queries.
+    """
+
+    mask_logits: Tensor
+    relationship_descriptor: Tensor
+    queries: Tensor
+    patches: Tensor
+
+
+@dataclass(frozen=True)
+class Recovery:
+    """What the recovery decoder makes of the decoder's outputs, and what it should make of them.
+
+    Attributes:
+        queries: (B, M * K, 2D), meant to equal `target_queries`.
+        patches: (B, N, D), meant to equal `target_patches`.
+        target_queries: (B, M * K, 2D), the relationship descriptors; detached.
+        target_patches: (B, N, D), unit norm; detached.
+    """
+
+    queries: Tensor
+    patches: Tensor
+    target_queries: Tensor
+    target_patches: Tensor

@@ -1,0 +1,88 @@
+"""open_clip's image tower, with learned prompts and region tokens or as it is."""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from zsseg.compat import OpenClip
+from zsseg.layers import DeepPrompts, region_attention_mask, resize_positions, run_block
+from zsseg.models.config import ModelConfig
+from zsseg.models.outputs import ImageTokens
+
+
+class PromptedViT(nn.Module):
+    """Runs a frozen image tower with deep prompts and, for CLIP-RC, region tokens; owns only what those need.
+
+    The sequence is class token, P prompts, N patches, M regions. Region tokens all start alike, from the class token's
+    input, and differ by the patches that the attention mask shows them.
+
+    Args:
+        visual: the tower, an open_clip VisionTransformer.
+        config: P, M and dropout.
+        patch_size: side of a patch in pixels.
+    """
+
+    def __init__(self, visual: OpenClip, config: ModelConfig, patch_size: int) -> None:
+        super().__init__()
+        width, layers = len(visual.class_embedding), len(visual.transformer.resblocks)
+        self.regions = config.regions
+        self.prompts = DeepPrompts(layers, config.prompts, width, patch_size, config.dropout)
+        self.norm = nn.LayerNorm(width, eps=1e-6)
+        start = (visual.class_embedding + visual.positional_embedding[0]).detach()
+        self.register_buffer("region_tokens", start.repeat(config.regions, 1), persistent=config.regions > 0)  # (M, W)
+
+    def forward(self, visual: OpenClip, pixels: Tensor) -> ImageTokens:
+        """Encode normalised pixels (B, 3, H, W), H and W multiples of the patch side, on whatever grid they make."""
+        embedded, grid = embed(visual, pixels)
+        regions = self.get_buffer("region_tokens").expand(len(pixels), -1, -1)
+        tokens = visual.ln_pre(torch.cat([embedded, regions], 1))  # (B, 1+N+M, W)
+        mask = self._additive_mask(grid, tokens) if self.regions else None
+        for block, prompts in zip(visual.transformer.resblocks, self.prompts(len(pixels)), strict=True):
+            tokens = run_block(block, torch.cat([tokens[:, :1], prompts, tokens[:, 1:]], 1), mask)
+            # What a layer makes of its prompts is dropped: the next has its own.
+            tokens = torch.cat([tokens[:, :1], tokens[:, 1 + prompts.shape[1] :]], 1)
+        first_region = embedded.shape[1]
+        normed = torch.cat([self.norm(tokens[:, :first_region]), tokens[:, first_region:]], 1)
+        return project(visual, normed, grid)
+
+    def _additive_mask(self, grid: tuple[int, int], like: Tensor) -> Tensor:
+        """The permissions as open_clip's blocks want them: 0 where allowed, minus infinity elsewhere."""
+        allowed = region_attention_mask(grid, self.prompts.embeddings.shape[1], self.regions, like.device)
+        return torch.zeros(allowed.shape, dtype=like.dtype, device=like.device).masked_fill(~allowed, -torch.inf)
+
+
+def embed(visual: OpenClip, pixels: Tensor) -> tuple[Tensor, tuple[int, int]]:
+    """Class and patch tokens with their positions, (B, 1 + N, W) before `ln_pre`, and the grid.
+
+    Positions are resampled bilinearly where the grid is not the one the tower was trained with.
+
+    Raises:
+        ValueError: a side is no multiple of the patch side.
+    """
+    rows, cols = (side // patch for side, patch in zip(pixels.shape[-2:], visual.patch_size, strict=True))
+    if (rows * visual.patch_size[0], cols * visual.patch_size[1]) != tuple(pixels.shape[-2:]):
+        raise ValueError(f"pixels of {tuple(pixels.shape[-2:])} do not divide into patches of {visual.patch_size}")
+    patches = visual.conv1(pixels).flatten(2).transpose(1, 2)  # (B, N, W)
+    cls_token = visual.class_embedding.to(patches.dtype).expand(len(pixels), 1, -1)
+    positions = resize_positions(visual.positional_embedding, tuple(visual.grid_size), (rows, cols))
+    return torch.cat([cls_token, patches], 1) + positions.to(patches.dtype), (rows, cols)
+
+
+def project(visual: OpenClip, tokens: Tensor, grid: tuple[int, int]) -> ImageTokens:
+    """Take the last layer's tokens (B, 1 + N + M, W) to the joint space; unit norm."""
+    joint = F.normalize(visual.ln_post(tokens) @ visual.proj, dim=-1)  # (B, 1+N+M, D)
+    first_region = 1 + grid[0] * grid[1]
+    return ImageTokens(joint[:, 0], joint[:, 1:first_region], joint[:, first_region:], grid)
+
+
+def plain_image_tokens(visual: OpenClip, pixels: Tensor) -> ImageTokens:
+    """The untouched tower's tokens, no prompts, no regions: CLIP's final norm and projection on every token.
+
+    The cosine of its patch tokens and text is the training-free baseline, and its patch tokens are the recovery
+    target "clip".
+    """
+    embedded, grid = embed(visual, pixels)
+    tokens = visual.ln_pre(embedded)
+    for block in visual.transformer.resblocks:
+        tokens = run_block(block, tokens)
+    return project(visual, tokens, grid)

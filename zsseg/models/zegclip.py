@@ -1,0 +1,45 @@
+"""ZegCLIP (Zhou et al., CVPR 2023): classes as queries, masks as the scores of the last attention."""
+
+from typing import ClassVar
+
+import torch
+from torch import Tensor, nn
+
+from zsseg.layers import AttentionScores, DecoderBlock
+from zsseg.models.backbone import Backbone
+from zsseg.models.base import SegmentationModel, as_maps
+from zsseg.models.config import ModelConfig
+from zsseg.models.outputs import ImageTokens, MaskOutput
+
+
+class ZegCLIP(SegmentationModel):
+    """Relationship descriptor [g * t ; t] and text queries that attend to the patches.
+
+    Queries never see each other, so that the mask of a class does not depend on which other classes are asked. Of the
+    last layer only the scores are ever used, hence only those are built.
+    """
+
+    has_recovery: ClassVar[bool] = False
+
+    def __init__(self, config: ModelConfig, backbone: Backbone) -> None:
+        super().__init__(config, backbone)
+        dim, heads = backbone.joint_dim, config.decoder_heads
+        self.descriptor = nn.Linear(2 * dim, dim)
+        self.blocks = nn.ModuleList(
+            DecoderBlock(dim, heads, config.decoder_ffn, config.dropout) for _ in range(config.decoder_layers - 1)
+        )
+        self.scores = AttentionScores(dim, heads)
+
+    def decode(self, image: ImageTokens, text: Tensor) -> MaskOutput:
+        """Ask a picture for K classes, text (K, D) of unit norm."""
+        descriptor = self.describe(image, text)
+        queries = self.descriptor(descriptor)
+        for block in self.blocks:
+            queries = block(queries, image.patch_tokens)
+        logits = as_maps(self.scores(queries, image.patch_tokens), image.grid)
+        return MaskOutput(logits, descriptor, queries, image.patch_tokens)
+
+    def describe(self, image: ImageTokens, text: Tensor) -> Tensor:
+        """Relationship descriptors (B, K, 2D): what picture and class share, then the class."""
+        related = image.cls_token[:, None] * text
+        return torch.cat([related, text.expand_as(related)], -1)

@@ -1,0 +1,288 @@
+"""A photo and words in, a `Segmentation` out: the one core behind the page, the shell and Python.
+
+The photo is encoded once and the words once, each cached alone: new words never re-encode the photo.
+"""
+
+import json
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Hashable, Mapping, MutableMapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Generic, Self, TypeVar
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from zsseg.checkpoint import Metadata, checkpoint_folders, find_checkpoint, load_checkpoint
+from zsseg.errors import UserError
+from zsseg.image import Pixels, load_image
+from zsseg.models import Backbone, ClipRC, ImageTokens, MaskOutput, ModelConfig, SegmentationModel, plain_image_tokens
+from zsseg.models.backbone import CONFIG_FILE, file_sha256, load_backbone
+from zsseg.models.training_free import TrainingFree
+from zsseg.segmentation import FloatArray, Segmentation, check_fraction, check_size
+from zsseg.sliding import Windows, cut, stitch_grids, window_scores
+from zsseg.vocabulary import Vocabulary, build_vocabulary, with_templates
+
+DEFAULT_CHECKPOINTS: Mapping[str, str] = {"zegclip": "zegclip-mini-inductive", "clip_rc": "clip_rc-mini-inductive"}
+"""Method: the checkpoint it is asked through when none is named."""
+
+_WINDOWS_AT_ONCE = 8
+_PHOTOS_KEPT = 8
+_TEXTS_KEPT = 4096
+# CLIP-RC's attention holds heads * (M*K) * N values per window.
+_HEADS = 8
+_ATTENTION_AT_ONCE = 2**27
+_NO_HEAD = ModelConfig("zegclip", prompts=1)  # metadata must hold sizes of a head; the baseline has none
+
+_V = TypeVar("_V")
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """What the network keeps of a photo: tokens of every window, and for CLIP-RC what its recovery aims at, or None."""
+
+    tokens: ImageTokens
+    target: Tensor | None
+
+
+class LRU(Generic[_V]):
+    """A small cache, the least recently used entry leaves first; safe to share between threads."""
+
+    def __init__(self, size: int) -> None:
+        self._size = size
+        self._entries: OrderedDict[Hashable, _V] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def get(self, key: Hashable, make: Callable[[], _V]) -> _V:
+        """Return the entry, made first if need be; two threads in a hurry may both make it."""
+        with self._lock:
+            if key in self._entries:
+                self._entries.move_to_end(key)
+                return self._entries[key]
+        value = make()  # outside the lock: others need not wait while a network runs
+        with self._lock:
+            self._entries[key] = value
+            while len(self._entries) > self._size:
+                self._entries.popitem(last=False)
+        return value
+
+
+class Predictor:
+    """One loaded model, ready to be asked; may be shared by threads.
+
+    Args:
+        model: ZegCLIP, CLIP-RC or the training-free baseline, with its weights.
+        metadata: how its photos and words are to be prepared.
+        device: where it runs.
+        sha256: of its checkpoint file, for the record.
+    """
+
+    def __init__(
+        self, model: SegmentationModel | TrainingFree, metadata: Metadata, device: str = "cpu", sha256: str = ""
+    ) -> None:
+        self.model = model.to(device).eval()
+        self.metadata = metadata
+        self.device = torch.device(device)
+        self.sha256 = sha256
+        self._photos: LRU[Encoded] = LRU(_PHOTOS_KEPT)
+        self._texts: LRU[Tensor] = LRU(_TEXTS_KEPT)
+
+    @classmethod
+    def from_checkpoint(
+        cls, name: str | Path, device: str = "cpu", backbones: MutableMapping[str, Backbone] | None = None
+    ) -> Self:
+        """Load a checkpoint by name or path; `backbones`, by sha256, are shared and added to.
+
+        Raises:
+            UserError: it is missing or damaged, and what to do about it.
+        """
+        path = find_checkpoint(name)
+        model, metadata = load_checkpoint(path, backbones)
+        return cls(model, metadata, device, file_sha256(path))
+
+    @classmethod
+    def training_free(
+        cls,
+        backbone: str | Path,
+        device: str = "cpu",
+        *,
+        size: int | None = None,
+        stride: int | None = None,
+        templates: Sequence[str] = ("a photo of a {}",),
+    ) -> Self:
+        """Make the baseline that learns nothing from a backbone alone.
+
+        Args:
+            backbone: its folder, or the folder's name among the weights; its own mean and std are used.
+            device: where it runs.
+            size: side of a window in pixels; None takes the side the backbone was trained with.
+            stride: step between windows in pixels; None takes five sixths of the side, as the published heads.
+            templates: texts with one ``{}`` for the class name.
+
+        Raises:
+            UserError: the folder is missing or damaged.
+        """
+        places = [Path(backbone), *(parent / backbone for parent in checkpoint_folders())]
+        folder = next((place for place in places if place.is_dir()), Path(backbone))
+        towers = load_backbone(folder)
+        preprocess = json.loads((folder / CONFIG_FILE).read_text(encoding="utf-8"))["preprocess_cfg"]
+        mean, std = (tuple(255 * value for value in preprocess[key]) for key in ("mean", "std"))
+        side = size or int(towers.visual.image_size[0])
+        metadata = Metadata(
+            f"training-free-{towers.name}", _NO_HEAD.method, "training-free", _NO_HEAD, towers.name, towers.sha256,
+            tuple(templates), mean, std, side, stride or max(1, side * 5 // 6),
+        )  # fmt: skip
+        return cls(TrainingFree(towers), metadata, device)
+
+    @property
+    def name(self) -> str:
+        """Name of the checkpoint."""
+        return self.metadata.name
+
+    @property
+    def method(self) -> str:
+        """Which method answers: "zegclip", "clip_rc" or "training-free"."""
+        return "training-free" if isinstance(self.model, TrainingFree) else self.metadata.method
+
+    def predict(
+        self,
+        image: object,
+        seen: str | Sequence[str] = (),
+        unseen: str | Sequence[str] = (),
+        *,
+        seen_penalty: float | None = None,
+        threshold: float | None = None,
+    ) -> Segmentation:
+        """Find the classes in a photo.
+
+        Args:
+            image: anything `zsseg.image.load_image` reads; a very large photo is shrunk, and so is the answer.
+            seen, unseen: class names, as `zsseg.vocabulary.build_vocabulary` reads them.
+            seen_penalty, threshold: in 0..1; None takes the checkpoint's own.
+
+        Raises:
+            UserError: the photo, the names or a setting cannot be used.
+        """
+        start = time.perf_counter()
+        vocabulary = build_vocabulary(seen, unseen)
+        penalty = self.metadata.seen_penalty if seen_penalty is None else seen_penalty
+        limit = self.metadata.threshold if threshold is None else threshold
+        check_fraction(penalty, "The seen penalty")
+        check_fraction(limit, "The threshold")
+        photo = self.preprocess(load_image(image))
+        check_size(len(vocabulary.names), *photo.photo)
+        text = self.encode_text(vocabulary)
+        scores, features = self.decode(photo, self.encode_image(photo), text, vocabulary)
+        return Segmentation(
+            self.method, self.name, vocabulary.names, vocabulary.seen, scores, penalty, limit, features,
+            time.perf_counter() - start, self.provenance,
+        )  # fmt: skip
+
+    @property
+    def provenance(self) -> dict[str, str]:
+        """Where the model comes from, for the record in every answer."""
+        meta = self.metadata
+        backbone = {"backbone": meta.backbone, "backbone_sha256": meta.backbone_sha256}
+        return {"sha256": self.sha256, "setting": meta.setting, **backbone}
+
+    def preprocess(self, photo: Pixels) -> Windows:
+        """Resize, normalise and cut up a photo (H,W,3) as the checkpoint wants it; see `zsseg.sliding.cut`."""
+        meta = self.metadata
+        return cut(photo, meta.size, meta.stride, meta.mean, meta.std)
+
+    def encode_image(self, photo: Windows) -> Encoded:
+        """Run the image tower over every window, or remember having done so."""
+        return self._photos.get(photo.key, lambda: self._encode(photo.pixels))
+
+    @torch.inference_mode()
+    def _encode(self, windows: Tensor) -> Encoded:
+        batches = [batch.to(self.device) for batch in torch.split(windows, _WINDOWS_AT_ONCE)]
+        tokens = [self.model.encode_image(batch) for batch in batches]
+        target = None
+        if isinstance(self.model, ClipRC) and self.metadata.recovery_target == "clip":
+            visual = self.model.backbone.visual
+            target = torch.cat([plain_image_tokens(visual, batch).patch_tokens for batch in batches])
+        joined = ImageTokens(
+            torch.cat([t.cls_token for t in tokens]),
+            torch.cat([t.patch_tokens for t in tokens]),
+            torch.cat([t.region_tokens for t in tokens]),
+            tokens[0].grid,
+        )
+        return Encoded(joined, target)
+
+    def encode_text(self, vocabulary: Vocabulary) -> Tensor:
+        """Encode every spelling, class after class, or remember having done so: (spellings, D) unit norm.
+
+        Raises:
+            UserError: a name is longer than the text tower reads; it would be cut off in silence otherwise.
+        """
+        spellings = [spelling for group in vocabulary.synonyms for spelling in group]
+        # One by one, so that a name's vector is the same to the last bit whatever was asked before.
+        return torch.stack([self._texts.get(name, partial(self._encode_name, name)) for name in spellings])
+
+    @torch.inference_mode()
+    def _encode_name(self, name: str) -> Tensor:
+        backbone = self.model.backbone
+        texts = with_templates(name, self.metadata.templates)
+        if max(map(backbone.token_count, texts)) > backbone.context_length:
+            raise UserError(f"The class name “{name}” is too long for this model: use fewer words.")
+        return F.normalize(backbone.encode_text(texts).mean(0), dim=0)  # (D,)
+
+    @torch.inference_mode()
+    def decode(
+        self, photo: Windows, encoded: Encoded, text: Tensor, vocabulary: Vocabulary
+    ) -> tuple[FloatArray, dict[str, FloatArray]]:
+        """Ask the encoded photo for the encoded words.
+
+        Returns:
+            (K,H,W) scores of the classes in 0..1, and the features of `Segmentation`.
+        """
+        step = _windows_at_once(encoded.tokens, len(text))
+        logits: list[Tensor] = []
+        grids: list[dict[str, Tensor]] = []
+        for start in range(0, len(photo.boxes), step):
+            batch = _rows(encoded, slice(start, start + step))
+            output = self.model.decode(batch.tokens, text)
+            logits.append(output.mask_logits)
+            grids.append(self._features_of_windows(batch, output))
+        spellings = [len(group) for group in vocabulary.synonyms]
+        scores = window_scores(torch.cat(logits), photo.boxes, photo.resized, photo.photo, spellings)
+        return scores, self._features_of_photo(grids, photo)
+
+    def _features_of_windows(self, batch: Encoded, output: MaskOutput) -> dict[str, Tensor]:
+        """(n, N, D) each; empty for a method without recovery."""
+        if not isinstance(self.model, ClipRC):
+            return {}
+        recovery = self.model.recover(batch.tokens, output, batch.target)
+        return {
+            "encoder": batch.tokens.patch_tokens,
+            "decoder": output.patches,
+            "recovered": recovery.patches,
+            "target": recovery.target_patches,
+        }
+
+    def _features_of_photo(self, grids: list[dict[str, Tensor]], photo: Windows) -> dict[str, FloatArray]:
+        patch, features = self.model.backbone.patch_size, {}
+        side = self.metadata.size // patch
+        for name in grids[0]:
+            maps = torch.cat([grid[name] for grid in grids])  # (n, N, D)
+            maps = maps.reshape(-1, side, side, maps.shape[-1])  # (n, h, w, D)
+            features[name] = stitch_grids(maps, photo.boxes, *photo.resized, patch)
+        if features:
+            features["recovery_cosine"] = F.cosine_similarity(features["recovered"], features["target"], dim=-1)
+        return {name: feature.cpu().numpy() for name, feature in features.items()}
+
+
+def _windows_at_once(tokens: ImageTokens, texts: int) -> int:
+    per_window = _HEADS * max(1, tokens.region_tokens.shape[1]) * texts * tokens.patch_tokens.shape[1]
+    return max(1, min(_WINDOWS_AT_ONCE, _ATTENTION_AT_ONCE // per_window))
+
+
+def _rows(encoded: Encoded, rows: slice) -> Encoded:
+    tokens = encoded.tokens
+    part = ImageTokens(tokens.cls_token[rows], tokens.patch_tokens[rows], tokens.region_tokens[rows], tokens.grid)
+    return Encoded(part, None if encoded.target is None else encoded.target[rows])

@@ -1,0 +1,186 @@
+"""What a person types, as class names: synonyms, duplicates, seen or unseen; and the data sets' own lists."""
+
+import re
+import unicodedata
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from zsseg.errors import UserError
+
+MAX_NAMES = 1000
+MAX_NAME_LENGTH = 200
+_QUOTES = "\"'`\u2018\u2019\u201c\u201d"
+
+
+@dataclass(frozen=True)
+class Vocabulary:
+    """The K classes one question asks about.
+
+    Attributes:
+        names: K different names.
+        seen: K flags, True where the class counts as seen in training.
+        synonyms: K groups of spellings; the first of each is the name. A class scores as its best spelling.
+    """
+
+    names: tuple[str, ...]
+    seen: tuple[bool, ...]
+    synonyms: tuple[tuple[str, ...], ...]
+
+
+def parse_names(text: str | Sequence[str]) -> list[tuple[str, ...]]:
+    """Split what was typed into classes and their spellings.
+
+    Args:
+        text: classes separated by commas, semicolons or new lines, or a sequence with one class per item; the
+            spellings of a class are separated by ``|``, as in "cat | kitten".
+
+    Returns:
+        One group of spellings per class, in order, without empty ones; duplicates are still there.
+
+    Raises:
+        UserError: an item is not text, or a name is too long.
+    """
+    entries = re.split(r"[,;\r\n]", text) if isinstance(text, str) else list(text)
+    groups = []
+    for entry in entries:
+        if not isinstance(entry, str):
+            raise UserError(f"A class name must be text, not {type(entry).__name__}.")
+        group = tuple(name for name in map(clean_name, entry.split("|")) if name)
+        if group:
+            groups.append(group)
+    return groups
+
+
+def clean_name(name: str) -> str:
+    """One spelling, composed characters, control characters and outer quotes gone, single spaces.
+
+    Raises:
+        UserError: the name is too long to be one.
+    """
+    name = unicodedata.normalize("NFC", name)
+    name = "".join(" " if unicodedata.category(c)[0] in "CZ" else c for c in name)
+    name = " ".join(name.split()).strip(_QUOTES + " ")
+    if len(name) > MAX_NAME_LENGTH:
+        raise UserError(f"The class name “{name[:40]}…” is too long: separate names by commas.")
+    return name
+
+
+def build_vocabulary(seen: str | Sequence[str] = (), unseen: str | Sequence[str] = ()) -> Vocabulary:
+    """Put the two lists together, the seen classes first.
+
+    A name that is repeated, in any case of letters, is asked once, with all the synonyms given.
+
+    Args:
+        seen, unseen: see `parse_names`.
+
+    Raises:
+        UserError: no name at all, too many, or one spelling in two classes or in both lists.
+    """
+    groups = [(group, True) for group in parse_names(seen)] + [(group, False) for group in parse_names(unseen)]
+    classes: dict[str, list[str]] = {}
+    flags: dict[str, bool] = {}
+    owner: dict[str, str] = {}
+    for group, flag in groups:
+        name = owner.get(group[0].casefold(), group[0])
+        if flags.setdefault(name, flag) != flag:
+            raise UserError(f"“{group[0]}” is listed both as seen and as unseen: keep it in one of the two.")
+        spellings = classes.setdefault(name, [])
+        for spelling in group:
+            _add_spelling(spelling, name, spellings, owner)
+    _check_count(len(classes))
+    return Vocabulary(tuple(classes), tuple(flags.values()), tuple(tuple(group) for group in classes.values()))
+
+
+def _add_spelling(spelling: str, name: str, spellings: list[str], owner: dict[str, str]) -> None:
+    first = owner.setdefault(spelling.casefold(), name)
+    if first != name:
+        raise UserError(f"“{spelling}” belongs to both “{first}” and “{name}”: keep it in one of them.")
+    if spelling.casefold() not in map(str.casefold, spellings):
+        spellings.append(spelling)
+
+
+def _check_count(count: int) -> None:
+    if count == 0:
+        raise UserError("No class name was given: type at least one, such as “dog, person”.")
+    if count > MAX_NAMES:
+        raise UserError(f"{count} class names are too many: give at most {MAX_NAMES}.")
+
+
+def with_templates(name: str, templates: Sequence[str]) -> list[str]:
+    """Put a name into sentences.
+
+    Args:
+        name: one spelling.
+        templates: sentences with ``{}`` where the name goes, such as "a photo of a {}".
+
+    Raises:
+        ValueError: a template has no place for the name.
+    """
+    for template in templates:
+        if "{}" not in template:
+            raise ValueError(f"the template {template!r} has no {{}}")
+    return [template.replace("{}", name) for template in templates]
+
+
+def _listed(text: str) -> tuple[str, ...]:
+    return tuple(" ".join(name.split()) for name in text.split(","))
+
+
+def _split(names: Sequence[str], unseen: Sequence[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """(seen, unseen), both in the order of the data set."""
+    return tuple(n for n in names if n not in unseen), tuple(n for n in names if n in unseen)
+
+
+VOC20 = _listed(
+    "aeroplane, bicycle, bird, boat, bottle, bus, car, cat, chair, cow, dining table, dog, horse, motorbike, person,"
+    "potted plant, sheep, sofa, train, tv monitor"
+)
+"""PASCAL VOC 2012 in the order of its ids 1..20, in natural spelling."""
+
+COCO80 = _listed(
+    "person, bicycle, car, motorcycle, airplane, bus, train, truck, boat, traffic light, fire hydrant, stop sign,"
+    "parking meter, bench, bird, cat, dog, horse, sheep, cow, elephant, bear, zebra, giraffe, backpack, umbrella,"
+    "handbag, tie, suitcase, frisbee, skis, snowboard, sports ball, kite, baseball bat, baseball glove, skateboard,"
+    "surfboard, tennis racket, bottle, wine glass, cup, fork, knife, spoon, bowl, banana, apple, sandwich, orange,"
+    "broccoli, carrot, hot dog, pizza, donut, cake, chair, couch, potted plant, bed, dining table, toilet, tv, laptop,"
+    "mouse, remote, keyboard, cell phone, microwave, oven, toaster, sink, refrigerator, book, clock, vase, scissors,"
+    "teddy bear, hair drier, toothbrush"
+)
+"""The things of COCO."""
+
+COCO171 = COCO80 + _listed(
+    "banner, blanket, branch, bridge, building-other, bush, cabinet, cage, cardboard, carpet, ceiling-other,"
+    "ceiling-tile, cloth, clothes, clouds, counter, cupboard, curtain, desk-stuff, dirt, door-stuff, fence,"
+    "floor-marble, floor-other, floor-stone, floor-tile, floor-wood, flower, fog, food-other, fruit, furniture-other,"
+    "grass, gravel, ground-other, hill, house, leaves, light, mat, metal, mirror-stuff, moss, mountain, mud, napkin,"
+    "net, paper, pavement, pillow, plant-other, plastic, platform, playingfield, railing, railroad, river, road, rock,"
+    "roof, rug, salad, sand, sea, shelf, sky-other, skyscraper, snow, solid-other, stairs, stone, straw,"
+    "structural-other, table, tent, textile-other, towel, tree, vegetable, wall-brick, wall-concrete, wall-other,"
+    "wall-panel, wall-stone, wall-tile, wall-wood, water-other, waterdrops, window-blind, window-other, wood"
+)
+"""COCO-Stuff 164k in the order of its train ids, in the data set's spelling, which the published heads were fed."""
+
+CAMVID11 = _listed("sky, building, pole, road, sidewalk, tree, sign, fence, car, pedestrian, bicyclist")
+"""CamVid in the order of its ids."""
+
+DATASETS: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
+    "voc20": _split(VOC20, ("cow", "sheep", "sofa", "potted plant", "tv monitor")),
+    # The split of both papers: the last five names.
+    "voc20-papers": _split(VOC20, ("potted plant", "sheep", "sofa", "train", "tv monitor")),
+    "coco171": _split(
+        COCO171,
+        _listed(
+            "cow, giraffe, suitcase, frisbee, skateboard, carrot, scissors, cardboard, clouds, grass, playingfield,"
+            "river, road, tree, wall-concrete"
+        ),
+    ),
+    "coco80": _split(
+        COCO80,
+        _listed(
+            "giraffe, zebra, skateboard, pizza, laptop, suitcase, carrot, scissors, frisbee, cow, sheep, couch,"
+            "potted plant, tv"
+        ),
+    ),
+    "camvid11": _split(CAMVID11, ("bicyclist", "tree")),
+}
+"""Name of a vocabulary: (seen names, unseen names)."""
