@@ -8,6 +8,7 @@ Every part resumes from `--runs`; `--part` runs one of them alone.
 import argparse
 from pathlib import Path
 
+import numpy as np
 import torch
 
 from training.console import run_for_person
@@ -21,7 +22,7 @@ from training.student import Student
 from training.text_targets import TextTargets, load_text_targets
 from zsseg.compat import OpenClip, import_open_clip
 from zsseg.errors import UserError
-from zsseg.models.backbone import build_clip, save_backbone
+from zsseg.models.backbone import build_clip, load_backbone, save_backbone
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -34,15 +35,18 @@ def pretrain(args: argparse.Namespace) -> None:
     flush_denormals()
     torch.manual_seed(mini_clip.IMAGE.seed)
     clip = build_clip(mini_clip.CONFIG)
+    shipped = load_backbone(args.start_from).clip if args.start_from else None
+    if shipped is not None:
+        clip.load_state_dict(shipped.state_dict())
     student = Student(clip.visual, mini_clip.CONFIG["stem"], FEATURES)
     targets = load_text_targets(args.data_root, args.runs / "cache/text_targets.npz")
     text = _text_run(clip, targets, args.runs)
-    if args.part in ("all", "text"):
+    if args.part == "text" or (args.part == "all" and shipped is None):
         text.train()
     if args.part in ("all", "image"):
-        _image_run(student, targets, args.data_root, args.runs).train()
+        _image_run(student, shipped, targets, args).train()
     if args.part in ("all", "export"):
-        export(clip, student, args.runs, args.out)
+        export(clip, student, args.runs, args.out, has_text=shipped is not None)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -50,6 +54,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--data-root", type=Path, required=True)
     parser.add_argument("--runs", type=Path, default=Path("runs"))
     parser.add_argument("--out", type=Path, default=Path("checkpoints/mini-clip"))
+    parser.add_argument("--start-from", type=Path, metavar="DIR", help="go on from this backbone; its text tower is kept")
     parser.add_argument("--part", choices=("all", "text", "image", "export"), default="all")
     return parser
 
@@ -60,21 +65,31 @@ def _text_run(clip: OpenClip, targets: TextTargets, runs: Path) -> TextRun:
     return TextRun(clip, tokenize, targets, mini_clip.TEXT, runs / "mini-text")
 
 
-def _image_run(student: Student, targets: TextTargets, data_root: Path, runs: Path) -> ImageRun:
+def _image_run(student: Student, shipped: OpenClip | None, targets: TextTargets, args: argparse.Namespace) -> ImageRun:
     recipe = mini_clip.IMAGE
-    photos, maps = load_pool(data_root, runs / "cache/pool")
+    photos, maps = load_pool(args.data_root, args.runs / "cache/pool")
     concepts = concept_maps(maps, targets.imagenet)
     sampler = CropSampler(photos, maps.features, concepts, recipe.min_area)
-    return ImageRun(student, sampler, NameTable(photos, targets), recipe, runs / "mini-image")
+    if shipped is not None:
+        first = sampler.draw(recipe.stages[0].size, 256, np.random.default_rng(recipe.seed))
+        student.start_from(shipped.visual, first.pixels)
+    return ImageRun(student, sampler, NameTable(photos, targets), recipe, args.runs / "mini-image")
 
 
-def export(clip: OpenClip, student: Student, runs: Path, out: Path) -> str:
-    """Write the averaged image tower, its stem folded, and the resumed text tower; return the weights' sha256.
+def export(clip: OpenClip, student: Student, runs: Path, out: Path, has_text: bool = False) -> str:
+    """Write the averaged image tower, its stem folded, and the text tower; return the weights' sha256.
+
+    Args:
+        clip: whose text tower is written, resumed from `runs` unless it came with the weights (`has_text`).
+        student: takes the averaged weights.
+        runs: the folder of both runs.
+        out: the backbone's folder.
+        has_text: there need not be a text run.
 
     Raises:
         UserError: one of the towers has not been trained yet.
     """
-    for part in ("text", "image"):
+    for part in ("image",) if has_text else ("text", "image"):
         if not (runs / f"mini-{part}/state.pt").exists():
             raise UserError(f"There is no {part} tower in {runs} yet: run --part {part} first.")
     state = torch.load(runs / "mini-image/state.pt", weights_only=True)["average"]

@@ -66,6 +66,31 @@ class Student(nn.Module):
         tokens = self.visual.ln_post(tokens)
         return tokens @ self.visual.proj, self.read_out(tokens[:, 1:])
 
+    @torch.no_grad()
+    def start_from(self, visual: OpenClip, pixels: Tensor) -> None:
+        """Take over a shipped tower, whose stem has no batch norms any more.
+
+        The norms are set so that on photos like `pixels` they change nothing: training goes on where it ended.
+
+        Args:
+            visual: open_clip's VisionTransformer with a `ConvStem`, of the same sizes.
+            pixels: (B, 3, S, S) normalised crops.
+        """
+        own = {name: value for name, value in visual.state_dict().items() if not name.startswith("conv1.")}
+        self.visual.load_state_dict(own, strict=False)
+        stem: TrainableStem = self.visual.conv1
+        sources = [layer for layer in visual.conv1 if isinstance(layer, nn.Conv2d)]
+        x = pixels
+        for source, conv, norm in zip(sources, list(stem)[0::3], list(stem)[1::3], strict=True):
+            conv.weight.copy_(source.weight)
+            x = conv(x)
+            variance, mean = torch.var_mean(x, (0, 2, 3), correction=0)
+            norm.running_mean.copy_(mean)
+            norm.running_var.copy_(variance)
+            norm.weight.copy_(torch.sqrt(variance + norm.eps))
+            norm.bias.copy_(mean + source.bias)
+            x = torch.relu(x + source.bias[:, None, None])
+
     def folded_stem(self) -> ConvStem:
         """Return the stem without batch norms, as it is shipped."""
         trained: TrainableStem = self.visual.conv1

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
+from training.hypernyms import everyday_names
 from training.sentence_encoder import encode_sentences
 from zsseg.compat import import_open_clip
 
@@ -77,6 +78,9 @@ def _build(data_root: Path) -> TextTargets:
     names = (*listed, *others)
     row = {name: index for index, name in enumerate(names)}
     imagenet = _unit(np.stack([every[[row[n] for n in group]].mean(0) for group in lemmas]))
+    for place, name in everyday_names().items():
+        imagenet[place] += every[row[name]]
+    imagenet = _unit(imagenet)
     return TextTargets(names, every, own, held_out, imagenet)
 
 
@@ -116,7 +120,7 @@ def _imagenet_lemmas(data_root: Path) -> list[list[str]]:
 
 
 def _other_names(data_root: Path, lemmas: list[list[str]]) -> set[str]:
-    names = {name for group in lemmas for name in group} | set(_NATURAL)
+    names = {name for group in lemmas for name in group} | set(_NATURAL) | set(everyday_names().values())
     names |= {_clean(name) for row in _manifest(data_root) for name in row["names"].split(";")}
     synonyms = json.loads((data_root / "text_embeddings/lvis_synonyms.json").read_text())
     names |= {_clean(word) for entry in synonyms.values() for word in entry["synonyms"]}
