@@ -127,11 +127,22 @@ def _read(maps: np.ndarray, grid: Tensor) -> Tensor:
     return F.grid_sample(stack, grid, padding_mode="border", align_corners=False).permute(0, 2, 3, 1)
 
 
+def _jitter(rgb: np.ndarray, factors: np.ndarray) -> np.ndarray:
+    """Change brightness, contrast and saturation of a crop (S, S, 3) uint8 by three factors, 1 meaning not at all.
+
+    All three are affine in the colour, hence one 3 x 4 matrix for every pixel.
+    """
+    bright, contrast, saturation = factors
+    mean = bright * rgb.mean()
+    mix = saturation * np.eye(3) + (1 - saturation) / 3  # a colour between itself and its grey
+    # A grey offset passes through `mix` unchanged, for its rows sum to 1.
+    matrix = np.column_stack([contrast * bright * mix, np.full(3, (1 - contrast) * mean)])
+    return cv2.transform(rgb, matrix)
+
+
 def _normalise(pixels: np.ndarray, rng: np.random.Generator) -> Tensor:
-    """Jitter brightness, contrast and saturation of uint8 (B, S, S, 3) and normalise."""
-    x = torch.from_numpy(np.ascontiguousarray(pixels)).float()
-    factor = torch.from_numpy(rng.uniform(0.6, 1.4, (3, len(x), 1, 1, 1)).astype(np.float32))
-    x = x * factor[0]
-    x = torch.lerp(x.mean((1, 2, 3), keepdim=True), x, factor[1])
-    x = torch.lerp(x.mean(3, keepdim=True), x, factor[2]).clamp_(0, 255)
-    return ((x - torch.tensor(MEAN)) / torch.tensor(STD)).permute(0, 3, 1, 2)
+    """Jitter the colours of uint8 (B, S, S, 3) and normalise: (B, 3, S, S), channels last in memory."""
+    factors = rng.uniform(0.6, 1.4, (len(pixels), 3))
+    jittered = np.stack([_jitter(rgb, row) for rgb, row in zip(pixels, factors, strict=True)])
+    x = torch.from_numpy(jittered).float()
+    return x.sub_(torch.tensor(MEAN)).mul_(1 / torch.tensor(STD)).permute(0, 3, 1, 2)

@@ -1,7 +1,9 @@
 """Where a run happens: device, rank among processes, and whether bf16 is worth it."""
 
 import os
+import time
 from dataclasses import dataclass
+from functools import cache
 
 import torch
 import torch.distributed as dist
@@ -65,8 +67,24 @@ def leave(place: Place) -> None:
         dist.destroy_process_group()
 
 
+@cache
 def has_bf16(device: torch.device) -> bool:
-    """Tell whether bf16 matrix products are fast there; on a CPU without AVX512-BF16 they are emulated, slowly."""
+    """Tell whether bf16 matrix products are worth it there.
+
+    A CPU may know the instructions and still be slower with them (training/LOG.md), so a CPU is timed.
+    """
     if device.type == "cuda":
         return bool(torch.cuda.is_bf16_supported())
-    return device.type == "cpu" and bool(torch.cpu._is_avx512_bf16_supported())
+    if device.type != "cpu" or not torch.cpu._is_avx512_bf16_supported():
+        return False
+    return _seconds_of_product(torch.bfloat16) < 0.8 * _seconds_of_product(torch.float32)
+
+
+def _seconds_of_product(dtype: torch.dtype, side: int = 1024, tries: int = 5) -> float:
+    matrix = torch.ones(side, side, dtype=dtype)
+    best = float("inf")
+    for _ in range(tries):
+        began = time.perf_counter()
+        torch.mm(matrix, matrix)
+        best = min(best, time.perf_counter() - began)
+    return best

@@ -6,6 +6,7 @@ Every part resumes from `--runs`; `--part` runs one of them alone.
 """
 
 import argparse
+import dataclasses
 from pathlib import Path
 
 import numpy as np
@@ -54,7 +55,10 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--data-root", type=Path, required=True)
     parser.add_argument("--runs", type=Path, default=Path("runs"))
     parser.add_argument("--out", type=Path, default=Path("checkpoints/mini-clip"))
-    parser.add_argument("--start-from", type=Path, metavar="DIR", help="go on from this backbone; its text tower is kept")
+    parser.add_argument(
+        "--start-from", type=Path, metavar="DIR", help="go on from this backbone; its text tower is kept"
+    )
+    parser.add_argument("--minutes", type=float, help="time budget of the image tower, instead of the recipe's")
     parser.add_argument("--part", choices=("all", "text", "image", "export"), default="all")
     return parser
 
@@ -66,7 +70,7 @@ def _text_run(clip: OpenClip, targets: TextTargets, runs: Path) -> TextRun:
 
 
 def _image_run(student: Student, shipped: OpenClip | None, targets: TextTargets, args: argparse.Namespace) -> ImageRun:
-    recipe = mini_clip.IMAGE
+    recipe = dataclasses.replace(mini_clip.IMAGE, minutes=args.minutes or mini_clip.IMAGE.minutes)
     photos, maps = load_pool(args.data_root, args.runs / "cache/pool")
     concepts = concept_maps(maps, targets.imagenet)
     sampler = CropSampler(photos, maps.features, concepts, recipe.min_area)

@@ -14,6 +14,7 @@ from tqdm import tqdm
 
 from training.crops import CropBatch, CropSampler
 from training.data.photos import Photo
+from training.devices import has_bf16
 from training.runlog import append_row
 from training.student import Student
 from training.text_targets import TextTargets
@@ -86,7 +87,7 @@ def _clean(name: str) -> str:
 
 def losses(student: Student, batch: CropBatch, names: NameTable, recipe: ImageRecipe) -> dict[str, Tensor]:
     """Return the four terms of the loss, each a scalar, unweighted except by the recipe's name weight."""
-    with torch.autocast("cpu", torch.bfloat16):
+    with torch.autocast("cpu", torch.bfloat16, enabled=has_bf16(torch.device("cpu"))):
         joint, predicted = student(batch.pixels)
     joint = F.normalize(joint.float(), dim=-1)
     cls_token, patches = joint[:, 0], joint[:, 1:]

@@ -11,6 +11,7 @@ from torch.nn import functional as F
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from tqdm import tqdm
 
+from training.devices import has_bf16
 from training.runlog import append_row
 from training.text_targets import TextTargets
 from zsseg.compat import OpenClip
@@ -90,7 +91,7 @@ class TextRun:
         templates = rng.choice(TEMPLATES, len(rows), p=[0.5, *[0.1] * 5])
         texts = [template.format(self.targets.names[row]) for template, row in zip(templates, rows, strict=True)]
         wanted_vectors = torch.from_numpy(self.targets.vectors[rows])
-        with torch.autocast("cpu", torch.bfloat16):
+        with torch.autocast("cpu", torch.bfloat16, enabled=has_bf16(torch.device("cpu"))):
             vectors = encode_short(self.clip, self.tokenize(texts))
         vectors = F.normalize(vectors.float(), dim=-1)
         same = (wanted_vectors @ wanted_vectors.T > 0.999).float()
