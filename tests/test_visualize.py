@@ -183,6 +183,10 @@ def test_margin_map_has_a_fixed_scale() -> None:
     assert (np.diff(luminance(picture[0])) >= 0).all()
     np.testing.assert_array_equal(picture[0, 2], picture[0, 3])
     np.testing.assert_array_equal(margin_map(np.array([[0.5]], dtype=np.float32))[0, 0], picture[0, 1])
+    half = margin_map(np.array([[0.25, 0.5, 0.8]], dtype=np.float32), 0.5)[0]
+    np.testing.assert_array_equal(half, picture[0, 1:])
+    with pytest.raises(ValueError, match="above 0"):
+        margin_map(np.zeros((1, 1), dtype=np.float32), 0.0)
 
 
 def test_isolation_shows_one_class_and_dims_the_rest() -> None:

@@ -22,13 +22,27 @@ def cosine_map(cosine: FloatArray) -> Pixels:
     return _colored(cosine, "viridis")
 
 
-def margin_map(margin: FloatArray) -> Pixels:
-    """(H,W) leads of the best class -> (H,W,3) RGB, from 0, dark, to 1, bright; a fixed scale, beyond is drawn as 1."""
-    return _colored(margin, "cividis")
+def margin_map(margin: FloatArray, most: float = 1.0) -> Pixels:
+    """Draw how far the best class leads.
+
+    Args:
+        margin: (H,W) at least 0, as `zsseg.segmentation.margin` measures.
+        most: the bright end of the scale, above 0; larger margins are drawn like it. The dark end is 0. Pictures that
+            are to be compared need the same one.
+
+    Returns:
+        (H,W,3) RGB.
+
+    Raises:
+        ValueError: `most` is not above 0.
+    """
+    if not most > 0:
+        raise ValueError(f"the scale must reach above 0, not {most}")
+    return _colored(margin / np.float32(most), "cividis")
 
 
 def overlap_colors(most: int) -> list[Color]:
-    """The colours of `overlap_map` for counts of 0..`most`, for a legend: from dark blue to bright yellow.
+    """The colours of `overlap_map` for counts of 0..`most`, for a legend: black, then from blue to bright yellow.
 
     Each step is brighter than the one before, and the way from blue to yellow looks the same to colour-blind eyes.
 
@@ -37,8 +51,8 @@ def overlap_colors(most: int) -> list[Color]:
     """
     if most < 1:
         raise ValueError(f"the scale must reach at least 1, not {most}")
-    table = matplotlib.colormaps["cividis"](np.linspace(0, 1, most + 1))[:, :3]
-    return [(r, g, b) for r, g, b in (table * 255 + 0.5).astype(np.uint8).tolist()]
+    table = matplotlib.colormaps["cividis"](np.linspace(0.25, 1, most))[:, :3]
+    return [(0, 0, 0), *((r, g, b) for r, g, b in (table * 255 + 0.5).astype(np.uint8).tolist())]
 
 
 def overlap_map(counts: npt.NDArray[np.int16], most: int) -> Pixels:

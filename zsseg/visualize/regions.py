@@ -15,7 +15,7 @@ if TYPE_CHECKING:  # these pictures need no torch
     from zsseg.regions import RegionView
     from zsseg.sliding import Box
 
-MASK_SIDE = 560
+MASK_SIDE = 850
 """Side of the attention mask's picture in pixels, about; at least one pixel per token."""
 
 _DARK, _LIGHT, _BORDER = (38, 42, 56), (226, 230, 238), (230, 159, 0)
@@ -55,7 +55,7 @@ def draw_regions(image: Pixels, view: "RegionView", window: int, highlight: int 
     for block in blocks:
         _outline(picture, block, _WHITE)
     if highlight is not None:
-        _outline(picture, blocks[highlight], _HIGHLIGHT)
+        _outline(picture, blocks[highlight], _HIGHLIGHT, 2)
     for region, block in enumerate(blocks):
         _number(picture, block, region + 1)
     return picture
@@ -66,11 +66,11 @@ def _check_index(index: int, count: int, what: str) -> None:
         raise UserError(f"There is no {what} {index}: choose one from 0 to {count - 1}.")
 
 
-def _outline(picture: Pixels, block: "Box", color: tuple[int, int, int]) -> None:
+def _outline(picture: Pixels, block: "Box", color: tuple[int, int, int], weight: int = 1) -> None:
     """A coloured line within a black one, seen on any photo."""
     y1, x1, y2, x2 = block
     thin = max(1, min(picture.shape[:2]) // 240)
-    for shade, thickness in ((_BLACK, 3 * thin), (color, thin)):
+    for shade, thickness in ((_BLACK, (weight + 2) * thin), (color, weight * thin)):
         cv2.rectangle(picture, (x1, y1), (x2 - 1, y2 - 1), shade, thickness)
 
 
@@ -107,7 +107,7 @@ def region_maps(logits: FloatArray) -> list[Pixels]:
     """Draw what each region says of one class, all on one scale that is symmetric about 0.
 
     Args:
-        logits: (M,h,w) of one window and class.
+        logits: (M,h,w) of one window and class; less their mean over M, to see where regions differ.
 
     Returns:
         M pictures (h,w,3) RGB: orange below 0, white at 0, violet above, ends at the largest absolute value of all.
