@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from tests.tiny import SIDE, tiny_checkpoint, tiny_metadata
 from zsseg.errors import UserError
 from zsseg.models import ClipRC, ImageTokens, MaskOutput, Method, load_backbone
-from zsseg.predictor import LRU, Predictor
+from zsseg.predictor import Predictor
 from zsseg.sliding import window_boxes
 from zsseg.vocabulary import build_vocabulary
 
@@ -286,13 +286,9 @@ def test_visitors_at_once_get_their_own_answers(predictor: Predictor) -> None:
         np.testing.assert_allclose(got, expected, atol=1e-6)
 
 
-def test_cache_forgets_the_least_recently_used() -> None:
-    made: list[str] = []
-
-    def ask(cache: LRU[str], key: str) -> str:
-        return cache.get(key, lambda: made.append(key) or key)  # type: ignore[func-returns-value]
-
-    cache: LRU[str] = LRU(2)
-    for key in "abacab":
-        assert ask(cache, key) == key
-    assert made == ["a", "b", "c", "b"]
+def test_parameters_count_head_and_backbone(predictor: Predictor) -> None:
+    head, frozen = predictor.parameters
+    tensors = predictor.model.state_dict()
+    assert head == sum(tensors[name].numel() for name in predictor.model.trainable_names())
+    assert frozen == sum(parameter.numel() for parameter in predictor.model.backbone.clip.parameters())
+    assert (head == 0) == (predictor.method == "training-free")

@@ -7,7 +7,16 @@ import numpy as np
 import pytest
 
 from zsseg.errors import UserError
-from zsseg.segmentation import MAX_SCORES, NONE, Segmentation, check_size
+from zsseg.segmentation import (
+    MAX_SCORES,
+    NONE,
+    Segmentation,
+    check_size,
+    margin,
+    overlap,
+    recovery_by_class,
+    softmax_scores,
+)
 
 # Two classes on 4x4 pixels; "dog" is seen and leads on the left by 0.05, "cow" on the right by 0.3.
 DOG = np.array([[0.75, 0.75, 0.3, 0.3]] * 4, dtype=np.float32)
@@ -104,3 +113,102 @@ def test_size_limit() -> None:
 
 def test_shares_are_plain_numbers() -> None:
     json.dumps(drawn().area)
+
+
+def random_answer(classes: int = 7, shape: tuple[int, int] = (9, 11), seed: int = 0) -> Segmentation:
+    """Scores of any size, every other class seen, with ties and pixels that are none of the classes."""
+    scores = np.random.default_rng(seed).integers(0, 20, (classes, *shape)).astype(np.float32) / 20
+    names, seen = tuple(f"thing {i}" for i in range(classes)), tuple(i % 2 == 0 for i in range(classes))
+    return Segmentation("zegclip", "random", names, seen, scores, 0.1, 0.6)
+
+
+def test_labels_of_many_rows_equal_a_plain_argmax() -> None:
+    """Rows are worked off in bands; the picture is higher than one."""
+    seg = random_answer(5, (300, 640))
+    shifted = seg.scores - np.float32(0.1) * np.array(seg.seen, dtype=np.float32)[:, None, None]
+    expected = np.where(seg.scores.max(0) < 0.6, NONE, shifted.argmax(0))
+    np.testing.assert_array_equal(seg.labels, expected)
+
+
+def test_new_settings_keep_the_best_score() -> None:
+    seg = random_answer()
+    assert seg.with_settings(threshold=0.3).best_score is not None
+    best = seg.best_score
+    assert seg.with_settings(threshold=0.3).best_score is best
+    np.testing.assert_array_equal(best, seg.scores.max(0))
+
+
+def test_overlap_counts_raw_scores_above_the_level() -> None:
+    seg = drawn(penalty=0.5)
+    assert overlap(seg).tolist() == [[2, 2, 1, 1]] * 3 + [[0] * 4]
+    assert overlap(seg, 0.7).tolist() == [[1, 1, 0, 0]] * 3 + [[0] * 4]  # 0.70 is not above 0.7
+    assert overlap(seg).dtype == np.int16
+    with pytest.raises(UserError, match="level must lie between 0 and 1"):
+        overlap(seg, 1.5)
+
+
+@pytest.mark.parametrize("penalty", [0.0, 0.1, 0.9])
+def test_margin_is_first_less_second(penalty: float) -> None:
+    seg = random_answer().with_settings(seen_penalty=penalty)
+    shifted = seg.scores - np.float32(penalty) * np.array(seg.seen, dtype=np.float32)[:, None, None]
+    ordered = np.sort(shifted, axis=0)
+    np.testing.assert_array_equal(margin(seg), ordered[-1] - ordered[-2])
+    assert margin(seg).min() >= 0
+
+
+def test_margin_of_one_class_is_its_score_after_the_penalty() -> None:
+    scores = np.array([[[0.75, 0.25]]], dtype=np.float32)
+    assert margin(Segmentation("m", "n", ("a",), (True,), scores, 0.5, 0)).tolist() == [[0.25, 0.0]]
+    assert margin(Segmentation("m", "n", ("a",), (False,), scores, 0.5, 0)).tolist() == [[0.75, 0.25]]
+
+
+def test_views_leave_the_scores_alone() -> None:
+    seg = random_answer()
+    before = seg.scores.copy()
+    for view in (overlap, margin, softmax_scores):
+        view(seg)
+    np.testing.assert_array_equal(seg.scores, before)
+
+
+@pytest.mark.parametrize("temperature", [0.01, 0.5, 1.0, 100.0])
+def test_softmax_of_the_logits_behind_the_sigmoids(temperature: float) -> None:
+    # Beyond 4 a float32 sigmoid no longer tells logits apart to five digits.
+    logits = np.random.default_rng(0).normal(0, 2, (4, 150, 300)).clip(-4, 4).astype(np.float32)
+    scores = (1 / (1 + np.exp(-logits))).astype(np.float32)
+    seg = Segmentation("m", "n", tuple("abcd"), (True,) * 4, scores, 0.3, 0.9)
+    powers = np.exp((logits - logits.max(0)).astype(np.float64) / temperature)
+    shares = softmax_scores(seg, temperature)
+    np.testing.assert_allclose(shares, powers / powers.sum(0), atol=1e-6 + 1e-5 / temperature)
+    np.testing.assert_allclose(shares.sum(0), 1, rtol=1e-5)
+    assert shares.dtype == np.float32
+
+
+def test_softmax_of_sure_scores_and_of_one_class() -> None:
+    scores = np.array([0, 1, 1], dtype=np.float32)[:, None, None]
+    shares = softmax_scores(Segmentation("m", "n", tuple("abc"), (True,) * 3, scores, 0, 0))
+    np.testing.assert_allclose(shares.ravel(), [0, 0.5, 0.5], atol=1e-5)
+    assert softmax_scores(Segmentation("m", "n", ("a",), (True,), scores[:1], 0, 0)).tolist() == [[[1]]]
+
+
+@pytest.mark.parametrize("temperature", [0.0, -1.0, float("nan"), float("inf"), 1e-9])
+def test_softmax_refuses_a_temperature(temperature: float) -> None:
+    with pytest.raises(UserError, match="temperature must lie between"):
+        softmax_scores(drawn(), temperature)
+
+
+def test_recovery_by_class_reads_the_patch_of_each_pixel() -> None:
+    cosine = np.array([[0.2, 0.4], [0.6, 0.8]], dtype=np.float32)
+    seg = dataclasses.replace(drawn(), features={"recovery_cosine": cosine})
+    # Rows 0 and 1 read the upper patches, rows 2 and 3 the lower; dog holds the left of rows 0..2.
+    dog, cow = (4 * 0.2 + 2 * 0.6) / 6, (4 * 0.4 + 2 * 0.8 + 2 * 0.6 + 2 * 0.8) / 10
+    assert recovery_by_class(seg) == pytest.approx([dog, cow])
+    assert recovery_by_class(seg.with_settings(threshold=0.65)) == pytest.approx([dog, None])
+
+
+def test_recovery_by_class_on_patches_that_do_not_divide_the_photo() -> None:
+    seg = dataclasses.replace(random_answer(3, (7, 10)), features={"recovery_cosine": np.full((3, 4), 0.5, np.float32)})
+    assert recovery_by_class(seg) == pytest.approx([0.5] * 3)
+
+
+def test_no_recovery_without_a_recovery_decoder() -> None:
+    assert recovery_by_class(drawn()) == [None, None]

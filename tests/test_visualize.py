@@ -1,18 +1,27 @@
 """Pictures: stable colours, hatching, common scales, one shared basis."""
 
+import cv2
 import numpy as np
 import pytest
 
-from tests.test_segmentation import drawn
-from zsseg.segmentation import Segmentation
+from tests.test_segmentation import drawn, random_answer
+from zsseg.compare import compare
+from zsseg.errors import UserError
+from zsseg.segmentation import NONE, Segmentation
 from zsseg.visualize import (
     color_of,
     colors_of,
     cosine_map,
+    disagreement_map,
     enlarge,
+    isolation_masks,
     legend,
+    margin_map,
+    overlap_colors,
+    overlap_map,
     overlay,
     pca_rgb,
+    pixel_scores,
     score_map,
 )
 from zsseg.vocabulary import COCO171, VOC20
@@ -116,3 +125,119 @@ def test_pca_of_nothing_to_tell_apart_is_grey(shape: tuple[int, int, int]) -> No
 def test_enlarge_repeats_patches() -> None:
     small = np.arange(12, dtype=np.uint8).reshape(2, 2, 3)
     np.testing.assert_array_equal(enlarge(small, 6, 4), small.repeat(3, 0).repeat(2, 1))
+
+
+def plain_overlay(image: np.ndarray, seg: Segmentation, opacity: float) -> np.ndarray:
+    """The overlay written out pixel by pixel rule, without any shortcut."""
+    labels, colors = seg.labels, np.array(colors_of(seg.names))
+    period = max(6, min(labels.shape) // 32)
+    paint = np.zeros(image.shape, dtype=np.uint8)
+    for y, x in np.ndindex(*labels.shape):
+        color = colors[labels[y, x]]
+        if not seg.seen[labels[y, x]] and (y + x) % period < max(1, period // 5):
+            color = color // 2 + (0 if color @ [0.299, 0.587, 0.114] > 128 else 127)
+        left, up = labels[y, max(0, x - 1)], labels[max(0, y - 1), x]
+        paint[y, x] = color if labels[y, x] == left == up else 0
+    blend = cv2.addWeighted(image, 1 - opacity, paint, opacity, 0)
+    return np.where((labels == NONE)[..., None], image, blend)
+
+
+@pytest.mark.parametrize("shape", [(64, 96), (300, 7), (1, 1)])
+@pytest.mark.parametrize("classes", [1, 5, 300])
+def test_overlay_equals_its_plain_rule(shape: tuple[int, int], classes: int) -> None:
+    rng = np.random.default_rng(0)
+    seg = random_answer(classes, shape)
+    coarse = np.ascontiguousarray(seg.scores[:, ::8, ::8].repeat(8, 1).repeat(8, 2)[:, : shape[0], : shape[1]])
+    blocks = Segmentation("m", "n", seg.names, seg.seen, coarse, 0.1, 0.9)
+    photo = rng.integers(0, 256, (*shape, 3), dtype=np.uint8)
+    for opacity in (0.0, 0.6, 1.0):
+        np.testing.assert_array_equal(overlay(photo, blocks, opacity), plain_overlay(photo, blocks, opacity))
+
+
+def test_colours_cannot_be_altered_by_who_asked_for_them() -> None:
+    colors_of(["dog", "cat"]).clear()
+    assert len(colors_of(["dog", "cat"])) == 2
+
+
+def luminance(pixels: np.ndarray) -> np.ndarray:
+    return pixels.astype(float) @ [0.299, 0.587, 0.114]
+
+
+@pytest.mark.parametrize("most", [1, 3, 20])
+def test_overlap_steps_are_apart_in_brightness(most: int) -> None:
+    colors = overlap_colors(most)
+    assert len(colors) == len(set(colors)) == most + 1
+    assert (np.diff(luminance(np.array(colors))) > 0).all()
+
+
+def test_overlap_map_draws_its_legend() -> None:
+    picture = overlap_map(np.array([[0, 1, 3, 9]], dtype=np.int16), 3)
+    colors = overlap_colors(3)
+    assert [tuple(pixel) for pixel in picture[0].tolist()] == [colors[0], colors[1], colors[3], colors[3]]
+    with pytest.raises(ValueError, match="at least 1"):
+        overlap_map(np.zeros((1, 1), dtype=np.int16), 0)
+
+
+def test_margin_map_has_a_fixed_scale() -> None:
+    picture = margin_map(np.array([[0.0, 0.5, 1.0, 1.3]], dtype=np.float32))
+    assert (np.diff(luminance(picture[0])) >= 0).all()
+    np.testing.assert_array_equal(picture[0, 2], picture[0, 3])
+    np.testing.assert_array_equal(margin_map(np.array([[0.5]], dtype=np.float32))[0, 0], picture[0, 1])
+    half = margin_map(np.array([[0.25, 0.5, 0.8]], dtype=np.float32), 0.5)[0]
+    np.testing.assert_array_equal(half, picture[0, 1:])
+    with pytest.raises(ValueError, match="above 0"):
+        margin_map(np.zeros((1, 1), dtype=np.float32), 0.0)
+
+
+def test_isolation_shows_one_class_and_dims_the_rest() -> None:
+    layers = isolation_masks(drawn())
+    for index, layer in enumerate(layers):
+        assert layer is not None
+        np.testing.assert_array_equal(layer[..., 3] == 0, drawn().labels == index)
+        assert set(np.unique(layer[..., 3]).tolist()) == {0, 191}
+        assert layer[layer[..., 3] > 0][:, :3].max() < 20
+    assert isolation_masks(drawn(threshold=0.65))[1] is None
+
+
+def test_isolation_layers_are_small_and_lose_no_class() -> None:
+    scores = np.zeros((2, 640, 1000), dtype=np.float32)
+    scores[0] = 0.5
+    scores[1, 401, 703] = 1
+    layers = isolation_masks(Segmentation("m", "n", ("sky", "bird"), (True, True), scores, 0, 0))
+    assert [layer is not None and layer.shape for layer in layers] == [(205, 320, 4)] * 2
+    assert np.argwhere(layers[1][..., 3] == 0).tolist() == [[401 * 205 // 640, 703 * 320 // 1000]]  # type: ignore[index]
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 1000), (321, 2)])
+def test_isolation_of_odd_shapes(shape: tuple[int, int]) -> None:
+    layer = isolation_masks(random_answer(1, shape).with_settings(threshold=0.0))[0]
+    assert layer is not None
+    assert max(layer.shape[:2]) <= 320
+    assert (layer[..., 3] == 0).all()
+
+
+def test_pixel_scores_are_sorted_before_the_penalty() -> None:
+    rows = pixel_scores(drawn(penalty=0.1), 0, 1)
+    assert [(row.name, row.seen) for row in rows] == [("dog", True), ("cow", False)]
+    assert [row.score for row in rows] == pytest.approx([0.75, 0.7])
+    assert [row.adjusted for row in rows] == pytest.approx([0.65, 0.7])
+    assert [row.color for row in rows] == colors_of(["dog", "cow"])
+    assert [row.name for row in pixel_scores(drawn(), 0, 3)] == ["cow", "dog"]
+
+
+@pytest.mark.parametrize("place", [(-1, 0), (0, -1), (4, 0), (0, 4)])
+def test_pixel_outside_the_photo(place: tuple[int, int]) -> None:
+    with pytest.raises(UserError, match="outside the photo"):
+        pixel_scores(drawn(), *place)
+
+
+def test_disagreement_is_brighter_than_any_agreement() -> None:
+    rng = np.random.default_rng(0)
+    photo = rng.integers(0, 256, (4, 4, 3), dtype=np.uint8)
+    photo[0, 0], photo[0, 1] = 255, 0  # the brightest and the darkest pixel, on either side
+    photo[3, 0], photo[3, 1] = 0, 255
+    comparison = compare(drawn(), drawn(penalty=0.06))
+    light = luminance(disagreement_map(photo, comparison))
+    assert light[comparison.disagreement].min() > light[~comparison.disagreement].max() + 40
+    with pytest.raises(ValueError, match="does not match"):
+        disagreement_map(photo[1:], comparison)

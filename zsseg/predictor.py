@@ -4,25 +4,25 @@ The photo is encoded once and the words once, each cached alone: new words never
 """
 
 import json
-import threading
 import time
-from collections import OrderedDict
-from collections.abc import Callable, Hashable, Mapping, MutableMapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, MutableMapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Generic, Self, TypeVar
+from typing import Self
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from zsseg.cache import LRU
 from zsseg.checkpoint import Metadata, checkpoint_folders, find_checkpoint, load_checkpoint
+from zsseg.encoded import WINDOWS_AT_ONCE, Encoded
 from zsseg.errors import UserError
 from zsseg.image import Pixels, load_image
 from zsseg.models import Backbone, ClipRC, ImageTokens, MaskOutput, ModelConfig, SegmentationModel, plain_image_tokens
 from zsseg.models.backbone import CONFIG_FILE, file_sha256, load_backbone
 from zsseg.models.training_free import TrainingFree
+from zsseg.regions import RegionView, check_regions, view_regions
 from zsseg.segmentation import FloatArray, Segmentation, check_fraction, check_size
 from zsseg.sliding import Windows, cut, stitch_grids, window_scores
 from zsseg.vocabulary import Vocabulary, build_vocabulary, with_templates
@@ -30,45 +30,9 @@ from zsseg.vocabulary import Vocabulary, build_vocabulary, with_templates
 DEFAULT_CHECKPOINTS: Mapping[str, str] = {"zegclip": "zegclip-mini-inductive", "clip_rc": "clip_rc-mini-inductive"}
 """Method: the checkpoint it is asked through when none is named."""
 
-_WINDOWS_AT_ONCE = 8
 _PHOTOS_KEPT = 8
 _TEXTS_KEPT = 4096
-# CLIP-RC's attention holds heads * (M*K) * N values per window.
-_HEADS = 8
-_ATTENTION_AT_ONCE = 2**27
 _NO_HEAD = ModelConfig("zegclip", prompts=1)  # metadata must hold sizes of a head; the baseline has none
-
-_V = TypeVar("_V")
-
-
-@dataclass(frozen=True)
-class Encoded:
-    """What the network keeps of a photo: tokens of every window, and for CLIP-RC what its recovery aims at, or None."""
-
-    tokens: ImageTokens
-    target: Tensor | None
-
-
-class LRU(Generic[_V]):
-    """A small cache, the least recently used entry leaves first; safe to share between threads."""
-
-    def __init__(self, size: int) -> None:
-        self._size = size
-        self._entries: OrderedDict[Hashable, _V] = OrderedDict()
-        self._lock = threading.Lock()
-
-    def get(self, key: Hashable, make: Callable[[], _V]) -> _V:
-        """Return the entry, made first if need be; two threads in a hurry may both make it."""
-        with self._lock:
-            if key in self._entries:
-                self._entries.move_to_end(key)
-                return self._entries[key]
-        value = make()  # outside the lock: others need not wait while a network runs
-        with self._lock:
-            self._entries[key] = value
-            while len(self._entries) > self._size:
-                self._entries.popitem(last=False)
-        return value
 
 
 class Predictor:
@@ -182,6 +146,37 @@ class Predictor:
             time.perf_counter() - start, self.provenance,
         )  # fmt: skip
 
+    @torch.inference_mode()
+    def region_view(
+        self, image: object, seen: str | Sequence[str] = (), unseen: str | Sequence[str] = ()
+    ) -> RegionView:
+        """Look at CLIP-RC's region tokens one by one; a photo or words that are remembered are not encoded again.
+
+        Args:
+            image, seen, unseen: as in `predict`.
+
+        Raises:
+            UserError: the method has no region tokens, or the photo or the names cannot be used.
+        """
+        if not isinstance(self.model, ClipRC):
+            owner = "ZegCLIP" if self.method == "zegclip" else "The training-free baseline"
+            raise UserError(f"{owner} has no region tokens.")
+        vocabulary = build_vocabulary(seen, unseen)
+        photo = self.preprocess(load_image(image))
+        patches = (self.metadata.size // self.model.backbone.patch_size) ** 2
+        check_regions(len(photo.boxes) * self.model.config.regions * patches, len(vocabulary.names))
+        text = self.encode_text(vocabulary)
+        batches = self.encode_image(photo).batches(len(text))
+        outputs = (self.model.decode(batch.tokens, text) for batch in batches)
+        return view_regions(self.model, photo, outputs, vocabulary)
+
+    @property
+    def parameters(self) -> tuple[int, int]:
+        """Numbers of the trained head's parameters and of the frozen backbone's, both towers."""
+        trained = set(self.model.trainable_names())
+        head = sum(p.numel() for name, p in self.model.named_parameters() if name in trained)
+        return head, sum(p.numel() for p in self.model.backbone.parameters())
+
     @property
     def provenance(self) -> dict[str, str]:
         """Where the model comes from, for the record in every answer."""
@@ -200,7 +195,7 @@ class Predictor:
 
     @torch.inference_mode()
     def _encode(self, windows: Tensor) -> Encoded:
-        batches = [batch.to(self.device) for batch in torch.split(windows, _WINDOWS_AT_ONCE)]
+        batches = [batch.to(self.device) for batch in torch.split(windows, WINDOWS_AT_ONCE)]
         tokens = [self.model.encode_image(batch) for batch in batches]
         target = None
         if isinstance(self.model, ClipRC) and self.metadata.recovery_target == "clip":
@@ -241,11 +236,9 @@ class Predictor:
         Returns:
             (K,H,W) scores of the classes in 0..1, and the features of `Segmentation`.
         """
-        step = _windows_at_once(encoded.tokens, len(text))
         logits: list[Tensor] = []
         grids: list[dict[str, Tensor]] = []
-        for start in range(0, len(photo.boxes), step):
-            batch = _rows(encoded, slice(start, start + step))
+        for batch in encoded.batches(len(text)):
             output = self.model.decode(batch.tokens, text)
             logits.append(output.mask_logits)
             grids.append(self._features_of_windows(batch, output))
@@ -275,14 +268,3 @@ class Predictor:
         if features:
             features["recovery_cosine"] = F.cosine_similarity(features["recovered"], features["target"], dim=-1)
         return {name: feature.cpu().numpy() for name, feature in features.items()}
-
-
-def _windows_at_once(tokens: ImageTokens, texts: int) -> int:
-    per_window = _HEADS * max(1, tokens.region_tokens.shape[1]) * texts * tokens.patch_tokens.shape[1]
-    return max(1, min(_WINDOWS_AT_ONCE, _ATTENTION_AT_ONCE // per_window))
-
-
-def _rows(encoded: Encoded, rows: slice) -> Encoded:
-    tokens = encoded.tokens
-    part = ImageTokens(tokens.cls_token[rows], tokens.patch_tokens[rows], tokens.region_tokens[rows], tokens.grid)
-    return Encoded(part, None if encoded.target is None else encoded.target[rows])

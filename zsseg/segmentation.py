@@ -2,7 +2,7 @@
 
 import dataclasses
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -16,6 +16,9 @@ NONE = -1
 
 MAX_SCORES = 2**28
 """Score maps of one photo, K*H*W values, at most: 1 GiB."""
+
+_LOGIT_EDGE = 1e-6
+_BAND_VALUES = 2**16
 
 FloatArray = npt.NDArray[np.float32]
 
@@ -72,16 +75,24 @@ class Segmentation:
     @cached_property
     def labels(self) -> npt.NDArray[np.int16]:
         """(H,W) index of the best class after the seen penalty, the first at ties, or NONE."""
-        best = np.full(self.scores.shape[1:], -np.inf, dtype=np.float32)
-        labels = np.zeros(best.shape, dtype=np.int16)
-        # One class at a time: several times faster than an argmax over the first axis, and no copy of all scores.
-        for index, (score, seen) in enumerate(zip(self.scores, self.seen, strict=True)):
-            adjusted = score - np.float32(self.seen_penalty) if seen else score
-            better = adjusted > best
-            np.copyto(best, adjusted, where=better)
-            np.copyto(labels, np.int16(index), where=better)
+        _, height, width = self.scores.shape
+        labels = np.zeros((height, width), dtype=np.int16)
+        for rows in _bands(height, width):
+            labels[rows] = self._best(self.scores[:, rows])
         labels[self.best_score < self.threshold] = NONE
         labels.setflags(write=False)
+        return labels
+
+    def _best(self, scores: FloatArray) -> npt.NDArray[np.int16]:
+        """Index of the best of (K,h,W) scores after the penalty, (h,W)."""
+        best = np.full(scores.shape[1:], -np.inf, dtype=np.float32)
+        labels = np.zeros(best.shape, dtype=np.int16)
+        # One class at a time: several times faster than an argmax over the first axis, and no copy of all scores.
+        for index, adjusted in enumerate(_adjusted(self, scores)):
+            better = adjusted > best
+            np.maximum(best, adjusted, out=best)
+            # Indices grow, so the maximum is the latest that was better; plain arithmetic is faster than a masked copy.
+            np.maximum(labels, better * np.int16(index), out=labels)
         return labels
 
     @cached_property
@@ -102,7 +113,10 @@ class Segmentation:
         """The same scores, not copied, seen through another penalty or threshold; None keeps the present one."""
         penalty = self.seen_penalty if seen_penalty is None else seen_penalty
         limit = self.threshold if threshold is None else threshold
-        return dataclasses.replace(self, seen_penalty=penalty, threshold=limit)
+        other = dataclasses.replace(self, seen_penalty=penalty, threshold=limit)
+        if "best_score" in self.__dict__:  # depends on neither setting
+            other.__dict__["best_score"] = self.best_score
+        return other
 
 
 def check_fraction(value: float, what: str) -> None:
@@ -126,3 +140,96 @@ def check_size(count: int, height: int, width: int) -> None:
             f"{count} classes on a photo of {width}x{height} pixels need too much memory: "
             "ask for fewer classes or shrink the photo."
         )
+
+
+def _adjusted(seg: Segmentation, scores: FloatArray) -> Iterator[FloatArray]:
+    """Each class's part of (K,...) scores after the seen penalty, one after the other."""
+    for score, seen in zip(scores, seg.seen, strict=True):
+        yield score - np.float32(seg.seen_penalty) if seen else score
+
+
+def _bands(height: int, row: int) -> Iterator[slice]:
+    """Rows of `row` values each, as many at once as stay in the processor's cache."""
+    step = max(1, _BAND_VALUES // row)
+    for top in range(0, height, step):
+        yield slice(top, top + step)
+
+
+def overlap(seg: Segmentation, level: float = 0.5) -> npt.NDArray[np.int16]:
+    """(H,W) how many classes score above `level`, before the seen penalty.
+
+    Every class has its own sigmoid, so none, one or several may claim a pixel.
+
+    Args:
+        seg: the answer.
+        level: in 0..1.
+
+    Raises:
+        UserError: the level is outside 0..1.
+    """
+    check_fraction(level, "The level")
+    counts = np.zeros(seg.scores.shape[1:], dtype=np.int16)
+    for score in seg.scores:
+        counts += score > level
+    return counts
+
+
+def margin(seg: Segmentation) -> FloatArray:
+    """(H,W) how far the best class leads the second after the seen penalty, from 0 to 1 plus the penalty.
+
+    With one class: its score after the penalty, at least 0.
+    """
+    adjusted = _adjusted(seg, seg.scores)
+    best = next(adjusted).copy()
+    second = np.full_like(best, -np.inf if len(seg.names) > 1 else 0)
+    np.maximum(best, second, out=best)
+    for score in adjusted:
+        np.maximum(second, np.minimum(best, score), out=second)
+        np.maximum(best, score, out=best)
+    return np.subtract(best, second, out=best)
+
+
+def softmax_scores(seg: Segmentation, temperature: float = 1.0) -> FloatArray:
+    """(K,H,W) what a softmax over the classes would say instead of their sigmoids; sums to 1 at every pixel.
+
+    The logits are read back from the scores, clipped to 1e-6 from 0 and 1. Scores are means over windows, resampled,
+    of the best spelling, and so the logits are those that would have given these scores, not the network's own to the
+    last digit. Beside the result, only a few rows are held in memory.
+
+    Args:
+        seg: the answer; its penalty and threshold play no part.
+        temperature: divides the logits; 0.01..100.
+
+    Raises:
+        UserError: the temperature is outside its range.
+    """
+    if not 0.01 <= temperature <= 100:  # written so that NaN fails too
+        raise UserError(f"The temperature must lie between 0.01 and 100, not {temperature}.")
+    result = np.empty_like(seg.scores)
+    for rows in _bands(seg.scores.shape[1], seg.scores[:, 0].size):
+        odds = np.clip(seg.scores[:, rows], _LOGIT_EDGE, 1 - _LOGIT_EDGE)  # (K, b, W)
+        logits = np.log(odds / (1 - odds)) / np.float32(temperature)
+        shares = np.exp(logits - logits.max(0))
+        np.divide(shares, shares.sum(0), out=result[:, rows])
+    return result
+
+
+def recovery_by_class(seg: Segmentation) -> list[float | None]:
+    """How well CLIP-RC's recovery decoder does on each class.
+
+    Returns:
+        K means of the cosine between recovered and target features over the pixels labelled with the class, each
+        pixel reading the patch it lies in, in -1..1; None for a class without pixels, and for every class of a method
+        without recovery.
+    """
+    cosine = seg.features.get("recovery_cosine")
+    if cosine is None:
+        return [None] * len(seg.names)
+    rows, cols = (
+        (2 * np.arange(side) + 1) * cells // (2 * side)  # the cell that holds the centre of the pixel
+        for side, cells in zip(seg.labels.shape, cosine.shape, strict=True)
+    )
+    slots = seg.labels.ravel() + 1  # NONE = -1 is counted at 0
+    counts = np.bincount(slots, minlength=len(seg.names) + 1)[1:]
+    sums = np.bincount(slots, cosine[np.ix_(rows, cols)].ravel(), minlength=len(seg.names) + 1)[1:]
+    return [float(total / count) if count else None for total, count in zip(sums, counts, strict=True)]

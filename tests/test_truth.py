@@ -1,0 +1,254 @@
+"""A mask that a person brings, in whatever lossless form, and the scores against it."""
+
+import io
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tests.test_export import PHOTO
+from tests.test_image import encoded, huge_png
+from tests.test_segmentation import drawn, random_answer
+from training.metrics import ConfusionMatrix, harmonic_iou
+from zsseg.errors import UserError
+from zsseg.export import label_image, write_outputs
+from zsseg.segmentation import NONE
+from zsseg.truth import MAX_UNMATCHED, VOID, Truth, read_truth, score
+
+NAMES = ("cat", "dog", "cow")
+IDS = np.array([[0, 1, 2], [2, 255, 1]], dtype=np.uint8)
+LABELS = [[0, 1, 2], [2, VOID, 1]]
+SIZE = (2, 3)
+COLORS = np.array([[(255, 0, 0), (0, 255, 0), (0, 0, 255)], [(0, 0, 255), (9, 9, 9), (0, 255, 0)]], dtype=np.uint8)
+COLOR_TABLE = "#ff0000: cat\n0,255,0 = Dog\n#0000ff: cow"
+
+
+def palette_picture(ids: np.ndarray) -> Image.Image:
+    """The palette says nothing true: every entry is the same colour, or the wrong id."""
+    picture = Image.fromarray(ids)
+    picture.putpalette(bytes(range(255, -1, -1)) * 3)
+    assert picture.mode == "P"
+    return picture
+
+
+@pytest.mark.parametrize(
+    "picture",
+    [
+        Image.fromarray(IDS),
+        palette_picture(IDS),
+        Image.fromarray(np.where(IDS == 255, 65535, IDS).astype(np.uint16)),
+        Image.fromarray(IDS.astype(np.int32)),
+        Image.merge(
+            "LA", [Image.fromarray(np.where(IDS == 255, 1, IDS)), Image.fromarray(255 * (IDS < 255).astype("u1"))]
+        ),
+    ],
+    ids=["L", "P", "I;16", "I", "LA"],
+)
+def test_ids_in_every_mode(picture: Image.Image) -> None:
+    truth = read_truth(picture, NAMES, size=SIZE)
+    assert truth.labels.tolist() == LABELS
+    assert truth.labels.dtype == np.int16
+    assert truth.names == NAMES
+    assert truth.unmatched == {}
+
+
+@pytest.mark.parametrize("kind", ["PNG", "GIF", "BMP", "TIFF", "TGA"])
+def test_palette_files_keep_their_ids(kind: str, tmp_path: Path) -> None:
+    data = encoded(palette_picture(IDS), kind)
+    path = tmp_path / "mask"
+    path.write_bytes(data)
+    if kind == "GIF":  # this format sorts its palette and renumbers when written; take what it holds
+        with Image.open(path) as picture:
+            expected = np.asarray(picture).astype(int)
+        assert read_truth(path, [f"n{i}" for i in range(256)], size=SIZE).labels.tolist() == expected.tolist()
+        return
+    for source in (data, path, str(path)):
+        assert read_truth(source, NAMES, size=SIZE).labels.tolist() == LABELS
+
+
+@pytest.mark.parametrize("classes", [2, 255, 300])
+def test_our_own_labels_come_back(classes: int) -> None:
+    seg = random_answer(classes, (20, 30))
+    truth = read_truth(encoded(label_image(seg), optimize=True), seg.names, size=(20, 30))
+    np.testing.assert_array_equal(truth.labels, seg.labels)
+    assert truth.unmatched == {}
+
+
+def test_written_labels_score_full(tmp_path: Path) -> None:
+    seg = drawn()
+    truth = read_truth(write_outputs(PHOTO, seg, tmp_path)[0], seg.names, size=(4, 4))
+    scores = score(truth, seg)
+    assert (scores.iou, scores.accuracy, scores.hiou) == ((1.0, 1.0), 1.0, 1.0)
+
+
+def test_colours_by_table() -> None:
+    truth = read_truth(encoded(Image.fromarray(COLORS)), NAMES, COLOR_TABLE, size=SIZE)
+    assert truth.labels.tolist() == LABELS
+    assert truth.unmatched == {"#090909": pytest.approx(1 / 6)}
+
+
+def test_transparent_pixels_are_left_out_in_silence() -> None:
+    alpha = np.where((COLORS == 9).all(2), 0, 255).astype(np.uint8)[..., None]
+    truth = read_truth(Image.fromarray(np.concatenate([COLORS, alpha], 2)), NAMES, COLOR_TABLE, size=SIZE)
+    assert truth.labels.tolist() == LABELS
+    assert truth.unmatched == {}
+
+
+def test_ids_by_table_and_what_is_left_out() -> None:
+    ids = np.array([[15, 8, 3, 3], [15, 7, 255, 0]], dtype=np.uint8)
+    truth = read_truth(
+        Image.fromarray(ids), ("cat", "person"), "15: person\n8: cat\n3: bird\n0: background", size=(2, 4)
+    )
+    assert truth.labels.tolist() == [[1, 0, VOID, VOID], [1, VOID, VOID, VOID]]
+    assert list(truth.unmatched.items()) == [("3 (bird)", 0.25), ("7", 0.125)]  # the largest first
+
+
+def test_a_void_id_that_the_table_names_is_a_class() -> None:
+    assert read_truth(Image.fromarray(IDS), ("sky",), "255: sky", size=SIZE).labels.tolist() == [[-1] * 3, [-1, 0, -1]]
+
+
+def test_voc_ids_and_spellings() -> None:
+    ids = np.array([[12, 0, 8]], dtype=np.uint8)
+    assert read_truth(Image.fromarray(ids), ("cat", "Dog"), "voc20", size=(1, 3)).labels.tolist() == [[1, VOID, 0]]
+    table = "12: hound | dog\n8: cat"
+    assert read_truth(Image.fromarray(ids), ("cat", "Dog"), table, size=(1, 3)).labels.tolist() == [[1, VOID, 0]]
+
+
+def test_two_ids_of_one_class() -> None:
+    assert read_truth(Image.fromarray(IDS), ("pet",), "0: pet\n1: pet", size=SIZE).labels.tolist() == [
+        [0, 0, -1],
+        [-1, -1, 0],
+    ]
+
+
+def test_another_size_of_the_same_shape_is_resampled_nearest() -> None:
+    double = IDS.repeat(4, 0).repeat(4, 1)
+    assert read_truth(Image.fromarray(double), NAMES, size=SIZE).labels.tolist() == LABELS
+    small = read_truth(Image.fromarray(IDS), NAMES, size=(8, 12)).labels
+    np.testing.assert_array_equal(small, np.array(LABELS).repeat(4, 0).repeat(4, 1))
+    # A photo of 2001x3000 is shrunk to 683x1024; its mask is not.
+    assert read_truth(Image.fromarray(np.zeros((2001, 3000), np.uint8)), NAMES, size=(683, 1024)).labels.shape == (
+        683,
+        1024,
+    )
+
+
+@pytest.mark.parametrize("shape", [(3, 2), (480, 500), (640, 480)])
+def test_another_shape_is_refused(shape: tuple[int, int]) -> None:
+    with pytest.raises(UserError, match=f"{shape[1]}x{shape[0]} pixels, which is another shape"):
+        read_truth(Image.fromarray(np.zeros(shape, np.uint8)), NAMES, size=(480, 640))
+
+
+def test_unmatched_is_short_even_for_a_photo() -> None:
+    photo = np.random.default_rng(0).integers(1, 256, (50, 60, 3), dtype=np.uint8)
+    photo[0, 0] = 0
+    truth = read_truth(Image.fromarray(photo), NAMES, "0,0,0: cat", size=(50, 60))
+    assert (truth.labels == 0).sum() == 1
+    assert len(truth.unmatched) == MAX_UNMATCHED
+
+
+@pytest.mark.parametrize(
+    ("picture", "table", "words"),
+    [
+        (Image.fromarray(COLORS), None, "colour picture: give a table"),
+        (Image.fromarray(COLORS), " \n", "colour picture: give a table"),
+        (Image.fromarray(COLORS), "#123456: cat", "it holds #.*add lines such as “#.*: cat”"),
+        (Image.fromarray(COLORS), "1: cat", "it holds #"),
+        (palette_picture(IDS), "#ff0000: cat", "it holds 1, 2, 0: add lines such as “1: cat”"),
+        (palette_picture(IDS), "2: bird", r"it holds 1, 2 \(bird\), 0"),
+        (Image.fromarray(np.full(SIZE, 255, np.uint8)), None, "all are void or background"),
+        (Image.fromarray(IDS.astype(np.float32)), None, r"rare kind \(F\)"),
+        (Image.fromarray(COLORS).convert("CMYK"), None, r"rare kind \(CMYK\)"),
+    ],
+)
+def test_masks_that_say_nothing(picture: Image.Image, table: str | None, words: str) -> None:
+    with pytest.raises(UserError, match=words):
+        read_truth(picture, NAMES, table, size=SIZE)
+
+
+def jpeg_tiff() -> bytes:
+    return encoded(Image.fromarray(np.zeros((16, 16, 3), np.uint8)), "TIFF", compression="jpeg")
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "WEBP"])
+def test_lossy_kinds_are_refused(kind: str) -> None:
+    data = encoded(Image.fromarray(COLORS), kind)
+    for source in (data, Image.open(io.BytesIO(data)), jpeg_tiff()):
+        with pytest.raises(UserError, match="save it as PNG"):
+            read_truth(source, NAMES, COLOR_TABLE, size=SIZE)
+
+
+@pytest.mark.parametrize(
+    ("source", "words"),
+    [
+        (b"junk", "not a picture"),
+        (b"", "not a picture"),
+        (encoded(Image.fromarray(IDS.repeat(99, 0).repeat(99, 1)))[:-40], "damaged"),
+        (huge_png(60_000, 60_000), "too large"),
+        (huge_png(8_500, 8_500), "too large"),
+        (None, "choose a file"),
+        ("no-such-mask.png", "cannot be opened"),
+        ("a\0b", "cannot be opened"),
+    ],
+)
+def test_bad_files(source: object, words: str) -> None:
+    with pytest.raises(UserError, match=words):
+        read_truth(source, NAMES, size=SIZE)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_scores_equal_those_of_training(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    seg = random_answer(6, (20, 30), seed)
+    labels = rng.choice([VOID, 0, 1, 2, 4], (20, 30)).astype(np.int16)  # 3 and 5 do not occur
+    if seed == 1:
+        seg = seg.with_settings(threshold=1.0)  # nearly all none
+    matrix = ConfusionMatrix(6)
+    matrix.update(labels, seg.labels)
+    scores = score(Truth(seg.names, labels, {}), seg)
+    seen, unseen = (matrix.mean_iou(i for i in range(6) if seg.seen[i] == kind) for kind in (True, False))
+    np.testing.assert_allclose([np.nan if iou is None else iou for iou in scores.iou], matrix.iou())
+    assert scores.accuracy == pytest.approx(matrix.accuracy())
+    assert (scores.miou_seen, scores.miou_unseen) == pytest.approx((seen, unseen))
+    assert scores.hiou == pytest.approx(harmonic_iou(seen, unseen))
+
+
+def test_scores_follow_the_sliders() -> None:
+    seg = drawn()
+    truth = Truth(seg.names, seg.labels, {})
+    assert score(truth, seg.with_settings(threshold=0.65)).accuracy == 6 / 16  # none is a miss
+    moved = score(truth, seg.with_settings(seen_penalty=0.06))
+    assert moved.iou == (0.0, 10 / 16)
+    assert moved.hiou == 0
+
+
+def test_scores_of_what_does_not_occur() -> None:
+    seg = drawn(threshold=0.65)
+    labels = np.full((4, 4), VOID, dtype=np.int16)
+    nothing = score(Truth(seg.names, labels, {}), seg)
+    assert (nothing.iou, nothing.accuracy, nothing.miou_seen, nothing.hiou) == ((None, None), None, None, None)
+    labels[:3, :2] = 0
+    one = score(Truth(seg.names, labels, {}), seg)
+    assert (one.iou, one.miou_seen, one.miou_unseen, one.hiou) == ((1.0, None), 1.0, None, None)
+    assert (seg.labels == NONE).any()
+
+
+def test_a_truth_of_another_question() -> None:
+    seg = drawn()
+    for truth in (Truth(("dog",), seg.labels, {}), Truth(seg.names, seg.labels[1:], {})):
+        with pytest.raises(UserError, match="give it again"):
+            score(truth, seg)
+
+
+def test_fast_enough_for_a_slider() -> None:
+    seg = random_answer(20, (480, 640))
+    truth = Truth(seg.names, np.roll(seg.labels, 5), {})
+    assert seg.labels.shape == (480, 640)
+    times = []
+    for _ in range(7):
+        start = time.perf_counter()
+        score(truth, seg)
+        times.append(time.perf_counter() - start)
+    assert min(times) < 0.01

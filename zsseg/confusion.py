@@ -1,0 +1,30 @@
+"""Counts of one label map against another, fast enough to run while a slider moves."""
+
+import numpy as np
+import numpy.typing as npt
+
+Counts = npt.NDArray[np.int64]
+
+
+def confusion(first: npt.NDArray[np.int16], second: npt.NDArray[np.int16], classes: int) -> Counts:
+    """Pixels by their label in both maps.
+
+    Args:
+        first, second: (H,W) labels in -1..K-1, -1 for none.
+        classes: K.
+
+    Returns:
+        (K+1,K+1), the first map's label by the second's, none at index 0.
+    """
+    width = classes + 1
+    cells = (first.astype(np.intp) + 1) * width
+    cells += second
+    cells += 1
+    return np.bincount(cells.ravel(), minlength=width**2).reshape(width, width)
+
+
+def class_iou(counts: Counts) -> tuple[float | None, ...]:
+    """Intersection over union of each of the K classes in (K+1,K+1) counts, in 0..1; None where both maps lack it."""
+    hits = np.diagonal(counts)[1:]
+    union = counts.sum(0)[1:] + counts.sum(1)[1:] - hits
+    return tuple(float(hit / total) if total else None for hit, total in zip(hits, union, strict=True))

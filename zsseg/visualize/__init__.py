@@ -1,0 +1,45 @@
+"""Pictures of a segmentation: overlay, legend, heat maps, features, regions. numpy, OpenCV and colour maps only."""
+
+from zsseg.visualize.colors import Color, color_of, colors_of
+from zsseg.visualize.maps import (
+    cosine_map,
+    enlarge,
+    margin_map,
+    overlap_colors,
+    overlap_map,
+    pca_rgb,
+    score_map,
+)
+from zsseg.visualize.overlays import (
+    LegendRow,
+    PixelScore,
+    disagreement_map,
+    isolation_masks,
+    legend,
+    overlay,
+    pixel_scores,
+)
+from zsseg.visualize.regions import draw_mask, draw_regions, region_maps
+
+__all__ = [
+    "Color",
+    "LegendRow",
+    "PixelScore",
+    "color_of",
+    "colors_of",
+    "cosine_map",
+    "disagreement_map",
+    "draw_mask",
+    "draw_regions",
+    "enlarge",
+    "isolation_masks",
+    "legend",
+    "margin_map",
+    "overlap_colors",
+    "overlap_map",
+    "overlay",
+    "pca_rgb",
+    "pixel_scores",
+    "region_maps",
+    "score_map",
+]
