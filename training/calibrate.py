@@ -24,7 +24,7 @@ from training.console import run_for_person
 from training.data.datasets import Item, PhotoSet, open_set
 from training.data.splits import UNSEEN
 from training.evaluate import add_data_options, add_model_options, open_predictor, rewrite_metadata
-from training.judging import MIN_PHOTOS, Question, answers, question_for, summarise
+from training.judging import MIN_PHOTOS, PenaltySweep, Question, answers, question_for
 from training.metrics import ConfusionMatrix
 from zsseg.errors import UserError
 from zsseg.predictor import Predictor
@@ -65,12 +65,10 @@ def calibrate(options: argparse.Namespace) -> dict[str, Any]:
 
 def penalty_curve(predictor: Predictor, items: Sequence[Item], question: Question) -> dict[float, dict[str, float]]:
     """The four scores at every penalty of `PENALTIES`."""
-    matrices = {penalty: ConfusionMatrix(len(question.names)) for penalty in PENALTIES}
+    sweep = PenaltySweep(question, PENALTIES)
     for _, raw, answer in answers(predictor, items, question, "penalties"):
-        truth = question.table[raw]
-        for penalty, matrix in matrices.items():
-            matrix.update(truth, answer.with_settings(seen_penalty=penalty).labels)
-    return {p: summarise(m, question).as_dict() for p, m in matrices.items()}
+        sweep.update(question.table[raw], answer)
+    return sweep.curve()
 
 
 def threshold_curve(

@@ -41,17 +41,8 @@ def evaluate(options: argparse.Namespace) -> dict[str, Any]:
     question = question_for(photos, predictor.metadata)
     penalty = predictor.metadata.seen_penalty if options.seen_penalty is None else options.seen_penalty
     matrix = judge(predictor, items, question, penalty, progress=f"{options.data} {options.split}")
-    report = {
-        "checkpoint": predictor.name,
-        "setting": predictor.metadata.setting,
-        "data": options.data,
-        "split": options.split,
-        "photos": len(items),
-        "seen_penalty": penalty,
-        "min_photos": MIN_PHOTOS,
-        **_numbers(summarise(matrix, question).as_dict()),
-        "per_class": per_class(matrix, question),
-    }
+    report = {"data": options.data, "split": options.split, "photos": len(items)}
+    report |= score_report(predictor, question, matrix, penalty)
     print_report(report)
     if options.json is not None:
         options.json.parent.mkdir(parents=True, exist_ok=True)
@@ -71,15 +62,46 @@ def open_predictor(options: argparse.Namespace) -> Predictor:
     Raises:
         UserError: it is not there.
     """
-    device = options.device or ("cuda" if torch.cuda.is_available() else "cpu")
-    if options.baseline is not None:
-        return Predictor.training_free(find_backbone(options.baseline), device, size=options.size)
+    return open_checkpoint(options) if options.baseline is None else open_baseline(options)
+
+
+def open_checkpoint(options: argparse.Namespace) -> Predictor:
+    """The trained predictor that the options `checkpoint`, `backbone` and `device` ask for.
+
+    Raises:
+        UserError: it is not there.
+    """
     known: dict[str, Backbone] = {}
     if options.backbone is not None:
         backbone = load_backbone(find_backbone(options.backbone))
         known[backbone.sha256] = backbone
     model, metadata = load_checkpoint(options.checkpoint, known)
-    return Predictor(model, metadata, device)
+    return Predictor(model, metadata, _device(options))
+
+
+def open_baseline(options: argparse.Namespace) -> Predictor:
+    """The training-free predictor that the options `baseline`, `size` and `device` ask for.
+
+    Raises:
+        UserError: the backbone is not there.
+    """
+    return Predictor.training_free(find_backbone(options.baseline), _device(options), size=options.size)
+
+
+def _device(options: argparse.Namespace) -> str:
+    return options.device or ("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def score_report(predictor: Predictor, question: Question, matrix: ConfusionMatrix, penalty: float) -> dict[str, Any]:
+    """What a matrix that was filled at one seen penalty says of a predictor, ready for JSON."""
+    return {
+        "checkpoint": predictor.name,
+        "setting": predictor.metadata.setting,
+        "seen_penalty": penalty,
+        "min_photos": MIN_PHOTOS,
+        **json_numbers(summarise(matrix, question).as_dict()),
+        "per_class": per_class(matrix, question),
+    }
 
 
 def rewrite_metadata(predictor: Predictor, checkpoint: str | None, metadata: Metadata) -> None:
@@ -97,7 +119,7 @@ def per_class(matrix: ConfusionMatrix, question: Question) -> dict[str, dict[str
     """IoU, photos, seen and counted (enough photos for the means) of every class that was asked."""
     return {
         name: {
-            "iou": _number(float(iou)),
+            "iou": json_number(float(iou)),
             "photos": int(photos),
             "seen": name in question.seen,
             "counted": bool(photos >= MIN_PHOTOS),
@@ -118,13 +140,14 @@ def print_report(report: dict[str, Any]) -> None:
     print(f"{report['checkpoint']}, {report['data']} {report['split']}, {report['photos']} photos: {scores}")
 
 
-def _number(value: float) -> float | None:
-    # JSON has no nan.
+def json_number(value: float) -> float | None:
+    """A score as JSON can hold it, which has no nan: None in its place."""
     return None if math.isnan(value) else round(value, 5)
 
 
-def _numbers(scores: dict[str, float]) -> dict[str, float | None]:
-    return {key: _number(value) for key, value in scores.items()}
+def json_numbers(scores: dict[str, float]) -> dict[str, float | None]:
+    """Scores by name, as JSON can hold them."""
+    return {key: json_number(value) for key, value in scores.items()}
 
 
 def add_model_options(parser: argparse.ArgumentParser) -> None:
@@ -132,6 +155,11 @@ def add_model_options(parser: argparse.ArgumentParser) -> None:
     which = parser.add_mutually_exclusive_group(required=True)
     which.add_argument("--checkpoint", help="name or path of a checkpoint")
     which.add_argument("--baseline", metavar="BACKBONE", help="the training-free cosine of a backbone, name or folder")
+    add_place_options(parser)
+
+
+def add_place_options(parser: argparse.ArgumentParser) -> None:
+    """Options that say where and how a model runs."""
     parser.add_argument("--backbone", help="folder of the checkpoint's backbone, where it is not beside it")
     parser.add_argument("--size", type=int, default=256, help="window of the baseline in px (256)")
     parser.add_argument("--device", help="cpu, cuda; by default cuda where there is one")

@@ -93,14 +93,36 @@ def answers(
         yield item, raw, answer
 
 
+class PenaltySweep:
+    """One confusion matrix for each seen penalty, all filled in one pass over the photos.
+
+    Args:
+        question: what the photos are asked.
+        penalties: 0..1 each.
+    """
+
+    def __init__(self, question: Question, penalties: Iterable[float]) -> None:
+        self.question = question
+        self.matrices = {penalty: ConfusionMatrix(len(question.names)) for penalty in sorted(set(penalties))}
+
+    def update(self, truth: np.ndarray, answer: Segmentation) -> None:
+        """Count one photo, truth (H, W) as the question's table makes it, at every penalty."""
+        for penalty, matrix in self.matrices.items():
+            matrix.update(truth, answer.with_settings(seen_penalty=penalty).labels)
+
+    def curve(self) -> dict[float, dict[str, float]]:
+        """The four scores at every penalty."""
+        return {p: summarise(m, self.question).as_dict() for p, m in self.matrices.items()}
+
+
 def judge(
     predictor: Predictor, items: Sequence[Item], question: Question, seen_penalty: float, progress: str | None = None
 ) -> ConfusionMatrix:
     """Count every photo in one confusion matrix; every pixel gets a name, as in the papers (no threshold)."""
-    matrix = ConfusionMatrix(len(question.names))
+    sweep = PenaltySweep(question, (seen_penalty,))
     for _, raw, answer in answers(predictor, items, question, progress):
-        matrix.update(question.table[raw], answer.with_settings(seen_penalty=seen_penalty).labels)
-    return matrix
+        sweep.update(question.table[raw], answer)
+    return sweep.matrices[seen_penalty]
 
 
 def summarise(matrix: ConfusionMatrix, question: Question, min_photos: int = MIN_PHOTOS) -> Scores:

@@ -1,12 +1,13 @@
 """Curves of a run and other figures of the trainer, as PNG. Run: python -m training.plots runs/NAME"""
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import matplotlib as mpl
 import numpy as np
 
+from training.metrics import ReliabilityCurve
 from training.runlog import read_log
 
 mpl.use("Agg")
@@ -60,6 +61,46 @@ def plot_confusion(counts: np.ndarray, names: Sequence[str], unseen: Sequence[st
     axis.set_xlabel("predicted")
     axis.set_ylabel("true")
     figure.colorbar(image, shrink=0.7)
+    figure.savefig(path, dpi=90)
+
+
+def plot_reliability(models: Mapping[str, Mapping[str, ReliabilityCurve]], path: Path) -> None:
+    """Draw reliability diagrams, a column for each model: the curves above, how many cases each bin has below.
+
+    Args:
+        models: model: name of a group of classes: its curve.
+    """
+    figure = Figure(figsize=(1.2 + 4.2 * len(models), 6), layout="constrained")
+    axes = figure.subplots(2, len(models), squeeze=False, sharex=True, height_ratios=(3, 1))
+    for (name, curves), (diagram, histogram) in zip(models.items(), axes.T, strict=True):
+        diagram.plot((0, 1), (0, 1), color="grey", linewidth=1, linestyle="--")
+        for group, curve in curves.items():
+            known = curve.cases > 0
+            label = f"{group}: error {curve.error:.4f}" if known.any() else f"{group}: none"
+            (line,) = diagram.plot(curve.score[known], curve.share[known], marker=".", label=label)
+            edges = np.linspace(0, 1, len(curve.cases) + 1)
+            histogram.stairs(np.where(known, curve.cases, np.nan), edges, color=line.get_color())
+        diagram.set(title=name, xlim=(0, 1), ylim=(0, 1), ylabel="share that truly is the class")
+        diagram.legend(fontsize=8, loc="upper left")
+        histogram.set(yscale="log", xlabel="sigmoid", ylabel="pixels x classes")
+    figure.savefig(path, dpi=90)
+
+
+def plot_penalties(models: Mapping[str, Mapping[float, Mapping[str, float]]], path: Path) -> None:
+    """Draw mIoU of seen and of unseen classes and hIoU over the seen penalty, a panel for each model.
+
+    Args:
+        models: model: seen penalty: the scores by name, 0..1.
+    """
+    figure = Figure(figsize=(1.2 + 4.2 * len(models), 3.8), layout="constrained")
+    axes = figure.subplots(1, len(models), squeeze=False, sharey=True)[0]
+    for axis, (name, curve) in zip(axes, models.items(), strict=True):
+        for score in ("mIoU_seen", "mIoU_unseen", "hIoU"):
+            axis.plot(list(curve), [row[score] for row in curve.values()], marker=".", label=score)
+        axis.set(title=name, xlabel="seen penalty")
+        axis.set_ylim(bottom=0)
+        axis.grid(alpha=0.3)
+        axis.legend(fontsize=8)
     figure.savefig(path, dpi=90)
 
 

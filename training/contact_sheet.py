@@ -1,0 +1,174 @@
+"""Overlays of several checkpoints side by side, one row a photo: a sheet to look at before a checkpoint ships.
+
+    python -m training.contact_sheet --checkpoints zegclip-mini-inductive clip_rc-mini-inductive --out runs/sheet.png
+    python -m training.contact_sheet --checkpoints A B --out /tmp/sheet.png --root DATA --ids voc2012/2008_000123
+
+The demo's example photos are asked the demo's questions. Photos named with --ids are asked all names of their set, and
+their labels stand beside the answers; such a sheet shows photos that must not be published, so it is refused inside a
+repository. Every checkpoint answers with its own seen penalty and threshold, as on the page. A star marks unseen names.
+"""
+
+import argparse
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import matplotlib as mpl
+import numpy as np
+
+from training.console import run_for_person
+from training.data.datasets import Item, PhotoSet, open_set, read_mask
+from training.judging import question_for
+from zsseg.demo.examples import available
+from zsseg.errors import UserError
+from zsseg.image import Pixels, load_image
+from zsseg.models import Backbone
+from zsseg.predictor import Predictor
+from zsseg.segmentation import Segmentation
+from zsseg.visualize import legend, overlay
+
+mpl.use("Agg")
+from matplotlib.axes import Axes  # noqa: E402  (the backend must be chosen first)
+from matplotlib.figure import Figure  # noqa: E402
+from matplotlib.patches import Patch  # noqa: E402
+
+_SIDE = 3.2  # inches of a cell
+_SMALLEST_AREA = 0.005  # share of the photo below which a class has no line in the caption
+
+
+@dataclass(frozen=True)
+class Row:
+    """A photo and its answers.
+
+    Attributes:
+        title: caption of the photo.
+        photo: (H, W, 3) RGB.
+        answers: caption and answer, (H, W) each, from left to right.
+    """
+
+    title: str
+    photo: Pixels
+    answers: tuple[tuple[str, Segmentation], ...]
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command line; 0, or 2 after a sentence for the person."""
+    return run_for_person(lambda: make_sheet(_parser().parse_args(arguments)))
+
+
+def make_sheet(options: argparse.Namespace) -> Path:
+    """Ask all checkpoints and draw the sheet; return its path.
+
+    Raises:
+        UserError: a checkpoint or a photo is not there, or photos of a data set would be drawn inside a repository.
+    """
+    keys = [key for key in (options.ids or "").split(",") if key]
+    if keys and options.root is None:
+        raise UserError("Photos named with --ids need --root, the folder that holds the data sets.")
+    if keys and _in_repository(options.out):
+        raise UserError(f"{options.out} lies in a repository, where photos of the data sets must not go: use another.")
+    named = [find_photo(key, options.root) for key in keys]
+    backbones: dict[str, Backbone] = {}
+    predictors = [Predictor.from_checkpoint(name, options.device, backbones) for name in options.checkpoints]
+    rows = example_rows(predictors) + [named_row(photos, item, predictors) for photos, item in named]
+    options.out.parent.mkdir(parents=True, exist_ok=True)
+    draw(rows, options.out)
+    print(options.out)
+    return Path(options.out)
+
+
+def find_photo(key: str, root: Path) -> tuple[PhotoSet, Item]:
+    """Find a photo by its key, "SET/ID", among the validation photos, else among all training photos.
+
+    Raises:
+        UserError: no set has it.
+    """
+    name = key.split("/", maxsplit=1)[0]
+    for split in ("val", "trainval"):
+        try:
+            photos = open_set(name, root, split)
+        except UserError:
+            if split == "trainval":
+                raise
+            continue  # not every set has validation photos
+        item = next((item for item in photos.items if item.key == key), None)
+        if item is not None:
+            return photos, item
+    raise UserError(f"There is no photo {key!r} under {root}: an id reads like voc2012/2008_000123.")
+
+
+def example_rows(predictors: Sequence[Predictor]) -> list[Row]:
+    """The demo's example photos with the demo's questions."""
+    rows = []
+    for example in available():
+        photo = load_image(example.path)
+        answers = tuple((p.name, p.predict(photo, example.seen, example.unseen)) for p in predictors)
+        rows.append(Row(example.title, photo, answers))
+    return rows
+
+
+def named_row(photos: PhotoSet, item: Item, predictors: Sequence[Predictor]) -> Row:
+    """A photo of a data set, asked all names of its set; its labels come first."""
+    photo = load_image(item.photo)
+    answers: list[tuple[str, Segmentation]] = []
+    for predictor in predictors:
+        question = question_for(photos, predictor.metadata)
+        if not answers:
+            answers.append(("labels", labelled(question.table[read_mask(item)], question.names, question.seen)))
+        answers.append((predictor.name, predictor.predict(photo, question.seen, question.unseen)))
+    return Row(item.key, photo, tuple(answers))
+
+
+def labelled(truth: np.ndarray, names: Sequence[str], seen: Sequence[str]) -> Segmentation:
+    """The labels (H, W) of a photo as an answer, so that they are drawn like one; no label is none of the classes."""
+    scores = (truth == np.arange(len(names))[:, None, None]).astype(np.float32)  # (K, H, W)
+    flags = tuple(name in seen for name in names)
+    return Segmentation("labels", "labels", tuple(names), flags, scores, seen_penalty=0.0, threshold=0.5)
+
+
+def draw(rows: Sequence[Row], path: Path) -> None:
+    """Draw the sheet as PNG: photos in the first column, answers beside them, the classes found below each."""
+    columns = 1 + max(len(row.answers) for row in rows)
+    figure = Figure(figsize=(_SIDE * columns, _SIDE * len(rows)), layout="constrained")
+    for axes, row in zip(figure.subplots(len(rows), columns, squeeze=False), rows, strict=True):
+        _show(axes[0], row.photo, row.title)
+        for axis, (caption, answer) in zip(axes[columns - len(row.answers) :], row.answers, strict=True):
+            _show(axis, overlay(row.photo, answer), caption)
+            _caption(axis, answer)
+        for axis in axes[1 : columns - len(row.answers)]:
+            axis.axis("off")
+    figure.savefig(path, dpi=100, format="png")
+
+
+def _show(axis: Axes, picture: Pixels, title: str) -> None:
+    axis.imshow(picture)
+    axis.set_title(title, fontsize=9)
+    axis.set_xticks([])
+    axis.set_yticks([])
+
+
+def _caption(axis: Axes, answer: Segmentation) -> None:
+    """List the classes found, largest first; a star marks the unseen."""
+    found = sorted((r for r in legend(answer) if r.area >= _SMALLEST_AREA), key=lambda r: -r.area)
+    patches = [Patch(color=r.hex, label=f"{r.name}{'' if r.seen else ' *'} {r.area:.0%}") for r in found]
+    if patches:
+        axis.legend(handles=patches, loc="upper center", bbox_to_anchor=(0.5, 0), ncols=2, fontsize=7, frameon=False)
+
+
+def _in_repository(path: Path) -> bool:
+    return any((folder / ".git").exists() for folder in path.resolve().parents)
+
+
+def _parser() -> argparse.ArgumentParser:
+    about = __doc__.split("\n")[0] if __doc__ else None
+    parser = argparse.ArgumentParser(prog="training.contact_sheet", description=about)
+    parser.add_argument("--checkpoints", nargs="+", required=True, metavar="NAME", help="names or paths")
+    parser.add_argument("--out", type=Path, required=True, help="the PNG file")
+    parser.add_argument("--root", type=Path, help="folder that holds the data sets, for --ids")
+    parser.add_argument("--ids", help="photos of the data sets, such as voc2012/2008_000123, separated by commas")
+    parser.add_argument("--device", default="cpu", help="cpu (default), cuda")
+    return parser
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

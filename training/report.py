@@ -1,0 +1,156 @@
+"""Judge a checkpoint, and the training-free baseline beside it, in figures: reliability, seen penalty, confusions.
+
+    python -m training.report --checkpoint zegclip-mini-inductive --baseline mini-clip --root DATA --out runs/report
+
+One pass over the photos per model. The folder gets `report.json` (all numbers), `report.md` (a table of the classes),
+`reliability.png`, `penalty.png`, and `confusion-NAME.png` of each model at its own seen penalty. Nothing is chosen
+here: choose the penalty on the development split, with training.calibrate.
+"""
+
+import argparse
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from training.calibrate import PENALTIES
+from training.console import run_for_person
+from training.data.datasets import Item, open_set
+from training.evaluate import (
+    SCORES,
+    add_data_options,
+    add_place_options,
+    json_number,
+    json_numbers,
+    open_baseline,
+    open_checkpoint,
+    score_report,
+)
+from training.judging import PenaltySweep, Question, answers, question_for
+from training.metrics import Reliability, ReliabilityCurve
+from training.plots import plot_confusion, plot_penalties, plot_reliability
+from zsseg.predictor import Predictor
+
+
+@dataclass(frozen=True)
+class Findings:
+    """What one pass over the photos says of one model.
+
+    Attributes:
+        predictor: the model.
+        penalty: its own seen penalty, 0..1, at which the confusion matrix and the table stand.
+        sweep: the confusion matrices at that and at all penalties tried.
+        reliability: the curves over all names asked, the seen and the unseen ones.
+    """
+
+    predictor: Predictor
+    penalty: float
+    sweep: PenaltySweep
+    reliability: dict[str, ReliabilityCurve]
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command line; 0, or 2 after a sentence for the person."""
+    return run_for_person(lambda: write_report(_parser().parse_args(arguments)))
+
+
+def write_report(options: argparse.Namespace) -> dict[str, Any]:
+    """Judge as the command line asks and write all files; return what `report.json` holds."""
+    predictors = [open_checkpoint(options)]
+    if options.baseline is not None:
+        predictors.append(open_baseline(options))
+    photos = open_set(options.data, options.root, options.split)
+    items = photos.items[: options.limit]
+    # The baseline knows no seen names: both are asked the checkpoint's question.
+    question = question_for(photos, predictors[0].metadata)
+    found = [examine(predictor, items, question) for predictor in predictors]
+    options.out.mkdir(parents=True, exist_ok=True)
+    report: dict[str, Any] = {"data": options.data, "split": options.split, "photos": len(items)}
+    report["models"] = [_numbers(one, question) for one in found]
+    (options.out / "report.json").write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
+    (options.out / "report.md").write_text(markdown(report), encoding="utf-8")
+    plot_reliability({one.predictor.name: one.reliability for one in found}, options.out / "reliability.png")
+    plot_penalties({one.predictor.name: one.sweep.curve() for one in found}, options.out / "penalty.png")
+    for one in found:
+        matrix = one.sweep.matrices[one.penalty]
+        path = options.out / f"confusion-{one.predictor.name}.png"
+        plot_confusion(matrix.counts, question.names, question.unseen, path)
+    print(markdown(report))
+    return report
+
+
+def examine(predictor: Predictor, items: Sequence[Item], question: Question) -> Findings:
+    """Run a model over the photos once; only histograms and confusion matrices are kept."""
+    penalty = predictor.metadata.seen_penalty
+    sweep = PenaltySweep(question, (*PENALTIES, penalty))
+    reliability = Reliability(len(question.names))
+    for _, raw, answer in answers(predictor, items, question, predictor.name):
+        truth = question.table[raw]
+        sweep.update(truth, answer)
+        reliability.update(truth, answer.scores)
+    groups = {
+        "all names": range(len(question.names)),
+        "seen": range(len(question.seen)),
+        "unseen": range(len(question.seen), len(question.names)),
+    }
+    return Findings(predictor, penalty, sweep, {name: reliability.curve(rows) for name, rows in groups.items()})
+
+
+def markdown(report: dict[str, Any]) -> str:
+    """The four scores and the IoU of every class as Markdown tables, a column for each model."""
+    models = report["models"]
+    names = [model["checkpoint"] for model in models]
+    lines = [f"{report['data']} {report['split']}, {report['photos']} photos, all names asked at once.", ""]
+    lines += _table_head(["", *names])
+    lines += [_row([score, *(_shown(model[score]) for model in models)]) for score in SCORES]
+    lines.append(_row(["calibration error", *(_shown(m["reliability"]["all names"]["error"]) for m in models)]))
+    lines.append(_row(["seen penalty", *(_shown(model["seen_penalty"]) for model in models)]))
+    lines += ["", *_table_head(["class", "", "photos", *(f"IoU, {name}" for name in names)])]
+    for name, row in models[0]["per_class"].items():
+        kind = ("seen" if row["seen"] else "unseen") + ("" if row["counted"] else ", not counted")
+        values = (_shown(model["per_class"][name]["iou"]) for model in models)
+        lines.append(_row([name, kind, str(row["photos"]), *values]))
+    return "\n".join(lines) + "\n"
+
+
+def _numbers(found: Findings, question: Question) -> dict[str, Any]:
+    scores = score_report(found.predictor, question, found.sweep.matrices[found.penalty], found.penalty)
+    penalties = {str(penalty): json_numbers(row) for penalty, row in found.sweep.curve().items()}
+    return {**scores, "penalties": penalties, "reliability": {n: _curve(c) for n, c in found.reliability.items()}}
+
+
+def _curve(curve: ReliabilityCurve) -> dict[str, Any]:
+    return {
+        "error": json_number(curve.error),
+        "cases": curve.cases.tolist(),
+        "score": [json_number(float(value)) for value in curve.score],
+        "share": [json_number(float(value)) for value in curve.share],
+    }
+
+
+def _table_head(cells: list[str]) -> list[str]:
+    return [_row(cells), _row(["---"] * len(cells))]
+
+
+def _row(cells: list[str]) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
+def _shown(value: float | None) -> str:
+    return "-" if value is None else f"{value:.3f}"
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="training.report", description=__doc__.split("\n")[0] if __doc__ else None)
+    parser.add_argument("--checkpoint", required=True, help="name or path of a checkpoint")
+    parser.add_argument("--baseline", metavar="BACKBONE", help="judge the training-free cosine of this backbone, too")
+    add_place_options(parser)
+    add_data_options(parser)
+    parser.add_argument("--split", default="development", help="development (default), val, ...")
+    parser.add_argument("--out", type=Path, required=True, help="folder of the report")
+    return parser
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
