@@ -212,3 +212,23 @@ def test_recovery_by_class_on_patches_that_do_not_divide_the_photo() -> None:
 
 def test_no_recovery_without_a_recovery_decoder() -> None:
     assert recovery_by_class(drawn()) == [None, None]
+
+
+def test_a_class_switched_off_leaves_its_pixels_to_the_others() -> None:
+    scores = np.array([[[0.9, 0.2]], [[0.6, 0.1]], [[0.3, 0.8]]], dtype=np.float32)
+    seg = Segmentation("zegclip", "tiny", ("a", "b", "c"), (True, False, False), scores, 0.0, 0.5)
+    assert seg.labels.tolist() == [[0, 2]]
+    without = seg.with_settings(off=frozenset({"a"}))
+    assert without.labels.tolist() == [[1, 2]]
+    assert without.area == (0, 0.5, 0.5)
+    np.testing.assert_array_equal(without.scores, seg.scores)
+    assert without.with_settings(threshold=0.7).labels.tolist() == [[-1, 2]]  # the setting stays
+    assert without.with_settings(off=frozenset()).labels.tolist() == [[0, 2]]
+
+
+def test_with_every_class_off_no_pixel_is_painted() -> None:
+    scores = np.full((2, 1, 1), 0.9, dtype=np.float32)
+    seg = Segmentation("zegclip", "tiny", ("a", "b"), (True, True), scores, 0.0, 0.0, off=frozenset({"a", "b"}))
+    assert (seg.labels == -1).all()
+    with pytest.raises(ValueError, match="switched off"):
+        seg.with_settings(off=frozenset({"zebra"}))

@@ -41,6 +41,7 @@ class Segmentation:
             "recovery_cosine" (h,w) between the last two; other methods: empty.
         seconds: wall time of the prediction.
         provenance: where the model comes from: sha256 of the checkpoint, backbone, its sha256, setting.
+        off: names that no pixel is labelled with, as if they had not been asked; their scores are kept.
 
     Raises:
         UserError: penalty or threshold outside 0..1.
@@ -57,6 +58,7 @@ class Segmentation:
     features: Mapping[str, FloatArray] = field(default_factory=dict)
     seconds: float = 0.0
     provenance: Mapping[str, str] = field(default_factory=dict)
+    off: frozenset[str] = frozenset()
 
     def __post_init__(self) -> None:
         """Refuse parts that do not fit."""
@@ -68,6 +70,8 @@ class Segmentation:
             raise ValueError(f"{len(self.names)} names, {len(self.seen)} flags, {len(self.scores)} score maps")
         if len(set(self.names)) != len(self.names):
             raise ValueError("the class names must differ")
+        if not self.off <= set(self.names):
+            raise ValueError("only classes that were asked can be switched off")
         low, high = float(self.scores.min()), float(self.scores.max())
         if not (low >= 0 and high <= 1):  # written so that NaN fails too
             raise ValueError(f"scores must lie in 0..1, not {low}..{high}")
@@ -89,6 +93,8 @@ class Segmentation:
         labels = np.zeros(best.shape, dtype=np.int16)
         # One class at a time: several times faster than an argmax over the first axis, and no copy of all scores.
         for index, adjusted in enumerate(_adjusted(self, scores)):
+            if self.names[index] in self.off:
+                continue
             better = adjusted > best
             np.maximum(best, adjusted, out=best)
             # Indices grow, so the maximum is the latest that was better; plain arithmetic is faster than a masked copy.
@@ -97,10 +103,11 @@ class Segmentation:
 
     @cached_property
     def best_score(self) -> FloatArray:
-        """(H,W) the largest raw score, before the penalty, in 0..1."""
-        best: FloatArray = self.scores[0].copy()
-        for score in self.scores[1:]:
-            np.maximum(best, score, out=best)
+        """(H,W) the largest raw score of a class that is on, before the penalty, in 0..1; -1 where none is on."""
+        best: FloatArray = np.full(self.scores.shape[1:], -1, dtype=np.float32)
+        for name, score in zip(self.names, self.scores, strict=True):
+            if name not in self.off:
+                np.maximum(best, score, out=best)
         return best
 
     @cached_property
@@ -109,12 +116,18 @@ class Segmentation:
         counts = np.bincount(self.labels.ravel() + 1, minlength=len(self.names) + 1)  # NONE = -1 is counted at 0
         return tuple(float(count) / self.labels.size for count in counts[1:])
 
-    def with_settings(self, seen_penalty: float | None = None, threshold: float | None = None) -> "Segmentation":
-        """The same scores, not copied, seen through another penalty or threshold; None keeps the present one."""
+    def with_settings(
+        self,
+        seen_penalty: float | None = None,
+        threshold: float | None = None,
+        off: frozenset[str] | None = None,
+    ) -> "Segmentation":
+        """The same scores, not copied, seen through other settings; None keeps the present one."""
         penalty = self.seen_penalty if seen_penalty is None else seen_penalty
         limit = self.threshold if threshold is None else threshold
-        other = dataclasses.replace(self, seen_penalty=penalty, threshold=limit)
-        if "best_score" in self.__dict__:  # depends on neither setting
+        hidden = self.off if off is None else off
+        other = dataclasses.replace(self, seen_penalty=penalty, threshold=limit, off=hidden)
+        if "best_score" in self.__dict__ and hidden == self.off:  # depends on neither of the numbers
             other.__dict__["best_score"] = self.best_score
         return other
 
