@@ -20,7 +20,7 @@ one photo     OUT/METHOD/ gets labels.png, overlay.png, scores.npz and result.js
 more photos   the same in OUT/PHOTO/METHOD/; a second photo of one name gets -2 behind it, and so on
 --zip         OUT/PHOTO.zip instead: the same files, and masks, COCO, LabelMe, figures, the photo and recipe.json
 --recipe      the files of the ZIP again, in OUT or with --zip as a ZIP; the same to the last byte if the photo, the
-              checkpoints, the version and the machine are
+              checkpoints, the version, the machine and its number of threads (OMP_NUM_THREADS) are
 --json        {"results": [...], "errors": [{"photo", "error"}]}; a result is one method's answer about one photo,
               with "photo", "folder", "zip" (null, or where that folder is in) and all that result.json says
 

@@ -92,6 +92,9 @@ class MethodRecipe:
 class Recipe:
     """One answer, without its pixels: the same photo and the same models make the same files of it again.
 
+    To the last byte where the machine, its libraries and its number of threads are the same; else sums are taken in
+    another order, and the last digits of scores may differ.
+
     Attributes:
         photo: which photo was asked about.
         seen: one entry per seen class, its spellings joined by " | ".
