@@ -15,11 +15,17 @@ ARROWS: dict[str, set[str]] = {
     "app": {"zsseg.demo"},
     "zsseg": {"zsseg.predictor", "zsseg.segmentation", "zsseg.vocabulary", "zsseg.image"},
     "zsseg.__main__": {"zsseg.cli"},
-    "zsseg.demo": {"zsseg.predictor", "zsseg.visualize", "zsseg.export", "zsseg.checkpoint", *DATA},
-    "zsseg.cli": {"zsseg", "zsseg.predictor", "zsseg.visualize", "zsseg.export", "zsseg.checkpoint", "zsseg.official"}
-    | DATA,
+    "zsseg.demo": {"zsseg.predictor", "zsseg.visualize", "zsseg.export", "zsseg.recipe", "zsseg.checkpoint", "zsseg.photos"}
+    | {"zsseg.compare", "zsseg.truth", "zsseg.regions", *DATA},
+    "zsseg.cli": {"zsseg", "zsseg.cli_segment", "zsseg.terminal", "zsseg.checkpoint", "zsseg.official"},
+    "zsseg.cli_segment": {"zsseg", "zsseg.cli_models", "zsseg.photos", "zsseg.terminal", "zsseg.export"}
+    | {"zsseg.recipe", "zsseg.predictor", *DATA},
+    "zsseg.cli_models": {"zsseg.predictor", "zsseg.checkpoint", "zsseg.export", "zsseg.recipe", "zsseg.terminal"},
+    "zsseg.photos": set(),
+    "zsseg.terminal": set(),
     "zsseg.visualize": {"zsseg.segmentation", "zsseg.image", "zsseg.compare", "zsseg.regions", "zsseg.sliding"},
-    "zsseg.export": {"zsseg", "zsseg.segmentation", "zsseg.visualize", "zsseg.image"},
+    "zsseg.export": {"zsseg", "zsseg.recipe", "zsseg.segmentation", "zsseg.visualize", "zsseg.image"},
+    "zsseg.recipe": {"zsseg", *DATA},
     "zsseg.predictor": {"zsseg.models", "zsseg.sliding", "zsseg.checkpoint", "zsseg.cache", "zsseg.encoded"}
     | {"zsseg.regions", *DATA},
     "zsseg.cache": set(),
@@ -43,7 +49,7 @@ ARROWS: dict[str, set[str]] = {
 }
 ONLY_IN = {
     "gradio": ("app", "zsseg.demo"),
-    "matplotlib": ("zsseg.visualize", "zsseg.demo", "training"),
+    "matplotlib": ("zsseg.visualize", "zsseg.export", "zsseg.demo", "training"),
     "open_clip": (),  # through zsseg.compat only
 }
 FILES = [ROOT / "app.py", *sorted((ROOT / "zsseg").rglob("*.py")), *sorted((ROOT / "training").rglob("*.py"))]

@@ -1,23 +1,34 @@
 """The command line: ``python -m zsseg segment | info | import-official``.
 
-Exit codes: 0 done, 2 something the person can put right, told in one sentence on stderr.
+Exit codes: 0 done; 2 nothing done, for something the person can put right, told in one sentence on stderr; 3 some
+photos failed, each told in one sentence, and the others are done; 130 stopped by Ctrl-C.
 """
 
 import argparse
 import dataclasses
 import hashlib
 import json
-import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 from zsseg import __version__
 from zsseg.errors import UserError
+from zsseg.terminal import say, warn
 
-if TYPE_CHECKING:
-    from zsseg.predictor import Predictor
-    from zsseg.segmentation import Segmentation
+_FILES = """\
+one photo     OUT/METHOD/ gets labels.png, overlay.png, scores.npz and result.json
+more photos   the same in OUT/PHOTO/METHOD/; a second photo of one name gets -2 behind it, and so on
+--zip         OUT/PHOTO.zip instead: the same files, and masks, COCO, LabelMe, figures, the photo and recipe.json
+--recipe      the files of the ZIP again, in OUT or with --zip as a ZIP; the same to the last byte if the photo, the
+              checkpoints, the version, the machine and its number of threads (OMP_NUM_THREADS) are
+--json        {"results": [...], "errors": [{"photo", "error"}]}; a result is one method's answer about one photo,
+              with "photo", "folder", "zip" (null, or where that folder is in) and all that result.json says
+
+"""
+_EXIT_CODES = """\
+exit codes    0 all done; 2 nothing done, and stderr says why in one sentence; 3 some photos failed, as stderr says,
+              and the others are done; 130 stopped by Ctrl-C
+"""
 
 # torch takes a second to load, so the commands import what they need when they run; --help and a slip do not wait.
 
@@ -30,18 +41,26 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     args = _parser().parse_args(argv)
     try:
-        args.run(args)
+        code: int = args.run(args)
     except UserError as error:
-        sys.stderr.write(f"{error}\n")
+        warn(str(error))
         return 2
-    return 0
+    except KeyboardInterrupt:
+        warn("Stopped.")
+        return 130
+    return code
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser("python -m zsseg", description="Zero-shot segmentation of photos.")
+    raw = argparse.RawDescriptionHelpFormatter
+    parser = argparse.ArgumentParser(
+        "python -m zsseg", description="Zero-shot segmentation of photos.", epilog=_EXIT_CODES, formatter_class=raw
+    )
     parser.add_argument("--version", action="version", version=__version__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    _add_segment(commands.add_parser("segment", help="find classes in a photo"))
+    _add_segment(
+        commands.add_parser("segment", help="find classes in photos", epilog=_FILES + _EXIT_CODES, formatter_class=raw)
+    )
 
     info = commands.add_parser("info", help="list the models at hand and where they come from")
     info.add_argument("--json", action="store_true", help="for programs")
@@ -61,81 +80,43 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _add_segment(segment: argparse.ArgumentParser) -> None:
-    segment.add_argument("photo", metavar="PHOTO", help="a picture file")
-    segment.add_argument("--seen", default="", metavar="NAMES", help='classes seen in training: "dog, cat | kitten"')
-    segment.add_argument("--unseen", default="", metavar="NAMES", help="classes never seen in training")
-    segment.add_argument("--out", type=Path, required=True, metavar="DIR", help="where the results go")
-    which = segment.add_mutually_exclusive_group()
-    which.add_argument("--method", choices=("zegclip", "clip_rc", "both"), default="both", help="default: both")
+def _add_segment(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add("photo", nargs="+", metavar="PHOTO", help='a picture file, a folder of them, or a quoted pattern: "trip/*.jpg"')
+    add("--seen", metavar="NAMES", help='classes seen in training: "dog, cat | kitten"')
+    add("--unseen", metavar="NAMES", help="classes never seen in training")
+    add("--out", type=Path, required=True, metavar="OUT", help="folder where the results go, replacing earlier ones")
+    which = parser.add_mutually_exclusive_group()
+    which.add_argument("--method", choices=("zegclip", "clip_rc", "both"), help="default: both")
     which.add_argument("--checkpoint", action="append", metavar="NAME", help="name or file of a model; may be repeated")
-    segment.add_argument("--seen-penalty", type=float, metavar="X", help="0..1, taken off the seen classes' scores")
-    segment.add_argument("--threshold", type=float, metavar="X", help="0..1, lower scores are none of the classes")
-    segment.set_defaults(run=_segment)
+    which.add_argument("--recipe", type=Path, metavar="FILE", help="ask again what this recipe.json says, of one photo")
+    add("--seen-penalty", type=float, metavar="X", help="0..1, taken off the seen classes' scores")
+    add("--threshold", type=float, metavar="X", help="0..1, lower scores are none of the classes")
+    add("--opacity", type=float, metavar="X", help="0..1, of the paint in overlay.png (0.6)")
+    add("--zip", action="store_true", help="one ZIP per photo instead of folders")
+    add("--json", action="store_true", help="for programs: one JSON document on stdout and nothing else there")
+    add("--force", action="store_true", help="follow the recipe although the photo or a checkpoint is another one")
+    parser.set_defaults(run=_segment)
 
 
-def _segment(args: argparse.Namespace) -> None:
-    from zsseg.image import load_image
-    from zsseg.vocabulary import build_vocabulary
+def _segment(args: argparse.Namespace) -> int:
+    from zsseg.cli_segment import run
 
-    # What is quick to check comes before the weights are read.
-    photo = load_image(args.photo)
-    build_vocabulary(args.seen, args.unseen)
-
-    from zsseg.export import write_outputs
-    from zsseg.predictor import Predictor
-
-    shared: dict[str, Any] = {}  # the backbone, which both methods stand on, is read once
-    predictors = [Predictor.from_checkpoint(name, backbones=shared) for name in _checkpoints(args)]
-    for predictor, folder in zip(predictors, _folders(predictors, args.out), strict=True):
-        seg = predictor.predict(photo, args.seen, args.unseen, seen_penalty=args.seen_penalty, threshold=args.threshold)
-        write_outputs(photo, seg, folder)
-        _say(_report(seg, folder))
+    return run(args)
 
 
-def _checkpoints(args: argparse.Namespace) -> list[str]:
-    from zsseg.predictor import DEFAULT_CHECKPOINTS
-
-    if args.checkpoint:
-        return list(dict.fromkeys(args.checkpoint))
-    return [name for method, name in DEFAULT_CHECKPOINTS.items() if args.method in (method, "both")]
-
-
-def _folders(predictors: "Sequence[Predictor]", out: Path) -> list[Path]:
-    """One folder per model, named by its method, or by the model where a method is asked twice.
-
-    Raises:
-        UserError: two models would write into one folder.
-    """
-    from zsseg.export import slug
-
-    methods = [predictor.method for predictor in predictors]
-    names = [slug(p.method if methods.count(p.method) == 1 else p.name) for p in predictors]
-    if len(set(names)) < len(names):
-        raise UserError("Two of the checkpoints have the same name: ask for one at a time.")
-    return [out / name for name in names]
-
-
-def _report(seg: "Segmentation", folder: Path) -> str:
-    ranked = sorted(zip(seg.area, seg.names, strict=True), reverse=True)
-    shares = [f"{name} {area:.1%}" for area, name in ranked if area > 0]
-    none = 1 - sum(seg.area)
-    if none > 1e-9:
-        shares.append(f"none of these {none:.1%}")
-    return f"{seg.method} ({seg.model}, {seg.seconds:.1f} s): {', '.join(shares)}\n  {folder}\n"
-
-
-def _info(args: argparse.Namespace) -> None:
+def _info(args: argparse.Namespace) -> int:
     from zsseg.checkpoint import list_checkpoints
 
     rows = [_describe(path, content) for path, content in list_checkpoints()]
     if args.json:
-        _say(json.dumps(rows, indent=2, ensure_ascii=False) + "\n")
-        return
+        say(json.dumps(rows, indent=2, ensure_ascii=False) + "\n")
+        return 0
     for row in rows:
-        _say(_as_text(row))
+        say(_as_text(row))
     if not rows:
-        _say("No checkpoint was found: train one, or set ZSSEG_WEIGHTS to the folder that has them.\n")
+        say("No checkpoint was found: train one, or set ZSSEG_WEIGHTS to the folder that has them.\n")
+    return 0
 
 
 def _describe(path: Path, content: object) -> dict[str, object]:
@@ -161,12 +142,8 @@ def _as_text(row: dict[str, object]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _import_official(args: argparse.Namespace) -> None:
+def _import_official(args: argparse.Namespace) -> int:
     from zsseg.official import import_official
 
-    _say(f"{import_official(args.file, args.out, name=args.name, setting=args.setting)}\n")
-
-
-def _say(text: str) -> None:
-    sys.stdout.write(text)
-    sys.stdout.flush()
+    say(f"{import_official(args.file, args.out, name=args.name, setting=args.setting)}\n")
+    return 0

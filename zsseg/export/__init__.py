@@ -1,0 +1,23 @@
+"""Lossless files of one answer, the same from the page, the shell and Python."""
+
+from zsseg.export.coco import coco, rle
+from zsseg.export.encode import VOID, WIDE_VOID, label_image, slug, summary
+from zsseg.export.figure import figure_png
+from zsseg.export.labelme import labelme
+from zsseg.export.write import answer_files, write_answer, write_outputs, write_zip
+
+__all__ = [
+    "VOID",
+    "WIDE_VOID",
+    "answer_files",
+    "coco",
+    "figure_png",
+    "label_image",
+    "labelme",
+    "rle",
+    "slug",
+    "summary",
+    "write_answer",
+    "write_outputs",
+    "write_zip",
+]

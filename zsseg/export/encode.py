@@ -1,0 +1,90 @@
+"""The single files of an answer, as bytes or as what goes into them; equal answers give equal bytes."""
+
+import io
+import json
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+import zsseg
+from zsseg.image import Pixels
+from zsseg.segmentation import NONE, Segmentation
+from zsseg.visualize import colors_of
+
+VOID = 255
+"""Index of "none of these" in labels.png; with more than 255 classes the picture is 16-bit grey and it is 65535."""
+
+WIDE_VOID = 65535
+
+
+def png(picture: Image.Image | Pixels, *, optimize: bool = False) -> bytes:
+    """A PNG file: of a picture, or of (H,W,3) RGB or (H,W) grey values 0..255; `optimize` takes longer."""
+    buffer = io.BytesIO()
+    image = picture if isinstance(picture, Image.Image) else Image.fromarray(picture)
+    image.save(buffer, "PNG", optimize=optimize)
+    return buffer.getvalue()
+
+
+def npz(seg: Segmentation) -> bytes:
+    """scores.npz: `names`, `seen` and `scores` (K,H,W) float32 in 0..1, before the seen penalty."""
+    buffer = io.BytesIO()
+    # numpy dates every member 1980, so that equal arrays are equal files.
+    np.savez_compressed(buffer, names=np.array(seg.names), seen=np.array(seg.seen), scores=seg.scores)
+    return buffer.getvalue()
+
+
+def json_text(document: Mapping[str, Any], indent: int | None = None) -> bytes:
+    """A JSON file in UTF-8, on one line unless indented."""
+    return (json.dumps(document, indent=indent, ensure_ascii=False, allow_nan=False) + "\n").encode("utf-8")
+
+
+def masks(seg: Segmentation) -> Iterator[tuple[str, bytes]]:
+    """One black and white PNG per class, 255 where it is, and its file name: "00-dog.png", label and name."""
+    digits = max(2, len(str(len(seg.names) - 1)))
+    for label, name in enumerate(seg.names):
+        yield f"{label:0{digits}}-{slug(name)}.png", png((seg.labels == label).astype(np.uint8) * np.uint8(255))
+
+
+def label_image(seg: Segmentation) -> Image.Image:
+    """The labels as a palette picture whose pixel values are class indices, `VOID` where none; see `VOID`."""
+    if len(seg.names) > VOID:
+        return Image.fromarray(np.where(seg.labels == NONE, WIDE_VOID, seg.labels).astype(np.uint16))
+    picture = Image.fromarray(np.where(seg.labels == NONE, VOID, seg.labels).astype(np.uint8))
+    palette = np.zeros((256, 3), dtype=np.uint8)
+    palette[: len(seg.names)] = colors_of(seg.names)
+    palette[VOID] = 255
+    picture.putpalette(palette.tobytes())  # turns grey into mode P without touching the values
+    return picture
+
+
+def summary(seg: Segmentation) -> dict[str, Any]:
+    """What result.json says: settings, provenance, and per class its area (0..1) and mean score (0..1).
+
+    Not how long it took: `Segmentation.seconds` tells of one run, and the file of the answer, whoever makes it again.
+    """
+    height, width = seg.scores.shape[1:]
+    rows = zip(seg.names, seg.seen, seg.area, seg.scores, strict=True)
+    return {
+        "method": seg.method,
+        "model": seg.model,
+        "provenance": dict(seg.provenance),
+        "version": zsseg.__version__,
+        # A slider's 0 and a file's 0.0 are one setting and must be one text.
+        "settings": {"seen_penalty": float(seg.seen_penalty), "threshold": float(seg.threshold)},
+        "height": height,
+        "width": width,
+        "none_label": VOID if len(seg.names) <= VOID else WIDE_VOID,
+        "none_area": max(0.0, 1 - sum(seg.area)),
+        "classes": [
+            {"label": i, "name": name, "seen": bool(seen), "area": area, "mean_score": float(scores.mean())}
+            for i, (name, seen, area, scores) in enumerate(rows)
+        ],
+    }
+
+
+def slug(name: str) -> str:
+    """A name as a part of a file name: lower-case letters, digits, dots inside, dashes and underscores; never empty."""
+    return re.sub(r"[^a-z0-9._]+", "-", name.casefold()).strip("-._")[:60] or "unnamed"

@@ -1,0 +1,173 @@
+"""Where an answer's files go: a folder, or one ZIP."""
+
+import os
+import tempfile
+import zipfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+from zsseg.errors import UserError
+from zsseg.export.coco import coco
+from zsseg.export.encode import json_text, label_image, masks, npz, png, summary
+from zsseg.export.figure import figure_png
+from zsseg.export.labelme import labelme
+from zsseg.image import Pixels
+from zsseg.recipe import OPACITY, Recipe, photo_recipe
+from zsseg.segmentation import Segmentation
+from zsseg.visualize import overlay
+
+PHOTO = "photo.png"
+"""The photo in a ZIP: upright and shrunk as the models saw it, so that labels and polygons fit its pixels."""
+
+_DATE = (1980, 1, 1, 0, 0, 0)  # the earliest that a ZIP can say
+_MODE = 0o644
+
+
+def write_outputs(image: Pixels, seg: Segmentation, folder: str | Path, opacity: float = OPACITY) -> list[Path]:
+    """Write labels.png, overlay.png, scores.npz and result.json, replacing earlier ones.
+
+    labels.png holds the class index of each pixel, with the legend's colours as its palette; scores.npz the arrays
+    `names`, `seen` and `scores` (K,H,W) float32, before the seen penalty; result.json the settings and the numbers.
+    The same answer gives the same bytes, however long it took.
+
+    Args:
+        image: (H,W,3) RGB, the photo that was segmented.
+        seg: the answer.
+        folder: made if needed.
+        opacity: of the paint in overlay.png, 0..1.
+
+    Returns:
+        The four paths.
+
+    Raises:
+        UserError: the folder cannot be made or written to.
+    """
+    return _write_all(Path(folder), _main_files(image, seg, opacity))
+
+
+def write_answer(image: Pixels, results: Mapping[str, Segmentation], folder: str | Path, recipe: Recipe) -> list[Path]:
+    """Write what `write_zip` writes, byte by byte, as files in a folder, replacing earlier ones of the same names.
+
+    Args:
+        image, results, recipe: as `answer_files` takes them.
+        folder: made if needed.
+
+    Returns:
+        The paths.
+
+    Raises:
+        UserError: the folder cannot be made or written to.
+        ValueError: the recipe is of another answer.
+    """
+    return _write_all(Path(folder), answer_files(image, results, recipe))
+
+
+def write_zip(image: Pixels, results: Mapping[str, Segmentation], path: str | Path, recipe: Recipe) -> Path:
+    """Write one ZIP with all files of `answer_files`; it appears whole or not at all, replacing an earlier one.
+
+    The same answer gives the same bytes: the order is fixed, and every entry is dated 1980.
+
+    Args:
+        image, results, recipe: as `answer_files` takes them.
+        path: of the ZIP; its folder is made if needed.
+
+    Returns:
+        The path.
+
+    Raises:
+        UserError: the file cannot be written.
+        ValueError: the recipe is of another answer.
+    """
+    path = Path(path)
+    with _replacing(path) as partial, zipfile.ZipFile(partial, "w") as archive:
+        for name, content in answer_files(image, results, recipe):
+            entry = zipfile.ZipInfo(name, _DATE)
+            entry.external_attr = _MODE << 16
+            entry.create_system = 3  # Unix, also when written elsewhere
+            # Pictures and scores are packed already.
+            entry.compress_type = zipfile.ZIP_DEFLATED if name.endswith(".json") else zipfile.ZIP_STORED
+            archive.writestr(entry, content)
+    return path
+
+
+def answer_files(image: Pixels, results: Mapping[str, Segmentation], recipe: Recipe) -> Iterator[tuple[str, bytes]]:
+    """All files of an answer, one at a time: the name, with ``/`` between folders, and the content.
+
+    At the top recipe.json, photo.png, and with several methods figure.png, which shows them side by side. In the
+    folder of each method labels.png, overlay.png, scores.npz and result.json as in `write_outputs`, a black and white
+    masks/NN-NAME.png per class, coco.json, labelme.json and figure.png.
+
+    Args:
+        image: (H,W,3) RGB, the photo that was segmented.
+        results: folder -> answer.
+        recipe: what `zsseg.recipe.recipe_of` says of these results.
+
+    Raises:
+        ValueError: the recipe is of another answer.
+    """
+    _check(image, results, recipe)
+    opacity = {step.folder: step.opacity for step in recipe.methods}
+    yield "recipe.json", recipe.to_json().encode("utf-8")
+    yield PHOTO, png(image)
+    if len(results) > 1:
+        yield "figure.png", figure_png(image, results, opacity)
+    for folder, seg in results.items():
+        for name, content in _method_files(image, seg, opacity[folder]):
+            yield f"{folder}/{name}", content
+
+
+def _check(image: Pixels, results: Mapping[str, Segmentation], recipe: Recipe) -> None:
+    told = [(step.folder, step.checkpoint, step.seen_penalty, step.threshold) for step in recipe.methods]
+    same_photo = photo_recipe(image, recipe.photo.file_name) == recipe.photo
+    if not same_photo or told != [
+        (folder, seg.model, seg.seen_penalty, seg.threshold) for folder, seg in results.items()
+    ]:
+        raise ValueError("the recipe is of another answer: make it with recipe_of from the same results")
+
+
+def _main_files(image: Pixels, seg: Segmentation, opacity: float) -> Iterator[tuple[str, bytes]]:
+    yield "labels.png", png(label_image(seg), optimize=True)
+    yield "overlay.png", png(overlay(image, seg, opacity))
+    yield "scores.npz", npz(seg)
+    yield "result.json", json_text(summary(seg), indent=2)
+
+
+def _method_files(image: Pixels, seg: Segmentation, opacity: float) -> Iterator[tuple[str, bytes]]:
+    yield from _main_files(image, seg, opacity)
+    for name, content in masks(seg):
+        yield f"masks/{name}", content
+    yield "coco.json", json_text(coco(seg, PHOTO))
+    yield "labelme.json", json_text(labelme(seg, f"../{PHOTO}"))
+    yield "figure.png", figure_png(image, {"": seg}, {"": opacity})
+
+
+def _write_all(folder: Path, files: Iterator[tuple[str, bytes]]) -> list[Path]:
+    paths = []
+    for name, content in files:
+        with _replacing(folder / name) as partial:
+            partial.write_bytes(content)
+        paths.append(folder / name)
+    return paths
+
+
+@contextmanager
+def _replacing(path: Path) -> Iterator[Path]:
+    """A file to write to, which takes the place of `path` once it is complete.
+
+    Raises:
+        UserError: it cannot be written.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=".zsseg-")
+        os.close(handle)
+        partial = Path(name)
+        try:
+            yield partial
+            partial.chmod(_MODE)
+            partial.replace(path)
+        finally:
+            partial.unlink(missing_ok=True)
+    except OSError as error:
+        raise UserError(f"The results cannot be written to {path}: {error.strerror or error}.") from error

@@ -1,0 +1,83 @@
+"""The photos that a person names in the shell: files, folders and patterns, each with a name of its own."""
+
+import glob
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+SUFFIXES = (
+    ".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".ppm", ".pgm", ".pbm", ".pnm",
+    ".avif", ".jp2", ".j2k", ".ico", ".tga",
+)  # fmt: skip
+"""Endings of the files that count as pictures in a folder; a file that is named itself may have any."""
+
+
+@dataclass(frozen=True)
+class Photo:
+    """A place where a photo should be.
+
+    Attributes:
+        path: of a file, as the person would find it; or the folder or pattern itself where it leads to none.
+        name: different from all others of the same list, whatever the case of letters; can be a folder's name.
+        problem: the sentence that says why the folder or pattern leads to nothing, or "".
+    """
+
+    path: str
+    name: str
+    problem: str = ""
+
+
+def find_photos(places: Sequence[str]) -> list[Photo]:
+    """Every photo meant, in the order named, each file once.
+
+    Args:
+        places: a file; a folder, which stands for the pictures in it but not in folders below, by name; or a pattern
+            with ``*``, ``?`` or ``[ab]``, and ``**`` for folders at any depth, which stands for the files it matches,
+            by name. What exists is never a pattern. Files are not opened, and those named need not exist.
+    """
+    problems: dict[str, str] = {}  # by path; a dict also keeps the order
+    seen: set[str] = set()
+    for place in places:
+        for path, problem in _expanded(place):
+            if os.path.abspath(path) not in seen:
+                seen.add(os.path.abspath(path))
+                problems[path] = problem
+    names = _different([Path(path).stem or "photo" for path in problems])
+    return [Photo(path, name, problem) for (path, problem), name in zip(problems.items(), names, strict=True)]
+
+
+def _expanded(place: str) -> Iterator[tuple[str, str]]:
+    """Paths and problems."""
+    if os.path.isdir(place):
+        yield from _in_folder(Path(place))
+    elif os.path.lexists(place) or not glob.has_magic(place):
+        yield place, ""
+    else:
+        files = sorted(path for path in glob.glob(place, recursive=True) if os.path.isfile(path))
+        yield from ((path, "") for path in files)
+        if not files:
+            yield place, f"No file matches {place}: check the pattern and the folder."
+
+
+def _in_folder(folder: Path) -> Iterator[tuple[str, str]]:
+    try:
+        files = sorted(path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES and path.is_file())
+    except OSError as error:
+        yield str(folder), f"The folder {folder} cannot be opened ({error.strerror or error}): check its permissions."
+        return
+    yield from ((str(path), "") for path in files)
+    if not files:
+        yield str(folder), f"The folder {folder} has no pictures in it: name one that has, or a picture."
+
+
+def _different(stems: Sequence[str]) -> Iterator[str]:
+    """The stems, with -2, -3 and so on where one was there before."""
+    taken: set[str] = set()
+    for stem in stems:
+        name, count = stem, 1
+        while name.casefold() in taken:
+            count += 1
+            name = f"{stem}-{count}"
+        taken.add(name.casefold())
+        yield name
