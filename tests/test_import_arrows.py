@@ -12,10 +12,11 @@ LEAVES = {"zsseg.errors", "zsseg.compat"}
 # part -> parts it may import; every part may import itself and LEAVES, and nothing that is not named here.
 DATA = {"zsseg.segmentation", "zsseg.image", "zsseg.vocabulary"}
 ARROWS: dict[str, set[str]] = {
-    "app": {"zsseg.demo"},
+    "app": {"zsseg.demo", "zsseg.hub"},
     "zsseg": {"zsseg.predictor", "zsseg.segmentation", "zsseg.vocabulary", "zsseg.image"},
     "zsseg.__main__": {"zsseg.cli"},
-    "zsseg.demo": {"zsseg.predictor", "zsseg.visualize", "zsseg.export", "zsseg.checkpoint", *DATA},
+    "zsseg.demo": {"zsseg", "zsseg.predictor", "zsseg.visualize", "zsseg.export", "zsseg.checkpoint"}
+    | {"zsseg.presets", "zsseg.vocabulary_check", *DATA},
     "zsseg.cli": {"zsseg", "zsseg.predictor", "zsseg.visualize", "zsseg.export", "zsseg.checkpoint", "zsseg.official"}
     | DATA,
     "zsseg.visualize": {"zsseg.segmentation", "zsseg.image"},
@@ -23,12 +24,15 @@ ARROWS: dict[str, set[str]] = {
     "zsseg.predictor": {"zsseg.models", "zsseg.sliding", "zsseg.checkpoint", *DATA},
     "zsseg.official": {"zsseg.official_names", "zsseg.checkpoint", "zsseg.models", "zsseg.vocabulary"},
     "zsseg.official_names": set(),
-    "zsseg.checkpoint": {"zsseg.models"},
+    "zsseg.checkpoint": {"zsseg.models", "zsseg.hub"},
+    "zsseg.hub": set(),
     "zsseg.models": {"zsseg.layers"},
     "zsseg.layers": set(),
     "zsseg.sliding": set(),
     "zsseg.image": set(),
     "zsseg.vocabulary": set(),
+    "zsseg.presets": {"zsseg.vocabulary"},
+    "zsseg.vocabulary_check": {"zsseg.vocabulary"},
     "zsseg.segmentation": set(),
     "zsseg.errors": set(),
     "zsseg.compat": set(),
