@@ -195,3 +195,9 @@ def test_backbone_round_trip(tmp_path: Path, stem: bool) -> None:
     assert save_backbone(backbone.clip, config, again) == backbone.sha256
     assert (backbone.width, backbone.depth, backbone.joint_dim, backbone.patch_size) == (32, 2, 16, 16)
     assert next(load_backbone(again).parameters()).dtype == torch.float32
+
+
+def test_pieces_and_tokens_of_a_text(tmp_path: Path) -> None:
+    backbone = load_backbone(tiny_backbone(tmp_path))
+    assert [backbone.piece_count(text) for text in ("dog", "Dog", "hot dog", "", "qwxzqwxz")] == [1, 1, 2, 0, 6]
+    assert backbone.token_count("hot dog") == 4

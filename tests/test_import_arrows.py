@@ -12,11 +12,11 @@ LEAVES = {"zsseg.errors", "zsseg.compat"}
 # part -> parts it may import; every part may import itself and LEAVES, and nothing that is not named here.
 DATA = {"zsseg.segmentation", "zsseg.image", "zsseg.vocabulary"}
 ARROWS: dict[str, set[str]] = {
-    "app": {"zsseg.demo"},
+    "app": {"zsseg.demo", "zsseg.hub"},
     "zsseg": {"zsseg.predictor", "zsseg.segmentation", "zsseg.vocabulary", "zsseg.image"},
     "zsseg.__main__": {"zsseg.cli"},
     "zsseg.demo": {"zsseg.predictor", "zsseg.visualize", "zsseg.export", "zsseg.recipe", "zsseg.checkpoint", "zsseg.photos"}
-    | {"zsseg.compare", "zsseg.truth", "zsseg.regions", *DATA},
+    | {"zsseg", "zsseg.compare", "zsseg.truth", "zsseg.regions", "zsseg.presets", "zsseg.vocabulary_check", *DATA},
     "zsseg.cli": {"zsseg", "zsseg.cli_segment", "zsseg.terminal", "zsseg.checkpoint", "zsseg.official"},
     "zsseg.cli_segment": {"zsseg", "zsseg.cli_models", "zsseg.photos", "zsseg.terminal", "zsseg.export"}
     | {"zsseg.recipe", "zsseg.predictor", *DATA},
@@ -37,12 +37,15 @@ ARROWS: dict[str, set[str]] = {
     "zsseg.label_table": {"zsseg.vocabulary"},
     "zsseg.official": {"zsseg.official_names", "zsseg.checkpoint", "zsseg.models", "zsseg.vocabulary"},
     "zsseg.official_names": set(),
-    "zsseg.checkpoint": {"zsseg.models"},
+    "zsseg.checkpoint": {"zsseg.models", "zsseg.hub"},
+    "zsseg.hub": set(),
     "zsseg.models": {"zsseg.layers"},
     "zsseg.layers": set(),
     "zsseg.sliding": set(),
     "zsseg.image": set(),
     "zsseg.vocabulary": set(),
+    "zsseg.presets": {"zsseg.vocabulary"},
+    "zsseg.vocabulary_check": {"zsseg.vocabulary"},
     "zsseg.segmentation": set(),
     "zsseg.errors": set(),
     "zsseg.compat": set(),

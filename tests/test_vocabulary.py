@@ -1,5 +1,7 @@
 """What a person types becomes classes, or one sentence."""
 
+import random
+
 import pytest
 
 from zsseg.errors import UserError
@@ -12,7 +14,9 @@ from zsseg.vocabulary import (
     VOC20,
     build_vocabulary,
     clean_name,
+    format_names,
     parse_names,
+    split_by_seen,
     with_templates,
 )
 
@@ -100,3 +104,56 @@ def test_data_set_lists() -> None:
 def test_official_coco_split_matches_its_ids() -> None:
     ids = (19, 23, 28, 29, 36, 51, 76, 88, 94, 112, 133, 136, 137, 157, 160)
     assert DATASETS["coco171"][1] == tuple(COCO171[i] for i in ids)
+
+
+ODD = "ab C é\u0301\u00ad\u200d\u202e\x00\t\r\n,;|'\"“”’`ßẞİıﬁΣς犬🐶\U0001f468\u200d\U0001f469{}$<&-_.日\ue000\ud800"
+
+
+def _typed(seed: int) -> str:
+    """Some text of odd characters."""
+    draw = random.Random(seed)
+    return "".join(draw.choices(ODD, k=draw.randint(0, 40)))
+
+
+@pytest.mark.parametrize("seed", range(200))
+def test_format_is_the_inverse_of_parse(seed: int) -> None:
+    groups = parse_names(_typed(seed))
+    assert parse_names(format_names(groups)) == groups
+
+
+def test_format_is_what_a_person_would_type() -> None:
+    assert format_names([("cat", "kitten"), ("dog",)]) == "cat | kitten, dog"
+    assert format_names([]) == ""
+
+
+@pytest.mark.parametrize("name", ["a, b", "a;b", "a|b"])
+def test_format_never_splits_a_name(name: str) -> None:
+    with pytest.raises(UserError, match="comma, semicolon or bar"):
+        format_names([("dog", name)])
+
+
+def test_seen_names_are_told_from_the_rest() -> None:
+    groups = parse_names("Sofa, kitten | CAT, dogs, quokka, tv  monitor, STRASSE, dog")
+    seen, unseen = split_by_seen(groups, ["dog", "cat", "TV monitor", "straße"])
+    assert seen == [("kitten", "CAT"), ("tv monitor",), ("STRASSE",), ("dog",)]
+    assert unseen == [("Sofa",), ("dogs",), ("quokka",)]
+
+
+def test_synonyms_in_the_checkpoints_own_list_count() -> None:
+    assert split_by_seen([("television",)], ["tv | television"]) == ([("television",)], [])
+
+
+def test_nothing_typed_or_nothing_seen() -> None:
+    assert split_by_seen([], ["dog"]) == ([], [])
+    assert split_by_seen([("dog",)], []) == ([], [("dog",)])
+
+
+@pytest.mark.parametrize("seed", range(100))
+def test_a_class_is_never_on_both_sides(seed: int) -> None:
+    draw = random.Random(seed)
+    words = ["a", "A", "b", "c", "C", "d", "e", "f"]
+    groups = [tuple(draw.choices(words, k=draw.randint(1, 3))) for _ in range(draw.randint(1, 6))]
+    seen, unseen = split_by_seen(groups, draw.sample(words, 2))
+    assert sorted(seen + unseen) == sorted(groups)
+    folded = [{spelling.casefold() for group in side for spelling in group} for side in (seen, unseen)]
+    assert not folded[0] & folded[1]

@@ -4,7 +4,7 @@ import dataclasses
 import json
 import os
 import tempfile
-from collections.abc import MutableMapping
+from collections.abc import Iterator, MutableMapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -14,6 +14,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 
 from zsseg.errors import UserError
+from zsseg.hub import weights_folder
 from zsseg.models import Backbone, Method, ModelConfig, SegmentationModel, build_model, load_backbone
 from zsseg.models.backbone import CONFIG_FILE
 
@@ -114,40 +115,62 @@ def from_json(text: str) -> Metadata:
 
 
 def checkpoint_folders() -> list[Path]:
-    """Folders searched for weights, in order: $ZSSEG_WEIGHTS where set, then `checkpoints` beside or in the package."""
+    """Folders searched for weights, in order: $ZSSEG_WEIGHTS where set, then `checkpoints` beside or in the package.
+
+    Raises:
+        UserError: what $ZSSEG_WEIGHTS names cannot be had; see `zsseg.hub.weights_folder` for what it may be.
+    """
     package = Path(__file__).resolve().parent
     override = os.environ.get(WEIGHTS_VARIABLE)
-    folders = [Path(override)] if override else []
+    folders = [weights_folder(override)] if override else []
     return [*folders, package.parent / "checkpoints", package / "checkpoints"]
 
 
-def find_checkpoint(name: str | Path) -> Path:
+def _places(weights: str | None) -> Iterator[Path]:
+    """Every folder to search; one by one, so that what is found early does not wait for, or fail with, the rest."""
+    if weights:
+        yield weights_folder(weights)
+    yield from checkpoint_folders()
+
+
+def find_checkpoint(name: str | Path, weights: str | None = None) -> Path:
     """The file of a head, given by its path or by its name in one of the folders searched.
 
+    Args:
+        name: a path, or the file's name with or without its ending.
+        weights: searched before `checkpoint_folders`; what `zsseg.hub.weights_folder` takes.
+
     Raises:
-        UserError: there is none.
+        UserError: there is none, or a place to search cannot be had.
     """
     direct = Path(name)
     if direct.is_file():
         return direct
     file = direct if direct.suffix == SUFFIX else Path(f"{name}{SUFFIX}")
-    folders = checkpoint_folders()
-    for folder in folders:
+    searched = []
+    for folder in _places(weights):
         if (folder / file).is_file():
             return folder / file
+        searched.append(str(folder))
     raise UserError(
-        f"There is no checkpoint {file} in {' or '.join(str(folder) for folder in folders[:2])}: "
+        f"There is no checkpoint {file} in {' or '.join(searched[:2])}: "
         f"train it, copy it there, or set {WEIGHTS_VARIABLE} to the folder that has it."
     )
 
 
-def list_checkpoints() -> list[tuple[Path, Metadata | UserError]]:
+def list_checkpoints(weights: str | None = None) -> list[tuple[Path, Metadata | UserError]]:
     """Every head in the folders searched, by name; a file that cannot be read comes with the reason.
 
     Of two files of one name the one in the folder searched first counts.
+
+    Args:
+        weights: searched before `checkpoint_folders`; what `zsseg.hub.weights_folder` takes.
+
+    Raises:
+        UserError: a place to search cannot be had.
     """
     found: dict[str, Path] = {}
-    for folder in checkpoint_folders():
+    for folder in _places(weights):
         for path in sorted(folder.glob(f"*{SUFFIX}")):
             found.setdefault(path.stem, path)
     entries: list[tuple[Path, Metadata | UserError]] = []
@@ -227,11 +250,8 @@ def load_checkpoint(
 
 
 def _load_backbone_of(path: Path, metadata: Metadata) -> Backbone:
-    folders = [parent / metadata.backbone for parent in (path.resolve().parent, *checkpoint_folders())]
-    for folder in folders:
-        if (folder / CONFIG_FILE).is_file():
-            break
-    else:
+    folder = next((folder for folder in _backbone_folders(path, metadata) if (folder / CONFIG_FILE).is_file()), None)
+    if folder is None:
         raise UserError(
             f"The checkpoint {path.name} needs the backbone folder {metadata.backbone} beside it: copy that folder too."
         )
@@ -242,3 +262,10 @@ def _load_backbone_of(path: Path, metadata: Metadata) -> Backbone:
             "copy both from the same place again."
         )
     return backbone
+
+
+def _backbone_folders(path: Path, metadata: Metadata) -> Iterator[Path]:
+    # Beside the file comes before where it leads: in the Hugging Face cache every file is a link into one heap.
+    yield path.absolute().parent / metadata.backbone
+    yield path.resolve().parent / metadata.backbone
+    yield from (folder / metadata.backbone for folder in checkpoint_folders())

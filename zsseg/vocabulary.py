@@ -65,6 +65,53 @@ def clean_name(name: str) -> str:
     return name
 
 
+def format_names(groups: Sequence[Sequence[str]]) -> str:
+    """Write classes as a person would type them: `parse_names` reads the same groups back.
+
+    Args:
+        groups: one group of spellings per class, as `parse_names` gives them.
+
+    Returns:
+        One line, such as "cat | kitten, dog".
+
+    Raises:
+        UserError: a spelling holds a comma, semicolon or bar, which would split it.
+    """
+    for spelling in (spelling for group in groups for spelling in group):
+        if re.search(r"[,;|]", spelling):
+            raise UserError(f"The class name “{spelling}” holds a comma, semicolon or bar: write it without.")
+    return ", ".join(" | ".join(group) for group in groups)
+
+
+def split_by_seen(
+    groups: Sequence[tuple[str, ...]], seen: Sequence[str]
+) -> tuple[list[tuple[str, ...]], list[tuple[str, ...]]]:
+    """Sort what was typed into the classes a checkpoint has seen and those it has not.
+
+    A class counts as seen when any of its spellings is a seen name, in any case of letters; singular and plural are
+    different names. Groups that share a spelling are one class, so they stay together.
+
+    Args:
+        groups: one group of spellings per class, as `parse_names` gives them.
+        seen: the checkpoint's own seen names; a name in no list of the checkpoint is unseen.
+
+    Returns:
+        The seen groups and the unseen groups, each in the order typed.
+    """
+    known = {spelling.casefold() for group in parse_names(seen) for spelling in group}
+    flags = [False] * len(groups)
+    grown = True
+    while grown:  # a group reached through a shared spelling may share another one with the next
+        grown = False
+        for index, group in enumerate(groups):
+            folded = {spelling.casefold() for spelling in group}
+            if not flags[index] and folded & known:
+                flags[index] = grown = True
+                known |= folded
+    pairs = list(zip(groups, flags, strict=True))
+    return [group for group, flag in pairs if flag], [group for group, flag in pairs if not flag]
+
+
 def build_vocabulary(seen: str | Sequence[str] = (), unseen: str | Sequence[str] = ()) -> Vocabulary:
     """Put the two lists together, the seen classes first.
 

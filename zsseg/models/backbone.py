@@ -63,7 +63,11 @@ class Backbone(nn.Module):
 
     def token_count(self, text: str) -> int:
         """Tokens of a text with its start and end marks; what exceeds `context_length` is cut by `encode_text`."""
-        return len(_tokenizer().encode(text)) + 2
+        return self.piece_count(text) + 2
+
+    def piece_count(self, text: str) -> int:
+        """Pieces that the tokenizer breaks a text into; a common English word is one, a slip of the keys several."""
+        return len(_tokenizer().encode(text))
 
 
 @cache

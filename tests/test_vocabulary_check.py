@@ -1,0 +1,124 @@
+"""Remarks on names: what is told, what is not, and how sure the embedded tokenizer and text tower make it."""
+
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from zsseg.models import Backbone, load_backbone
+from zsseg.presets import PRESETS
+from zsseg.vocabulary import Vocabulary, build_vocabulary
+from zsseg.vocabulary_check import NEAR_DUPLICATE, Remark, check_vocabulary
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture(scope="module")
+def backbone() -> Backbone:
+    return load_backbone(ROOT / "checkpoints" / "mini-clip")
+
+
+def check(
+    vocabulary: Vocabulary,
+    vectors: np.ndarray | None = None,
+    counts: list[int] | None = None,
+    pieces: Callable[[str], int] = lambda _word: 1,
+    **more: object,
+) -> list[Remark]:
+    spellings = sum(map(len, vocabulary.synonyms))
+    return check_vocabulary(vocabulary, vectors, counts or [5] * spellings, 16, pieces, **more)
+
+
+def angles(*degrees: float) -> np.ndarray:
+    """Unit vectors (len(degrees), 2)."""
+    radians = np.deg2rad(degrees)
+    return np.stack([np.cos(radians), np.sin(radians)], axis=1)
+
+
+def test_nothing_to_say() -> None:
+    assert check(build_vocabulary("cat | kitten, dog"), angles(0, 1, 90)) == []
+
+
+def test_near_duplicates_come_closest_first_and_once() -> None:
+    vocabulary = build_vocabulary("sofa | settee, dog", "couch, puppy")
+    remarks = check(vocabulary, angles(0, 12, 90, 15, 91))
+    assert [(remark.kind, remark.names) for remark in remarks] == [
+        ("near-duplicates", ("dog", "puppy")), ("near-duplicates", ("sofa", "couch")),
+    ]  # fmt: skip
+    assert "“dog | puppy”" in remarks[0].sentence
+
+
+def test_spellings_of_one_class_may_be_alike() -> None:
+    assert check(build_vocabulary("sofa | couch"), angles(0, 0)) == []
+
+
+def test_threshold_of_near_duplicates() -> None:
+    vocabulary, vectors = build_vocabulary("a, b"), angles(0, 60)
+    assert len(check(vocabulary, vectors, near_duplicate=0.49)) == 1
+    assert check(vocabulary, vectors, near_duplicate=0.51) == []
+
+
+def test_too_long_names_are_told_before_they_have_vectors() -> None:
+    vocabulary = build_vocabulary("dog, cat | a very long way to say cat")
+    remarks = check(vocabulary, None, [5, 16, 17])
+    assert [(remark.kind, remark.names) for remark in remarks] == [("too long", ("cat",))]
+    assert "17 tokens" in remarks[0].sentence
+    assert "reads 16" in remarks[0].sentence
+    assert "“a very long way to say cat”" in remarks[0].sentence
+
+
+@pytest.mark.parametrize(
+    ("word", "pieces", "doubted"),
+    [("skyscraper", 3, False), ("sfoa", 3, True), ("dog", 1, False), ("zbra", 2, False), ("犬", 3, True)],
+)
+def test_unknown_words(word: str, pieces: int, doubted: bool) -> None:
+    assert bool(check(build_vocabulary(word), pieces=lambda _word: pieces)) is doubted
+
+
+def test_unknown_words_are_judged_one_by_one_and_told_once() -> None:
+    vocabulary = build_vocabulary("red qwxz, qwxz-dog | qwxz, 4x4")
+    remarks = check(vocabulary, pieces=lambda word: 3 if word == "qwxz" else 1)
+    assert [(remark.kind, remark.names) for remark in remarks] == [("unknown word", ("red qwxz", "qwxz-dog"))]
+    assert "“qwxz”" in remarks[0].sentence
+
+
+def test_known_words_are_never_doubted() -> None:
+    assert check(build_vocabulary("Qwxz"), pieces=lambda _word: 9, known_words=["my qwxz"]) == []
+
+
+@pytest.mark.parametrize("counts", [[5], [5, 5, 5]])
+def test_lengths_must_fit(counts: list[int]) -> None:
+    with pytest.raises(ValueError, match="2 spellings"):
+        check(build_vocabulary("cat, dog"), None, counts)
+    with pytest.raises(ValueError, match="2 spellings"):
+        check(build_vocabulary("cat, dog"), angles(*counts))
+
+
+@pytest.mark.parametrize("title", PRESETS)
+def test_no_word_of_the_lists_is_doubted(backbone: Backbone, title: str) -> None:
+    assert check(build_vocabulary(PRESETS[title]), pieces=backbone.piece_count) == []
+
+
+def test_slips_of_the_keys_are_doubted(backbone: Backbone) -> None:
+    slips = ("sfoa", "elefant", "fjdksl", "собака", "猫")
+    remarks = check(build_vocabulary(slips), pieces=backbone.piece_count)
+    assert [remark.names for remark in remarks] == [(word,) for word in slips]
+
+
+def test_measured_cosines_lie_on_the_sides_that_the_threshold_was_chosen_for(backbone: Backbone) -> None:
+    def cosine(one: str, other: str) -> float:
+        first, second = backbone.encode_text([f"a photo of a {one}", f"a photo of a {other}"]).numpy()
+        return float(first @ second)
+
+    for one, other in [("sofa", "couch"), ("tv", "television"), ("motorbike", "motorcycle"), ("aeroplane", "airplane")]:
+        assert cosine(one, other) > NEAR_DUPLICATE
+    for one, other in [("man", "woman"), ("cup", "mug"), ("cat", "dog"), ("bus", "train"), ("cow", "sheep")]:
+        assert cosine(one, other) < NEAR_DUPLICATE - 0.02
+
+
+def test_importing_it_loads_no_network() -> None:
+    program = "import sys, zsseg.vocabulary_check; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", program], cwd=ROOT).returncode == 0

@@ -1,0 +1,90 @@
+"""Where weights come from: a folder, a folder of the Hugging Face cache or a repository id, each as a local folder."""
+
+import re
+from functools import cache
+from pathlib import Path
+
+from zsseg.errors import UserError
+
+_REPOSITORY = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*(@[\w][\w./-]*)?", re.ASCII)
+# What checkpoints and their backbones consist of; a repository may hold gigabytes of other files.
+_FILES = ("*.safetensors", "*.json")
+
+
+def names_repository(source: str) -> bool:
+    """Say whether `source` is a repository id, "org/name" or "org/name@revision"; a folder of that name wins."""
+    return _REPOSITORY.fullmatch(source) is not None and not _folder(source).exists()
+
+
+def weights_folder(source: str) -> Path:
+    """The local folder that holds the weights.
+
+    Args:
+        source: a folder; a repository's folder in the Hugging Face cache (`models--org--name`), of which the
+            snapshot counts that `refs/main` names; or a repository id, "org/name" or "org/name@revision", which is
+            downloaded into that cache unless it is there. HF_HUB_OFFLINE forbids the download.
+
+    Raises:
+        UserError: there is no such folder, or the repository can be had neither here nor from the hub.
+    """
+    if names_repository(source):
+        repository, _, revision = source.partition("@")
+        return _fetch(repository, revision or None)
+    folder = _folder(source)
+    if not folder.is_dir():
+        raise UserError(
+            f"There is no folder {source} to read weights from: give a folder that exists, or a repository of the "
+            "Hugging Face hub as org/name."
+        )
+    return _snapshot(folder) if (folder / "snapshots").is_dir() else folder
+
+
+def _folder(source: str) -> Path:
+    path = Path(source)
+    try:
+        return path.expanduser()
+    except RuntimeError:  # "~nobody/weights": no such person here, so no such folder either
+        return path
+
+
+def _snapshot(folder: Path) -> Path:
+    """The revision to read in a repository's cache folder: the one of `refs/main`, or the only one."""
+    main, snapshots = folder / "refs" / "main", folder / "snapshots"
+    if main.is_file():
+        chosen = [snapshots / main.read_text(encoding="utf-8").strip()]
+    else:
+        chosen = [each for each in snapshots.iterdir() if each.is_dir()]
+    if len(chosen) != 1 or not chosen[0].is_dir():
+        raise UserError(
+            f"The cache folder {folder} does not say which of its snapshots to read: "
+            f"give one of the folders in {snapshots} instead."
+        )
+    return chosen[0]
+
+
+@cache  # every checkpoint of one run comes from one revision, which is looked up once
+def _fetch(repository: str, revision: str | None) -> Path:
+    import huggingface_hub
+
+    try:
+        found = huggingface_hub.snapshot_download(repository, revision=revision, allow_patterns=list(_FILES))
+    except Exception as error:  # the hub's own kinds, HTTP's and the system's: each means that it is not to be had
+        name = f"{repository}@{revision}" if revision else repository
+        raise UserError(
+            f"There is no folder {name} here, and the Hugging Face repository of that name {_reason(error)}"
+        ) from error
+    return Path(found)
+
+
+def _reason(error: Exception) -> str:
+    from huggingface_hub import constants
+
+    if constants.HF_HUB_OFFLINE:
+        return (
+            "is not in the local cache while HF_HUB_OFFLINE forbids a download: set HF_HUB_OFFLINE=0, "
+            "or copy its files here and give their folder."
+        )
+    return (
+        f"could not be fetched ({type(error).__name__}): check its name, its revision and the network, "
+        "or sign in with `hf auth login` if it is private."
+    )
