@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from tests.tiny import tiny_checkpoint
-from zsseg.demo import build_demo, launch_options, load_predictors
+from zsseg.demo import build_demo, launch_options, shelf_of
 
 
 def tiny_checkpoints(folder: Path) -> dict[str, str]:
@@ -16,7 +16,7 @@ def tiny_checkpoints(folder: Path) -> dict[str, str]:
 @contextmanager
 def serve(checkpoints: Mapping[str, str]) -> Iterator[str]:
     """Serve the page as app.py does and give its address."""
-    page = build_demo(load_predictors(checkpoints))
+    page = build_demo(shelf_of(checkpoints))
     _, url, _ = page.launch(**launch_options(), prevent_thread_lock=True, quiet=True)
     try:
         yield url

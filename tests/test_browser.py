@@ -1,35 +1,55 @@
 """The page in a real browser, as a visitor uses it; skipped where no Chromium is installed."""
 
-import shutil
-from collections.abc import Callable, Iterator
+import io
+import json
+import re
+import zipfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from tests.browsing import CHROMIUM, LAUNCH, ask, open_tab, problems_of, upload, wait_until_ready
 from tests.demo_server import serve, tiny_checkpoints
 
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 from playwright.sync_api import Browser, Page, expect  # noqa: E402
-
-CHROMIUM = next(
-    (path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))), None
-)
-ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
 
 pytestmark = [
     pytest.mark.browser,
     pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine: install the package chromium"),
 ]
 
-OpenPage = Callable[[int, int], Page]
+TABS = (
+    "How it works", "Scores", "Compare", "Regions", "Recovery", "Ground truth", "Many photos", "Take away", "Model",
+)  # fmt: skip
+
+
+class Visitor:
+    """Pages of one browser, and what their consoles complained about."""
+
+    def __init__(self, browser: Browser, url: str) -> None:
+        self.browser, self.url = browser, url
+        self.pages: list[Page] = []
+        self.errors: list[str] = []
+
+    def open(self, width: int = 1366, height: int = 900, query: str = "", scheme: str = "light") -> Page:
+        """Open the page in a window of its own and wait until it works."""
+        page = self.browser.new_page(viewport={"width": width, "height": height}, color_scheme=scheme)
+        self.pages.append(page)
+        page.on("console", lambda message: self.errors.append(message.text) if message.type == "error" else None)
+        page.on("pageerror", lambda error: self.errors.append(str(error)))
+        page.goto(self.url + query)
+        wait_until_ready(page)
+        return page
 
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     with playwright.sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        browser = driver.chromium.launch(executable_path=CHROMIUM, args=LAUNCH)
         yield browser
         browser.close()
 
@@ -41,32 +61,11 @@ def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 @pytest.fixture
-def errors() -> list[str]:
-    return []
-
-
-@pytest.fixture
-def open_page(browser: Browser, url: str, errors: list[str]) -> Iterator[OpenPage]:
-    pages = []
-
-    def open_page(width: int, height: int) -> Page:
-        page = browser.new_page(viewport={"width": width, "height": height})
-        pages.append(page)
-        page.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
-        page.on("pageerror", lambda error: errors.append(str(error)))
-        page.goto(url)
-        expect(page.locator("#zs-run")).to_be_visible(timeout=30_000)
-        return page
-
-    yield open_page
-    for page in pages:
+def visitor(browser: Browser, url: str) -> Iterator[Visitor]:
+    visitor = Visitor(browser, url)
+    yield visitor
+    for page in visitor.pages:
         page.close()
-
-
-def _upload(page: Page, path: Path) -> None:
-    page.get_by_label("Remove Image").click()
-    page.locator("#zs-photo input[type=file]").first.set_input_files(str(path))
-    expect(page.locator("#zs-photo img")).to_be_visible(timeout=15_000)
 
 
 @pytest.fixture
@@ -76,37 +75,202 @@ def photo(tmp_path: Path) -> Path:
     return path
 
 
-def test_ask_and_see_and_move_a_slider(open_page: OpenPage, errors: list[str], photo: Path) -> None:
-    page = open_page(1366, 900)
-    _upload(page, photo)
-    page.locator("#zs-seen textarea").fill("dog, person")
-    page.locator("#zs-unseen textarea").fill("zebra; sheep")
-    page.locator("#zs-run").click()
+def test_ask_and_see_and_move_a_slider(visitor: Visitor, photo: Path) -> None:
+    page = visitor.open()
+    upload(page, photo)
+    ask(page, "dog, person", "zebra; sheep")
     for method in ("zegclip", "clip_rc"):
         names = page.locator(f"#zs-{method} .zs-name")
-        expect(names).to_have_text(["dog", "person", "zebra", "sheep", "none of these"], timeout=60_000)
+        expect(names).to_have_text(["dog", "person", "zebra", "sheep", "none of these"])
         expect(page.locator(f"#zs-{method} .zs-badge")).to_have_text(["seen", "seen", "unseen", "unseen"])
         expect(page.locator(f"#zs-{method} .zs-none .zs-area")).to_have_text("0 %")
-    expect(page.locator("#zs-scores figure")).to_have_count(8)
 
-    before = page.locator("#zs-zegclip .zs-picture img").get_attribute("src")
+    before = page.locator("#zs-zegclip .zs-base").get_attribute("src")
     threshold = page.locator("#zs-zegclip").get_by_label("number input for None of these below")
     threshold.fill("1")
     threshold.press("Enter")
     expect(page.locator("#zs-zegclip .zs-none .zs-area")).to_have_text("100.0 %", timeout=15_000)
     expect(page.locator("#zs-clip_rc .zs-none .zs-area")).to_have_text("0 %")
-    assert page.locator("#zs-zegclip .zs-picture img").get_attribute("src") != before
+    assert page.locator("#zs-zegclip .zs-base").get_attribute("src") != before
+    assert visitor.errors == []
 
-    page.get_by_role("tab", name="Recovery").click()
+
+def test_legend_isolates_and_switches_classes(visitor: Visitor, photo: Path) -> None:
+    page = visitor.open()
+    upload(page, photo)
+    ask(page, "dog, person", "zebra, sheep")
+    card = page.locator("#zs-zegclip")
+    share = card.locator(".zs-row[data-k] .zs-area").all_text_contents()
+    largest = max(range(4), key=lambda k: float(share[k].replace("%", "").replace("<", "")))
+    row, layer = card.locator(f".zs-row[data-k='{largest}']"), card.locator(f".zs-iso[data-k='{largest}']")
+    row.locator(".zs-name").hover()
+    expect(layer).to_have_css("opacity", "1")
+    page.mouse.move(5, 5)
+    expect(layer).to_have_css("opacity", "0")
+
+    row.locator(".zs-toggle").focus()
+    expect(layer).to_have_css("opacity", "1")
+    page.keyboard.press("Space")
+    expect(row.locator(".zs-toggle")).to_have_attribute("aria-pressed", "false", timeout=15_000)
+    expect(row.locator(".zs-area")).to_have_text("0 %")
+    expect(row.locator(".zs-toggle")).to_be_focused()  # the legend was drawn anew; the keyboard stays where it was
+    page.keyboard.press("Space")
+    expect(row.locator(".zs-area")).to_have_text(share[largest], timeout=15_000)
+    assert visitor.errors == []
+
+
+def test_a_click_shows_every_score_of_a_pixel(visitor: Visitor, photo: Path) -> None:
+    page = visitor.open()
+    upload(page, photo)
+    ask(page, "dog, person", "zebra, sheep")
+    view = page.locator("#zs-clip_rc .zs-view")
+    box = view.bounding_box()
+    assert box is not None
+    view.click(position={"x": box["width"] / 2, "y": box["height"] / 4})
+    expect(page.locator("#zs-probe .zs-bars li")).to_have_count(8, timeout=15_000)
+    expect(page.locator("#zs-probe")).to_contain_text(re.compile(r"Pixel \(4[45], 1[45]\)"))
+    expect(page.locator("#zs-probe")).to_contain_text("region token")
+    assert page.locator(".zs-cross:visible").count() == 2
+    view.focus()
+    page.keyboard.press("ArrowDown")
+    expect(page.locator("#zs-probe")).to_contain_text(re.compile(r"Pixel \(4[45], 1[67]\)"), timeout=15_000)
+    assert visitor.errors == []
+
+
+def test_every_tab_has_its_answer(visitor: Visitor, photo: Path) -> None:
+    page = visitor.open()
+    upload(page, photo)
+    ask(page, "dog, person", "zebra, sheep")
+    expect(page.locator("#zs-explain figure")).to_have_count(5, timeout=30_000)
+    open_tab(page, "Scores")
+    expect(page.locator("#zs-scores figure")).to_have_count(8)
+    sigmoid = page.locator("#zs-scores img").nth(1).get_attribute("src")
+    page.get_by_label("Softmax of the same logits").check()
+    expect(page.locator("#zs-scores img").nth(1)).not_to_have_attribute("src", sigmoid or "", timeout=15_000)
+    expect(page.locator("#zs-claims figure")).to_have_count(4)
+    open_tab(page, "Compare")
+    expect(page.locator("#zs-compare")).to_contain_text("of the pixels get the same answer")
+    page.locator(".zs-wipe-at").fill("80")
+    assert page.locator(".zs-wipe").evaluate("e => getComputedStyle(e).getPropertyValue('--at')") == "80%"
+    open_tab(page, "Regions")
+    expect(page.locator("#zs-regions figure")).to_have_count(2 + 4)
+    page.locator("#zs-region-class input").click()
+    page.get_by_role("option", name="sheep").click()
+    expect(page.locator("#zs-regions h3")).to_contain_text("sheep", timeout=15_000)
+    open_tab(page, "Recovery")
     expect(page.locator("#zs-recovery")).to_contain_text("ZegCLIP has no recovery decoder")
     expect(page.locator("#zs-recovery figure")).to_have_count(5)
-    assert errors == []
+    open_tab(page, "Model")
+    expect(page.locator("#zs-models")).to_contain_text("zegclip-tiny-inductive")
+    assert visitor.errors == []
 
 
-def test_a_mistake_gets_a_sentence_and_keeps_what_was_typed(
-    open_page: OpenPage, errors: list[str], tmp_path: Path
-) -> None:
-    page = open_page(1366, 900)
+def test_a_true_mask_is_scored_live(visitor: Visitor, photo: Path, tmp_path: Path) -> None:
+    page = visitor.open()
+    upload(page, photo)
+    ask(page, "dog, person", "zebra, sheep")
+    mask = np.full((60, 90), 255, np.uint8)
+    mask[:30], mask[30:, :40] = 0, 2
+    Image.fromarray(mask).save(tmp_path / "mask.png")
+    open_tab(page, "Ground truth")
+    page.locator("#zs-mask input[type=file]").set_input_files(str(tmp_path / "mask.png"))
+    rows = page.locator("#zs-truth tbody tr")
+    expect(rows).to_have_count(4 + 4, timeout=15_000)
+    for method in ("zegclip", "clip_rc"):
+        threshold = page.locator(f"#zs-{method}").get_by_label("number input for None of these below")
+        threshold.fill("1")
+        threshold.press("Enter")
+    expect(rows.filter(has_text="pAcc").locator("td")).to_have_text(["0.000", "0.000"], timeout=15_000)
+    (tmp_path / "not.png").write_text("no picture")
+    page.locator("#zs-mask").get_by_label("Clear").click()
+    page.locator("#zs-mask input[type=file]").set_input_files(str(tmp_path / "not.png"))
+    expect(page.locator("#zs-truth .zs-remark")).to_be_visible(timeout=15_000)
+    assert visitor.errors == []
+
+
+def test_the_zip_holds_what_is_shown(visitor: Visitor, photo: Path) -> None:
+    page = visitor.open()
+    upload(page, photo)
+    ask(page, "dog, person", "zebra, sheep")
+    shares = page.locator("#zs-zegclip .zs-row[data-k] .zs-area").all_text_contents()
+    open_tab(page, "Take away")
+    page.locator("#zs-make-files").click()
+    link = page.locator("#zs-files a[download]").first
+    expect(link).to_be_visible(timeout=30_000)
+    with page.expect_download() as download:
+        link.click()
+    with zipfile.ZipFile(download.value.path()) as archive:
+        labels = np.asarray(Image.open(io.BytesIO(archive.read("zegclip/labels.png"))))
+        recipe = json.loads(archive.read("recipe.json"))
+        assert len([name for name in archive.namelist() if "/masks/" in name]) == 8
+    for index, share in enumerate(shares):
+        assert f"{100 * (labels == index).mean():.1f} %" == share or share in ("0 %", "< 0.1 %")
+    assert recipe["seen"] == ["dog", "person"]
+    assert recipe["photo"]["file_name"] == "mine.png"
+    assert visitor.errors == []
+
+
+def test_many_photos_come_back_as_one_zip(visitor: Visitor, photo: Path, tmp_path: Path) -> None:
+    page = visitor.open()
+    other, broken = tmp_path / "other.png", tmp_path / "broken.jpg"
+    Image.new("RGB", (70, 50), "olive").save(other)
+    broken.write_text("no picture")
+    page.locator("#zs-seen textarea").fill("dog")
+    page.locator("#zs-unseen textarea").fill("cow")
+    open_tab(page, "Many photos")
+    page.locator("#zs-photos input[type=file]").set_input_files([str(photo), str(other), str(broken)])
+    expect(page.locator("#zs-photos")).to_contain_text("broken", timeout=15_000)
+    page.locator("#zs-run-batch").click()
+    link = page.locator("#zs-batch-zip a[download]").first
+    expect(link).to_be_visible(timeout=60_000)
+    expect(page.locator("#zs-batch-table tbody tr")).to_have_count(4)
+    expect(page.locator("#zs-batch-table")).to_contain_text("broken.jpg")
+    with page.expect_download() as download:
+        link.click()
+    with zipfile.ZipFile(download.value.path()) as archive:
+        assert {name.split("/")[0] for name in archive.namelist()} == {"mine", "other"}
+    assert visitor.errors == []
+
+
+def test_a_link_carries_names_and_sliders(visitor: Visitor) -> None:
+    page = visitor.open()
+    page.locator("#zs-seen textarea").fill("dog | hound, person")
+    page.locator("#zs-unseen textarea").fill("snow & ice")
+    threshold = page.locator("#zs-clip_rc").get_by_label("number input for None of these below")
+    threshold.fill("0.42")
+    threshold.press("Enter")
+    open_tab(page, "Take away")
+    page.locator("#zs-make-link").click()
+    box = page.locator("#zs-link textarea, #zs-link input")
+    expect(box).to_have_value(re.compile("^http.*clip_rc=0.42"), timeout=15_000)
+    again = visitor.open(query="?" + box.input_value().split("?", 1)[1])
+    expect(again.locator("#zs-seen textarea")).to_have_value("dog | hound, person")
+    expect(again.locator("#zs-unseen textarea")).to_have_value("snow & ice")
+    value = again.locator("#zs-clip_rc").get_by_label("number input for None of these below")
+    expect(value).to_have_value("0.42")
+    assert visitor.errors == []
+
+
+def test_names_are_marked_and_flipped_and_listed(visitor: Visitor) -> None:
+    page = visitor.open()
+    page.locator("#zs-seen textarea").fill("dog")
+    page.locator("#zs-unseen textarea").fill("person, zebra")
+    page.locator("#zs-unseen textarea").blur()
+    person = page.locator(".zs-mark", has_text="person")
+    expect(person.locator(".zs-flag")).to_be_visible(timeout=15_000)  # the tiny model was trained with masks of it
+    person.click()
+    expect(page.locator("#zs-seen textarea")).to_have_value("dog, person", timeout=15_000)
+    expect(page.locator("#zs-unseen textarea")).to_have_value("zebra")
+    page.locator("#zs-more button").first.click()
+    page.locator("#zs-preset input").click()
+    page.get_by_role("option", name="Pets").click()
+    expect(page.locator("#zs-seen textarea")).to_have_value("dog, person", timeout=15_000)
+    expect(page.locator("#zs-unseen textarea")).to_have_value(re.compile("cat, rabbit"))
+    assert visitor.errors == []
+
+
+def test_a_mistake_gets_a_sentence_and_keeps_what_was_typed(visitor: Visitor, tmp_path: Path) -> None:
+    page = visitor.open()
     note = tmp_path / "note.png"
     note.write_text("not a picture")
     page.get_by_label("Remove Image").click()
@@ -116,25 +280,63 @@ def test_a_mistake_gets_a_sentence_and_keeps_what_was_typed(
     page.locator("#zs-run").click()
     expect(page.locator(".toast-body")).to_contain_text("note.png is not a picture", timeout=30_000)
     expect(page.locator("#zs-seen textarea")).to_have_value("<i>dog</i>")
-    assert [error for error in errors if "status of" not in error] == []
+    assert [error for error in visitor.errors if "status of" not in error] == []
 
 
-def test_an_example_fills_the_question(open_page: OpenPage) -> None:
-    page = open_page(1366, 900)
-    page.locator("#zs-examples button.gallery-item").nth(1).click()
-    expect(page.locator("#zs-unseen textarea")).to_have_value("raccoon, leaves", timeout=15_000)
+def test_an_example_fills_the_question(visitor: Visitor) -> None:
+    page = visitor.open()
+    page.locator(".zs-example").nth(1).click()
+    expect(page.locator("#zs-unseen textarea")).not_to_have_value("raccoon, leaves", timeout=15_000)
+    expect(page.locator(".zs-mark", has_text="sheep")).to_be_visible(timeout=15_000)
 
 
-def test_phone_needs_no_sideways_scrolling(open_page: OpenPage, errors: list[str], tmp_path: Path) -> None:
-    page = open_page(375, 812)
-    page.locator("#zs-run").click()
-    expect(page.locator(".zs-legend")).to_have_count(2, timeout=60_000)
-    assert page.evaluate("document.documentElement.scrollWidth") <= 375
-    page.screenshot(path=tmp_path / "phone.png", full_page=True)
-    pixels = np.asarray(Image.open(tmp_path / "phone.png").convert("RGB"))
-    assert pixels.shape[1] == 375
-    assert pixels.std() > 10  # not a blank page
-    assert errors == []
+def test_two_visitors_do_not_see_each_other(visitor: Visitor, photo: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other.png"
+    Image.new("RGB", (90, 60), "olive").save(other)
+    first, second = visitor.open(), visitor.open()
+    for page, path in ((first, photo), (second, other)):
+        upload(page, path)
+    for page, names in ((first, "dog"), (second, "cat, horse")):
+        page.locator("#zs-seen textarea").fill(names)
+        page.locator("#zs-unseen textarea").fill("")
+        page.locator("#zs-run").click()
+    expect(first.locator("#zs-zegclip .zs-name")).to_have_text(["dog", "none of these"], timeout=60_000)
+    expect(second.locator("#zs-zegclip .zs-name")).to_have_text(["cat", "horse", "none of these"], timeout=60_000)
+    for page in (first, second):
+        opacity = page.locator("#zs-opacity").get_by_label("number input for Opacity of the colours")
+        opacity.fill("0")
+        opacity.press("Enter")
+    for page, path in ((first, photo), (second, other)):
+        expected = np.asarray(Image.open(path).convert("RGB")).astype(float).mean((0, 1))
+        page.wait_for_timeout(1500)
+        shown = page.locator("#zs-zegclip .zs-base").evaluate(
+            "i => { const c = document.createElement('canvas'); c.width = i.naturalWidth; c.height = i.naturalHeight;"
+            " const x = c.getContext('2d'); x.drawImage(i, 0, 0);"
+            " return Array.from(x.getImageData(0, 0, c.width, c.height).data) }"
+        )
+        assert np.abs(np.reshape(shown, (-1, 4))[:, :3].mean(0) - expected).max() < 6
+    assert visitor.errors == []
+
+
+def test_phone_needs_no_sideways_scrolling(visitor: Visitor) -> None:
+    page = visitor.open(375, 812)
+    ask(page, "dog, person", "Donaudampfschifffahrtsgesellschaft")
+    for tab in TABS:
+        open_tab(page, tab)
+        page.wait_for_timeout(200)
+        assert page.evaluate("document.documentElement.scrollWidth") <= 375, tab
+    assert visitor.errors == []
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_accessibility(visitor: Visitor, photo: Path, scheme: str) -> None:
+    page = visitor.open(scheme=scheme)
+    upload(page, photo)
+    ask(page, "dog, person", "zebra, sheep")
+    for tab in TABS:
+        open_tab(page, tab)
+        page.wait_for_timeout(250)
+        assert problems_of(page) == [], tab
 
 
 def test_missing_checkpoints_are_announced(browser: Browser) -> None:

@@ -3,6 +3,7 @@
 import json
 import os
 import time
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -10,14 +11,22 @@ import pytest
 from PIL import Image
 
 from tests.demo_server import tiny_checkpoints
-from zsseg.demo import callbacks, examples
+from zsseg.demo import callbacks, examples, shelf_of
+from zsseg.demo.callbacks import Look
+from zsseg.demo.card import card
+from zsseg.demo.shelf import Predictors, problems, working
 from zsseg.errors import UserError
 from zsseg.image import load_image
 
 
 @pytest.fixture(scope="module")
-def predictors(tmp_path_factory: pytest.TempPathFactory) -> callbacks.Predictors:
-    return callbacks.load_predictors(tiny_checkpoints(tmp_path_factory.mktemp("weights")))
+def predictors(tmp_path_factory: pytest.TempPathFactory) -> Predictors:
+    return _load(tiny_checkpoints(tmp_path_factory.mktemp("weights")))
+
+
+def _load(checkpoints: dict[str, str]) -> Predictors:
+    shelf = shelf_of(checkpoints)
+    return shelf.get(shelf.first)
 
 
 @pytest.fixture
@@ -27,32 +36,29 @@ def photo(tmp_path: Path) -> str:
     return str(path)
 
 
-def test_answer_holds_the_numbers_of_the_predictor(predictors: callbacks.Predictors, photo: str) -> None:
+def test_answer_holds_the_numbers_of_the_predictor(predictors: Predictors, photo: str) -> None:
     answer = callbacks.ask(predictors, photo, "dog, person", "cow")
     assert list(answer.results) == ["zegclip", "clip_rc"]
-    for method, predictor in callbacks.working(predictors).items():
+    for method, predictor in working(predictors).items():
         expected = predictor.predict(load_image(photo), "dog, person", "cow")
         np.testing.assert_array_equal(answer.results[method].scores, expected.scores)
 
 
-def test_progress_is_reported_per_method(predictors: callbacks.Predictors, photo: str) -> None:
+def test_progress_is_reported_per_method(predictors: Predictors, photo: str) -> None:
     lines: list[tuple[float, str]] = []
     callbacks.ask(predictors, photo, "dog", "", lambda share, text: lines.append((share, text)))
     assert [text for _, text in lines] == ["ZegCLIP is looking", "CLIP-RC is looking"]
     assert [share for share, _ in lines] == [0, 0.5]
 
 
-def test_sliders_do_not_run_the_network(
-    predictors: callbacks.Predictors, photo: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_sliders_do_not_run_the_network(predictors: Predictors, photo: str, monkeypatch: pytest.MonkeyPatch) -> None:
     answer = callbacks.ask(predictors, photo, "dog", "cow")
-    for predictor in callbacks.working(predictors).values():
+    for predictor in working(predictors).values():
         monkeypatch.setattr(predictor, "predict", None)
-    everything, _ = callbacks.card(answer, "zegclip", threshold=0, seen_penalty=0, opacity=1)
-    nothing, segmentation = callbacks.card(answer, "zegclip", threshold=1, seen_penalty=0, opacity=1)
-    assert (segmentation.labels == -1).all()
-    np.testing.assert_array_equal(nothing, answer.photo)
-    assert (everything != answer.photo).any()
+    everything, nothing = (Look({"zegclip": (threshold, 0.0)}, opacity=1.0) for threshold in (0.0, 1.0))
+    assert (everything.see(answer, "zegclip").labels >= 0).all()
+    assert (nothing.see(answer, "zegclip").labels == -1).all()
+    assert card(answer, "zegclip", everything) != card(answer, "zegclip", nothing)
 
 
 @pytest.mark.parametrize(
@@ -60,26 +66,22 @@ def test_sliders_do_not_run_the_network(
     [
         ("", "  ,;\n", "class name"),
         ("cat, Cat", "cat", "both"),
-        (", ".join(f"name {i}" for i in range(65)), "", "at most 64"),
+        (", ".join(f"name {i}" for i in range(201)), "", "at most 200"),
     ],
 )
-def test_bad_names_get_a_sentence(
-    predictors: callbacks.Predictors, photo: str, seen: str, unseen: str, says: str
-) -> None:
+def test_bad_names_get_a_sentence(predictors: Predictors, photo: str, seen: str, unseen: str, says: str) -> None:
     with pytest.raises(UserError, match=says):
         callbacks.ask(predictors, photo, seen, unseen)
 
 
-def test_no_photo_gets_a_sentence(predictors: callbacks.Predictors) -> None:
+def test_no_photo_gets_a_sentence(predictors: Predictors) -> None:
     with pytest.raises(UserError, match="no photo yet"):
         callbacks.ask(predictors, None, "cat", "")
 
 
-def test_missing_checkpoint_is_a_sentence_and_the_other_method_answers(
-    predictors: callbacks.Predictors, photo: str
-) -> None:
-    broken = callbacks.load_predictors({"zegclip": "no-such-checkpoint"})
-    assert "no-such-checkpoint" in callbacks.problems(broken)["zegclip"]
+def test_missing_checkpoint_is_a_sentence_and_the_other_method_answers(predictors: Predictors, photo: str) -> None:
+    broken = _load({"zegclip": "no-such-checkpoint"})
+    assert "no-such-checkpoint" in problems(broken)["zegclip"]
     with pytest.raises(UserError, match="no-such-checkpoint"):
         callbacks.ask(broken, photo, "cat", "")
     half = {"zegclip": broken["zegclip"], "clip_rc": predictors["clip_rc"]}
@@ -91,12 +93,12 @@ def test_missing_checkpoint_is_a_sentence_and_the_other_method_answers(
 def test_damaged_checkpoint_is_a_sentence(tmp_path: Path) -> None:
     path = tmp_path / "broken.safetensors"
     path.write_bytes(b"not weights at all")
-    assert callbacks.problems(callbacks.load_predictors({"clip_rc": str(path)}))["clip_rc"]
+    assert problems(_load({"clip_rc": str(path)}))["clip_rc"]
 
 
-def test_segment_one_writes_lossless_files(predictors: callbacks.Predictors, photo: str) -> None:
+def test_segment_one_writes_lossless_files(predictors: Predictors, photo: str) -> None:
     result, labels, scores = callbacks.segment_one(predictors, photo, ("dog", "cow"), (0.2, 0.1), "clip_rc")
-    predictor = callbacks.working(predictors)["clip_rc"]
+    predictor = working(predictors)["clip_rc"]
     expected = predictor.predict(load_image(photo), "dog", "cow", seen_penalty=0.2, threshold=0.1)
     np.testing.assert_array_equal(np.load(scores)["scores"], expected.scores)
     index = np.asarray(Image.open(labels)).astype(int)
@@ -106,14 +108,20 @@ def test_segment_one_writes_lossless_files(predictors: callbacks.Predictors, pho
         callbacks.segment_one(predictors, photo, ("dog", ""), (None, None), "unet")
 
 
-def test_files_follow_the_sliders(predictors: callbacks.Predictors, photo: str) -> None:
+def test_files_follow_the_sliders_and_hold_classes_that_are_switched_off(predictors: Predictors, photo: str) -> None:
     answer = callbacks.ask(predictors, photo, "dog", "cow")
-    paths = callbacks.write_files(answer, {"zegclip": (1.0, 0.0), "clip_rc": (0.0, 0.3)})
-    by_name = {Path(path).name: Path(path) for path in paths}
-    assert len(by_name) == 8
-    assert (np.asarray(Image.open(by_name["zegclip-labels.png"])) == 255).all()
-    settings = json.loads(by_name["clip_rc-result.json"].read_text())["settings"]
-    assert settings == {"seen_penalty": 0.3, "threshold": 0.0}
+    look = Look({"zegclip": (1.0, 0.0), "clip_rc": (0.0, 0.3)}, 0.5, frozenset({"cow"}))
+    path = callbacks.write_files(answer, look)
+    assert Path(path).name == "photo-zsseg.zip"
+    with zipfile.ZipFile(path) as archive:
+        assert (np.asarray(Image.open(archive.open("zegclip/labels.png"))) == 255).all()
+        result = json.loads(archive.read("clip_rc/result.json"))
+        recipe = json.loads(archive.read("recipe.json"))
+        masks = [name for name in archive.namelist() if name.startswith("clip_rc/masks/")]
+    assert [name.split("-")[1] for name in masks] == ["dog.png", "cow.png"]
+    assert result["settings"] == {"seen_penalty": 0.3, "threshold": 0.0}
+    assert recipe["photo"]["file_name"] == "photo.png"
+    assert [step["opacity"] for step in recipe["methods"]] == [0.5, 0.5]
 
 
 def test_old_files_are_thrown_away() -> None:

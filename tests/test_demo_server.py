@@ -78,7 +78,7 @@ def test_bad_questions_get_a_sentence(client: Client) -> None:
     photo = examples.EXAMPLES[0].path
     with pytest.raises(AppError, match="class name"):
         _ask(client, photo, seen=" , ")
-    with pytest.raises(AppError, match="at most 64"):
+    with pytest.raises(AppError, match="at most 200"):
         _ask(client, photo, seen=", ".join(map(str, range(500))))
     with pytest.raises(AppError, match="between 0 and 1"):
         _ask(client, photo, threshold=7)

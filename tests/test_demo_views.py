@@ -1,16 +1,17 @@
 """The HTML of the page: right numbers, and harmless whatever a visitor typed."""
 
 import re
-from pathlib import Path
 
 import numpy as np
 import pytest
 
 from tests.demo_server import tiny_checkpoints
-from zsseg.demo import callbacks, figures, views
-from zsseg.demo.callbacks import Answer
+from zsseg.demo import card, compare_tab, explain, names, nel, probe, recovery, shelf_of, views
+from zsseg.demo.callbacks import Answer, Look
+from zsseg.demo.shelf import Predictors
 from zsseg.errors import UserError
 from zsseg.segmentation import Segmentation
+from zsseg.vocabulary import build_vocabulary
 
 NASTY = "<img src=x onerror=alert(1)>{{7*7}}${7*7}`\"'&"
 
@@ -20,24 +21,34 @@ def _segmentation(method: str = "zegclip", names: tuple[str, ...] = ("cat", "cow
     scores[0, :2], scores[1, 2] = 0.9, 0.8
     features = {}
     if method == "clip_rc":
-        features = {key: np.random.default_rng(1).random((2, 3, 8), dtype=np.float32) for key, _ in figures._STEPS}
+        features = {key: np.random.default_rng(1).random((2, 3, 8), dtype=np.float32) for key, _ in recovery.STEPS}
         features["recovery_cosine"] = np.full((2, 3), 0.25, dtype=np.float32)
     return Segmentation(method, "tiny", names, (True,) + (False,) * (len(names) - 1), scores, 0.0, 0.5, features, 0.01)
 
 
 def _answer(*names: str) -> Answer:
     results = {method: _segmentation(method, names or ("cat", "cow")) for method in ("zegclip", "clip_rc")}
-    return Answer(np.zeros((4, 5, 3), np.uint8), results)
+    vocabulary = build_vocabulary(names[:1] or ("cat",), names[1:] or ("cow",))
+    return Answer(np.zeros((4, 5, 3), np.uint8), "photo.png", vocabulary, results)
+
+
+LOOK = Look({"zegclip": (0.5, 0.0), "clip_rc": (0.5, 0.0)}, 0.6)
+
+
+@pytest.fixture(scope="module")
+def predictors(tmp_path_factory: pytest.TempPathFactory) -> Predictors:
+    shelf = shelf_of(tiny_checkpoints(tmp_path_factory.mktemp("weights")))
+    return shelf.get(shelf.first)
 
 
 def test_legend_says_what_to_do_when_nothing_is_sure() -> None:
     sure = _segmentation()
-    assert views.UNSURE not in views.legend(sure)
-    assert views.UNSURE in views.legend(sure.with_settings(threshold=1.0))
+    assert card.UNSURE not in card.legend(sure)
+    assert card.UNSURE in card.legend(sure.with_settings(threshold=1.0))
 
 
 def test_legend_says_name_kind_and_share() -> None:
-    text = views.legend(_segmentation())
+    text = card.legend(_segmentation())
     rows = [re.sub(r"<[^>]+>", " ", row).split() for row in text.split("</li>")[:-1]]
     assert rows == [
         ["cat", "seen", "50.0", "%"],
@@ -48,7 +59,7 @@ def test_legend_says_name_kind_and_share() -> None:
 
 def test_typed_text_is_harmless() -> None:
     answer = _answer(NASTY, "cow")
-    pages = [views.legend(answer.results["zegclip"]), figures.score_grid(answer)]
+    pages = [card.legend(answer.results["zegclip"]), nel.score_grid(answer)]
     pages.append(views.banner({"zegclip": UserError(NASTY)}))
     for page in pages:
         assert "<img src=x" not in page
@@ -56,21 +67,20 @@ def test_typed_text_is_harmless() -> None:
 
 
 def test_score_grid_has_a_map_per_class_and_method() -> None:
-    page = figures.score_grid(_answer())
+    page = nel.score_grid(_answer())
     assert page.count("<figure>") == 4
     assert "ZegCLIP, largest 0.90" in page
     assert "CLIP-RC: score map of cow" in page
 
 
 def test_recovery_shows_clip_rc_and_says_zegclip_has_none() -> None:
-    page = figures.recovery(_answer())
+    page = recovery.recovery(_answer(), LOOK)
     assert "ZegCLIP has no recovery decoder" in page
     assert page.count("<figure>") == 5
     assert "mean cosine 0.25" in page
 
 
-def test_banner_is_empty_unless_something_is_wrong(tmp_path: Path) -> None:
-    predictors = callbacks.load_predictors(tiny_checkpoints(tmp_path))
+def test_banner_is_empty_unless_something_is_wrong(predictors: Predictors) -> None:
     assert views.banner(predictors) == ""
     provenance = views.models(predictors)
     for fact in ("zegclip-tiny-inductive", "clip_rc-tiny-inductive", "untrained", "dog, person"):
@@ -78,9 +88,67 @@ def test_banner_is_empty_unless_something_is_wrong(tmp_path: Path) -> None:
     broken = {**predictors, "clip_rc": UserError("The file is gone.")}
     assert "CLIP-RC cannot answer" in views.banner(broken)
     assert "The file is gone." in views.models(broken)
-    assert "not available" in views.card_title("clip_rc", broken)
+    assert "not available" in card.title("clip_rc", broken)
 
 
-@pytest.mark.parametrize(("share", "text"), [(0, "0 %"), (0.0004, "&lt; 0.1 %"), (0.123, "12.3 %"), (1, "100.0 %")])
-def test_share_is_readable(share: float, text: str) -> None:
-    assert text in views._share(share)
+def test_card_has_a_layer_for_every_class_that_is_painted_and_a_switch_for_all() -> None:
+    page = card.card(_answer(), "zegclip", LOOK)
+    assert page.count('class="zs-iso"') == 2
+    assert page.count('aria-pressed="true"') == 2
+    without = card.card(_answer(), "zegclip", Look(LOOK.settings, 0.6, frozenset({"cat"})))
+    assert without.count('class="zs-iso"') == 1
+    assert without.count('aria-pressed="false"') == 1
+    assert "Show cat" in without
+
+
+def test_softmax_grid_differs_and_claims_count_by_the_level() -> None:
+    answer = _answer()
+    assert nel.score_grid(answer, nel.SOFTMAX) != nel.score_grid(answer, nel.SIGMOID)
+    assert "0% claimed by several, 25% by none" in nel.claims(answer, LOOK, 0.5)
+    assert "100% by none" in nel.claims(answer, LOOK, 0.95)
+
+
+def test_comparison_says_how_far_the_methods_agree(predictors: Predictors) -> None:
+    page = compare_tab.comparison(_answer(), LOOK, predictors)
+    assert "100.0%" in page
+    apart = compare_tab.comparison(_answer(), Look({"zegclip": (0.5, 0.0), "clip_rc": (1.0, 0.0)}, 0.6), predictors)
+    assert "25.0%" in apart  # only what is none of these for both
+    alone = Answer(_answer().photo, "p", _answer().vocabulary, {"zegclip": _segmentation()})
+    assert compare_tab.comparison(alone, LOOK, predictors) == compare_tab.ALONE
+
+
+def test_probe_lists_the_scores_at_the_point_the_winner_marked() -> None:
+    page = probe.probe(_answer(), LOOK, {}, (0.5, 0.1))
+    assert "Pixel (2, 0)" in page
+    assert re.findall(r'class="zs-wins".*?zs-name">(\w+)<', page) == ["cat", "cat"]
+    assert "0.90" in page
+    assert "painted: none of these" in probe.probe(_answer(), LOOK, {}, (0.99, 0.99))
+
+
+def test_explain_has_five_steps_before_and_a_picture_in_each_after(predictors: Predictors) -> None:
+    assert explain.explain(None, None, predictors).count("<h3>") == 5
+    page = explain.explain(_answer(), LOOK, predictors)
+    assert page.count("<figure>") == 5
+    assert page.count("<img") == 4  # the relationship descriptor is shown by bars
+
+
+def test_marks_tell_how_each_name_is_marked_and_what_surprises(predictors: Predictors) -> None:
+    page = names.marks("dog", "person, zebra", predictors)
+    chips = re.findall(r'class="zs-mark zs-(\w+)" data-name="(\w+)" title="([^"]+)"', page)
+    assert [(kind, name) for kind, name, _ in chips] == [("seen", "dog"), ("unseen", "person"), ("unseen", "zebra")]
+    assert "trained with masks" in chips[1][2]  # the tiny model has seen dog and person
+    assert "zs-remark" in names.marks("dog", "dog", predictors)
+    assert names.marks("", " , ", predictors) == ""
+    assert "<img" not in names.marks(NASTY.replace(",", ""), "", predictors)
+
+
+def test_flip_moves_a_class_with_its_synonyms_and_sorting_marks_all(predictors: Predictors) -> None:
+    assert names.flip("dog | hound, cat", "cow", "Dog") == ("cat", "cow, dog | hound")
+    assert names.flip("cat", "cow", "cow") == ("cat, cow", "")
+    assert names.flip("cat", "cow", "gone") == ("cat", "cow")
+    assert names.sort_by_training("zebra", "hound | dog, cow", predictors) == ("hound | dog", "zebra, cow")
+    seen, unseen = names.preset("Pets", predictors)
+    assert seen == "dog, person"
+    assert "cat" in unseen
+    with pytest.raises(UserError, match="no list"):
+        names.preset("Nothing", predictors)

@@ -15,7 +15,14 @@ ARROWS: dict[str, set[str]] = {
     "app": {"zsseg.demo", "zsseg.hub"},
     "zsseg": {"zsseg.predictor", "zsseg.segmentation", "zsseg.vocabulary", "zsseg.image"},
     "zsseg.__main__": {"zsseg.cli"},
-    "zsseg.demo": {"zsseg.predictor", "zsseg.visualize", "zsseg.export", "zsseg.recipe", "zsseg.checkpoint", "zsseg.photos"}
+    "zsseg.demo": {
+        "zsseg.predictor",
+        "zsseg.visualize",
+        "zsseg.export",
+        "zsseg.recipe",
+        "zsseg.checkpoint",
+        "zsseg.photos",
+    }
     | {"zsseg", "zsseg.compare", "zsseg.truth", "zsseg.regions", "zsseg.presets", "zsseg.vocabulary_check", *DATA},
     "zsseg.cli": {"zsseg", "zsseg.cli_segment", "zsseg.terminal", "zsseg.checkpoint", "zsseg.official"},
     "zsseg.cli_segment": {"zsseg", "zsseg.cli_models", "zsseg.photos", "zsseg.terminal", "zsseg.export"}

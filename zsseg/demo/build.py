@@ -2,49 +2,76 @@
 
 import gradio as gr
 
-from zsseg.demo import callbacks, views
-from zsseg.demo.callbacks import Predictors
-from zsseg.demo.events import wire_endpoint, wire_files, wire_run, wire_sliders
-from zsseg.demo.layout import make_card, make_details, make_question
+from zsseg.demo import callbacks, events, probe, tab_events, views
+from zsseg.demo.layout import make_card, make_opacity, make_question, make_warning
+from zsseg.demo.page import Page
+from zsseg.demo.shelf import Shelf
+from zsseg.demo.tabs import make_details
 
 QUEUE_SIZE = 32
 CLEAN_EVERY_SECONDS = 600
 
 
-def build_demo(predictors: Predictors) -> gr.Blocks:
-    """Build the page around predictors that are already loaded.
+def build_demo(shelf: Shelf) -> gr.Blocks:
+    """Build the page around the models that are at hand.
 
     Args:
-        predictors: method -> its predictor, or the `UserError` that says why there is none; see `load_predictors`.
+        shelf: what can be chosen; see `zsseg.demo.shelf.find_shelf`.
 
     Returns:
         Blocks with the queue set up; serve it with ``demo.launch(**launch_options())``.
     """
-    page = gr.Blocks(
+    blocks = gr.Blocks(
         title="ZegCLIP and CLIP-RC: zero-shot segmentation",
         analytics_enabled=False,
         delete_cache=(CLEAN_EVERY_SECONDS, callbacks.KEEP_FILES_SECONDS),
         fill_width=True,
     )
-    with page:
-        gr.HTML(views.HEADER)
-        if warning := views.banner(predictors):
-            gr.HTML(warning)
-        with gr.Row(elem_id="zs-first"):
-            with gr.Column(scale=4, min_width=300, elem_id="zs-ask"):
-                question = make_question(enabled=bool(callbacks.working(predictors)))
-            with gr.Column(scale=8, min_width=300, elem_id="zs-answer"):
-                with gr.Row(elem_id="zs-cards"):
-                    cards = [make_card(method, predictors) for method in predictors]
-                opacity = gr.Slider(
-                    0, 1, 0.6, step=0.05, label="Opacity of the colours", buttons=[], elem_id="zs-opacity"
-                )
-        details = make_details(predictors)
-        gr.HTML(views.FOOTER)
-        answer = gr.State(None, time_to_live=callbacks.KEEP_FILES_SECONDS)
-        wire_run(predictors, question, cards, opacity, details, answer)
-        wire_sliders(cards, opacity, answer)
-        wire_files(cards, details, answer)
-        wire_endpoint(predictors, question)
-    page.queue(max_size=QUEUE_SIZE)
-    return page
+    with blocks:
+        _wire(_lay_out(shelf))
+    blocks.queue(max_size=QUEUE_SIZE)
+    return blocks
+
+
+def _lay_out(shelf: Shelf) -> Page:
+    predictors = shelf.get(shelf.first)
+    gr.HTML(views.HEADER)
+    warning = make_warning(predictors)
+    with gr.Row(elem_id="zs-first"):
+        with gr.Column(scale=4, min_width=300, elem_id="zs-ask"):
+            question = make_question(shelf)
+        with gr.Column(scale=8, min_width=300, elem_id="zs-answer"):
+            with gr.Row(elem_id="zs-cards"):
+                cards = [make_card(method, predictors) for method in predictors]
+            opacity = make_opacity()
+            pixel = gr.HTML(probe.EMPTY, elem_id="zs-probe")
+    details = make_details(predictors)
+    gr.HTML(views.FOOTER)
+    keep = callbacks.KEEP_FILES_SECONDS
+    return Page(
+        shelf,
+        warning,
+        question,
+        cards,
+        opacity,
+        pixel,
+        details,
+        answer=gr.State(None, time_to_live=keep),
+        off=gr.State(frozenset(), time_to_live=keep),
+        point=gr.State(None),
+        truth=gr.State(None, time_to_live=keep),
+    )
+
+
+def _wire(page: Page) -> None:
+    ran = events.wire_run(page)
+    tab_events.wire_answer(page, ran)
+    tab_events.wire_followers(page, [events.wire_look(page), *events.wire_legend(page)])
+    events.wire_names(page)
+    events.wire_model(page)
+    events.wire_endpoint(page)
+    tab_events.wire_choices(page)
+    tab_events.wire_truth(page)
+    tab_events.wire_files(page)
+    tab_events.wire_batch(page)
+    tab_events.wire_load(page)

@@ -9,22 +9,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
+from zsseg.demo.shelf import TITLES, Predictors, problems, working
 from zsseg.errors import UserError
-from zsseg.export import write_outputs
-from zsseg.image import load_image
-from zsseg.predictor import DEFAULT_CHECKPOINTS, Predictor
+from zsseg.export import write_outputs, write_zip
+from zsseg.image import Pixels, load_image
+from zsseg.recipe import recipe_of
 from zsseg.segmentation import Segmentation
-from zsseg.visualize import overlay
-from zsseg.vocabulary import build_vocabulary
+from zsseg.vocabulary import Vocabulary, build_vocabulary
 
-TITLES: Mapping[str, str] = {"zegclip": "ZegCLIP", "clip_rc": "CLIP-RC"}
-MAX_NAMES = 64
+MAX_NAMES = 200
 KEEP_FILES_SECONDS = 3600
-
-# A method's predictor, or the sentence that says why there is none.
-Predictors = Mapping[str, Predictor | UserError]
 
 
 @dataclass(frozen=True)
@@ -33,52 +27,52 @@ class Answer:
 
     Attributes:
         photo: (H, W, 3) RGB, 0..255.
+        file_name: of the photo, without folders.
+        vocabulary: what was asked.
         results: method -> its segmentation of the photo.
+        model: title of the choice that answered.
     """
 
-    photo: np.ndarray
+    photo: Pixels
+    file_name: str
+    vocabulary: Vocabulary
     results: Mapping[str, Segmentation]
+    model: str = ""
 
 
-def load_predictors(checkpoints: Mapping[str, str] = DEFAULT_CHECKPOINTS, device: str = "cpu") -> Predictors:
-    """Load one checkpoint per method; a missing or damaged one becomes its sentence instead of an exception.
+@dataclass(frozen=True)
+class Look:
+    """How the stored scores are looked at.
 
-    Args:
-        checkpoints: method -> name or path of its checkpoint.
-        device: where the networks run.
+    Attributes:
+        settings: method -> threshold and seen penalty, 0..1 each.
+        opacity: 0 shows the photo, 1 the colours.
+        off: names of classes that are switched off.
     """
-    loaded: dict[str, Predictor | UserError] = {}
-    backbones: dict[str, Any] = {}  # both methods usually stand on the same one
-    for method, name in checkpoints.items():
-        try:
-            loaded[method] = Predictor.from_checkpoint(name, device=device, backbones=backbones)
-        except UserError as error:
-            loaded[method] = error
-    return loaded
+
+    settings: Mapping[str, tuple[float, float]]
+    opacity: float
+    off: frozenset[str] = frozenset()
+
+    def see(self, answer: Answer, method: str) -> Segmentation:
+        """The method's segmentation with these settings; the network does not run."""
+        threshold, seen_penalty = self.settings[method]
+        return answer.results[method].with_settings(seen_penalty=seen_penalty, threshold=threshold, off=self.off)
 
 
-def working(predictors: Predictors) -> dict[str, Predictor]:
-    """Return only the methods that can answer."""
-    return {method: each for method, each in predictors.items() if not isinstance(each, UserError)}
-
-
-def problems(predictors: Predictors) -> dict[str, str]:
-    """Return method -> sentence for each method that cannot answer."""
-    return {method: str(each) for method, each in predictors.items() if isinstance(each, UserError)}
-
-
-def check_names(seen: str, unseen: str) -> None:
-    """Refuse lists the page cannot answer well.
+def check_names(seen: str, unseen: str) -> Vocabulary:
+    """Read the boxes; refuse lists the page cannot answer well.
 
     Raises:
         UserError: no name, a name in both boxes, or more than MAX_NAMES names.
     """
-    count = len(build_vocabulary(seen, unseen).names)
-    if count > MAX_NAMES:
+    vocabulary = build_vocabulary(seen, unseen)
+    if len(vocabulary.names) > MAX_NAMES:
         raise UserError(
-            f"{count} class names are too many for this page: ask about at most {MAX_NAMES} at a time, "
-            "or use Python or the shell, which take up to 1000."
+            f"{len(vocabulary.names)} class names are too many for this page: ask about at most {MAX_NAMES} at a "
+            "time, or use Python or the shell, which take up to 1000."
         )
+    return vocabulary
 
 
 def ask(
@@ -87,15 +81,17 @@ def ask(
     seen: str,
     unseen: str,
     report: Callable[[float, str], object] = lambda _fraction, _text: None,
+    model: str = "",
 ) -> Answer:
     """Answer one question with every method that works.
 
     Args:
-        predictors: what `load_predictors` returned.
+        predictors: a choice of the shelf.
         photo: path of the visitor's picture.
         seen: names typed in the first box.
         unseen: names typed in the second box.
         report: called with the share done (0..1) and a line to show meanwhile.
+        model: title of the choice, for the record.
 
     Raises:
         UserError: nothing to look at, an unreadable picture, bad names, or no working checkpoint.
@@ -104,31 +100,12 @@ def ask(
     if not able:
         raise UserError(" ".join(problems(predictors).values()) or "No checkpoint is loaded.")
     image = _read(photo)
-    check_names(seen, unseen)
+    vocabulary = check_names(seen, unseen)
     results = {}
     for step, (method, predictor) in enumerate(able.items()):
         report(step / len(able), f"{TITLES[method]} is looking")
         results[method] = predictor.predict(image, seen, unseen)
-    return Answer(image, results)
-
-
-def card(
-    answer: Answer, method: str, threshold: float, seen_penalty: float, opacity: float
-) -> tuple[np.ndarray, Segmentation]:
-    """Render one method's picture from its stored scores; the network does not run.
-
-    Args:
-        answer: what `ask` returned.
-        method: a key of its results.
-        threshold: pixels whose best score is below are "none of these".
-        seen_penalty: subtracted from the seen classes' scores before the best is chosen.
-        opacity: 0 shows the photo, 1 the colours.
-
-    Returns:
-        (H, W, 3) uint8 RGB, and the segmentation with these settings.
-    """
-    segmentation = answer.results[method].with_settings(seen_penalty=seen_penalty, threshold=threshold)
-    return overlay(answer.photo, segmentation, opacity), segmentation
+    return Answer(image, Path(photo or "").name, vocabulary, results, model)
 
 
 def segment_one(
@@ -141,7 +118,7 @@ def segment_one(
     """Answer one question with one method and write lossless files.
 
     Args:
-        predictors: what `load_predictors` returned.
+        predictors: a choice of the shelf.
         photo: path of the picture.
         names: the seen and the unseen names, as typed.
         settings: seen penalty and threshold; None takes the checkpoint's own.
@@ -167,25 +144,13 @@ def segment_one(
     return result, str(folder / "labels.png"), str(folder / "scores.npz")
 
 
-def write_files(answer: Answer, settings: Mapping[str, tuple[float, float]]) -> list[str]:
-    """Write every method's files as they are shown now.
-
-    Args:
-        answer: what `ask` returned.
-        settings: method -> threshold and seen penalty.
-
-    Returns:
-        Paths, named METHOD-labels.png and so on.
-    """
-    folder = fresh_folder()
-    paths = []
-    for method, result in answer.results.items():
-        threshold, seen_penalty = settings[method]
-        shown = result.with_settings(seen_penalty=seen_penalty, threshold=threshold)
-        write_outputs(answer.photo, shown, folder / method)
-        for path in sorted((folder / method).iterdir()):
-            paths.append(str(path.rename(folder / f"{method}-{path.name}")))
-    return paths
+def write_files(answer: Answer, look: Look) -> str:
+    """Write everything that is shown now into one ZIP and return its path; classes switched off are in it too."""
+    whole = Look(look.settings, look.opacity)
+    shown = {method: whole.see(answer, method) for method in answer.results}
+    recipe = recipe_of(answer.photo, answer.file_name, answer.vocabulary, shown, look.opacity)
+    name = Path(answer.file_name).stem or "photo"
+    return str(write_zip(answer.photo, shown, fresh_folder() / f"{name}-zsseg.zip", recipe))
 
 
 def fresh_folder() -> Path:
@@ -198,7 +163,7 @@ def fresh_folder() -> Path:
     return Path(tempfile.mkdtemp(dir=root))
 
 
-def _read(photo: str | None) -> np.ndarray:
+def _read(photo: str | None) -> Pixels:
     if not photo:
         raise UserError("There is no photo yet: upload or paste one, use the camera, or click an example.")
     return load_image(photo)

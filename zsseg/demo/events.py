@@ -1,89 +1,189 @@
-"""What happens when a visitor does something; the work itself is in callbacks."""
+"""What happens on the first screen when a visitor does something; the work itself is in callbacks."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import gradio as gr
+from gradio.events import Dependency
 from gradio.utils import get_upload_folder
 
-from zsseg.demo import callbacks, figures, views
-from zsseg.demo.callbacks import TITLES, Answer, Predictors
-from zsseg.demo.layout import Card, Details, Question
+from zsseg.demo import callbacks, card, examples, names, views
+from zsseg.demo.callbacks import Answer
+from zsseg.demo.layout import own_settings
+from zsseg.demo.page import MODEL_QUEUE, Page, as_error
+from zsseg.demo.probe import EMPTY, probe
+from zsseg.demo.shelf import TITLES, working
+from zsseg.demo.spaces import on_gpu
 from zsseg.errors import UserError
 
-MODEL_QUEUE = "model"
-
-# On a phone the answer lies below the button; take the visitor there.
+# The point that was probed belongs to the photo before. On a phone the answer lies below the button; go there.
 _SHOW_ANSWER = """() => {
+  window.zssegPoint = null;
+  document.querySelectorAll(".zs-cross").forEach((cross) => { cross.style.display = "none"; });
   if (window.innerWidth < 800) document.getElementById("zs-answer")?.scrollIntoView({behavior: "smooth"});
 }"""
 
+_ask = on_gpu(callbacks.ask)
 
-def wire_run(
-    predictors: Predictors,
-    question: Question,
-    cards: list[Card],
-    opacity: gr.Slider,
-    details: Details,
-    answer: gr.State,
-) -> None:
-    """Run both methods on the button; one question at a time touches the networks."""
+
+def wire_run(page: Page) -> Dependency:
+    """Run both methods on the button or on Enter; one question at a time touches the networks.
+
+    Returns:
+        The event, for what follows a new answer.
+    """
 
     def run(
-        photo: Mapping[str, Any] | None, seen: str, unseen: str, *rest: float, progress: gr.Progress = gr.Progress()
+        photo: Mapping[str, Any] | None,
+        seen: str,
+        unseen: str,
+        model: str,
+        *rest: object,
+        progress: gr.Progress = gr.Progress(),
     ) -> list[Any]:
-        with _as_error():
-            found = callbacks.ask(predictors, _path(photo), seen, unseen, progress)
-        return [found, figures.score_grid(found), figures.recovery(found), *_show_all(cards, found, rest)]
+        with as_error():
+            found = _ask(page.shelf.get(model), uploaded(photo), seen, unseen, progress, model)
+        everything = frozenset[str]()
+        return [found, everything, None, "", None, EMPTY, *page.draw(found, page.read_look([*rest, everything]))]
 
-    pictures = [card.picture for card in cards]
-    gr.on(
-        [question.run.click],
+    question = page.question
+    event: Dependency = gr.on(
+        [question.run.click, question.seen.submit, question.unseen.submit],
         run,
-        [question.photo, question.seen, question.unseen, *_settings(cards, opacity)],
-        [answer, details.scores, details.recovery, *_shown(cards)],
-        show_progress_on=pictures,
+        [question.photo, question.seen, question.unseen, question.model, *page.sliders],
+        [page.answer, page.off, page.truth, page.details.truth, page.point, page.probe, *page.views],
+        show_progress_on=page.views,
         preprocess=False,
         concurrency_id=MODEL_QUEUE,
         concurrency_limit=1,
         api_visibility="private",
-    ).success(None, js=_SHOW_ANSWER, api_visibility="private")
+    )
+    event.success(None, js=_SHOW_ANSWER, api_visibility="private")
+    return event
 
 
-def wire_sliders(cards: list[Card], opacity: gr.Slider, answer: gr.State) -> None:
-    """Render again from stored scores while a slider moves; the network does not run."""
+def wire_look(page: Page) -> Dependency:
+    """Render again from stored scores while a slider moves; the network does not run.
 
-    def redraw(found: Answer | None, *rest: float) -> list[Any]:
-        return [gr.skip()] * len(_shown(cards)) if found is None else _show_all(cards, found, rest)
+    Returns:
+        The event, for what else follows the sliders.
+    """
 
-    gr.on(
-        [slider.change for slider in _settings(cards, opacity)],
+    def redraw(found: Answer | None, *values: object) -> list[Any]:
+        return page.draw(found, page.read_look(values))
+
+    event: Dependency = gr.on(
+        [slider.change for slider in page.sliders],
         redraw,
-        [answer, *_settings(cards, opacity)],
-        _shown(cards),
+        [page.answer, *page.look],
+        page.views,
         show_progress="hidden",
         trigger_mode="always_last",
         concurrency_limit=None,
         api_visibility="private",
     )
+    return event
 
 
-def wire_files(cards: list[Card], details: Details, answer: gr.State) -> None:
-    """Write the files of what is shown when asked to."""
+def wire_legend(page: Page) -> list[Dependency]:
+    """Switch classes by their chips, and probe the pixel that was clicked.
 
-    def make(found: Answer | None, *values: float) -> list[str]:
-        with _as_error():
-            if found is None:
-                raise UserError("There is nothing to save yet: press Run first.")
-            return callbacks.write_files(found, _pairs(cards, values))
+    Returns:
+        The events that change which classes are on.
+    """
 
-    inputs = [answer, *_settings(cards)]
-    details.make_files.click(make, inputs, details.files, concurrency_limit=2, api_visibility="private")
+    def switch(event: gr.EventData, found: Answer | None, *values: object) -> list[Any]:
+        index, off = event._data.get("index"), cast(frozenset[str], values[-1])
+        if found is not None and isinstance(index, int) and 0 <= index < len(found.vocabulary.names):
+            off = off ^ {found.vocabulary.names[index]}
+        return [off, *page.draw(found, page.read_look([*values[:-1], off]))]
+
+    def read_point(event: gr.EventData, found: Answer | None, model: str, *values: object) -> tuple[Any, Any]:
+        point = tuple(event._data.get(axis) for axis in ("x", "y"))
+        if found is None or not all(isinstance(value, int | float) and 0 <= value <= 1 for value in point):
+            return gr.skip(), gr.skip()
+        return point, probe(found, page.read_look(values), page.shelf.get(model), point)
+
+    quiet: dict[str, Any] = {"show_progress": "hidden", "concurrency_limit": None, "api_visibility": "private"}
+    switches = []
+    for each in page.cards:
+        switches.append(each.view.select(switch, [page.answer, *page.look], [page.off, *page.views], **quiet))
+        inputs = [page.answer, page.question.model, *page.look]
+        each.view.click(read_point, inputs, [page.point, page.probe], trigger_mode="always_last", **quiet)
+    return switches
 
 
-def wire_endpoint(predictors: Predictors, question: Question) -> None:
+def wire_names(page: Page) -> None:
+    """Fill the boxes from examples and ready lists, show how each name is marked, and flip marks."""
+    question = page.question
+    boxes = [question.seen, question.unseen]
+    quiet: dict[str, Any] = {"show_progress": "hidden", "concurrency_limit": None, "api_visibility": "private"}
+    shown = examples.available()
+
+    def example(event: gr.EventData) -> tuple[Any, Any, Any]:
+        index = event._data.get("index")
+        if not isinstance(index, int) or not 0 <= index < len(shown):
+            return gr.skip(), gr.skip(), gr.skip()
+        return str(shown[index].path), shown[index].seen, shown[index].unseen
+
+    def marks(seen: str, unseen: str, model: str) -> str:
+        return names.marks(seen, unseen, page.shelf.get(model))
+
+    def flip(event: gr.EventData, seen: str, unseen: str) -> tuple[str, str]:
+        with as_error():
+            return names.flip(seen, unseen, str(event._data.get("name")))
+
+    def sort(seen: str, unseen: str, model: str) -> tuple[str, str]:
+        with as_error():
+            return names.sort_by_training(seen, unseen, page.shelf.get(model))
+
+    def fill(title: str | None, model: str) -> tuple[Any, Any]:
+        with as_error():
+            return names.preset(title, page.shelf.get(model)) if title else (gr.skip(), gr.skip())
+
+    filled = [
+        question.gallery.select(example, None, [question.photo, *boxes], **quiet),
+        question.preset.input(fill, [question.preset, question.model], boxes, **quiet),
+        question.sort.click(sort, [*boxes, question.model], boxes, **quiet),
+        question.marks.select(flip, boxes, boxes, **quiet),
+    ]
+    triggers = [event.then for event in filled] + [question.seen.blur, question.unseen.blur]
+    for trigger in triggers:
+        trigger(marks, [*boxes, question.model], question.marks, **quiet)
+
+
+def wire_model(page: Page) -> None:
+    """Take another model from the shelf: its settings, its record, and a clean slate for its answer."""
+
+    def change(model: str) -> list[Any]:
+        with as_error():
+            predictors = page.shelf.get(model)
+        warning = views.banner(predictors)
+        updates: list[Any] = [None, gr.update(value=warning, visible=bool(warning)), views.models(predictors)]
+        updates.append(gr.update(interactive=bool(working(predictors))))
+        for each in page.cards:
+            waiting = "" if isinstance(predictors[each.method], UserError) else card.waiting()
+            updates += [card.title(each.method, predictors), waiting, *own_settings(each.method, predictors)]
+        return updates
+
+    parts = [part for each in page.cards for part in (each.title, each.view, each.threshold, each.seen_penalty)]
+    page.question.model.change(
+        change,
+        page.question.model,
+        [page.answer, page.warning, page.details.models, page.question.run, *parts],
+        concurrency_id=MODEL_QUEUE,
+        api_visibility="private",
+    ).then(
+        lambda seen, unseen, model: names.marks(seen, unseen, page.shelf.get(model)),
+        [page.question.seen, page.question.unseen, page.question.model],
+        page.question.marks,
+        show_progress="hidden",
+        api_visibility="private",
+    )
+
+
+def wire_endpoint(page: Page) -> None:
     """Offer the documented HTTP endpoint ``/segment``."""
 
     def segment(
@@ -99,9 +199,11 @@ def wire_endpoint(predictors: Predictors, question: Question) -> None:
         Give names separated by commas. Without a seen penalty or threshold the checkpoint's own are used. Returns
         the content of result.json, the label map as an index PNG (255 is none of these), and the scores as NPZ.
         """
-        with _as_error(html=False):
-            return callbacks.segment_one(predictors, _path(photo), (seen, unseen), (seen_penalty, threshold), method)
+        with as_error(html=False):
+            predictors = page.shelf.get(page.shelf.first)
+            return callbacks.segment_one(predictors, uploaded(photo), (seen, unseen), (seen_penalty, threshold), method)
 
+    question = page.question
     penalty = gr.Number(None, label="Seen penalty", visible=False)
     threshold = gr.Number(None, label="Threshold", visible=False)
     method = gr.Radio(list(TITLES), value="zegclip", label="Method", visible=False)
@@ -118,34 +220,7 @@ def wire_endpoint(predictors: Predictors, question: Question) -> None:
     )
 
 
-def _settings(cards: list[Card], opacity: gr.Slider | None = None) -> list[gr.Slider]:
-    """List the sliders in the order that `_pairs` reads: two per card, then the opacity."""
-    sliders = [slider for card in cards for slider in (card.threshold, card.seen_penalty)]
-    return sliders if opacity is None else [*sliders, opacity]
-
-
-def _pairs(cards: list[Card], values: Sequence[float]) -> Mapping[str, tuple[float, float]]:
-    return {card.method: (values[2 * i], values[2 * i + 1]) for i, card in enumerate(cards)}
-
-
-def _shown(cards: list[Card]) -> list[Any]:
-    return [component for card in cards for component in (card.picture, card.legend)]
-
-
-def _show_all(cards: list[Card], found: Answer, values: Sequence[float]) -> list[Any]:
-    """Render every card from stored scores; a method without an answer stays as it is."""
-    settings, opacity = _pairs(cards, values), values[-1]
-    shown: list[Any] = []
-    for card in cards:
-        if card.method in found.results:
-            picture, segmentation = callbacks.card(found, card.method, *settings[card.method], opacity)
-            shown += [picture, views.legend(segmentation)]
-        else:
-            shown += [gr.skip(), gr.skip()]
-    return shown
-
-
-def _path(photo: Mapping[str, Any] | None) -> str | None:
+def uploaded(photo: Mapping[str, Any] | None) -> str | None:
     """Return the uploaded file as it came.
 
     The events that take a photo are wired with ``preprocess=False``: Gradio would open the picture first, and fail
@@ -158,16 +233,3 @@ def _path(photo: Mapping[str, Any] | None) -> str | None:
     if path is not None and not Path(path).resolve().is_relative_to(Path(get_upload_folder()).resolve()):
         raise UserError("This photo was not uploaded to the page: upload it first, then ask again.")
     return path
-
-
-@contextmanager
-def _as_error(html: bool = True) -> Iterator[None]:
-    """Turn the sentence of a `UserError` into Gradio's error; anything else is a defect and stays one.
-
-    The page renders errors as HTML, and the sentence may quote what a visitor typed; a program gets it plain.
-    """
-    try:
-        yield
-    except UserError as error:
-        sentence = views.escape(error) if html else str(error)
-        raise gr.Error(sentence, duration=12, print_exception=False) from error

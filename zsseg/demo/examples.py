@@ -1,8 +1,14 @@
 """The example questions: pictures that are free to ship (credits in assets/README.md) and names that suit them."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from zsseg.demo.pictures import jpeg_uri, shrink
+from zsseg.demo.views import escape
+from zsseg.image import load_image
+
+THUMBNAIL = 160
 FOLDER = Path(__file__).resolve().parents[2] / "assets" / "examples"
 
 
@@ -34,3 +40,14 @@ EXAMPLES: tuple[Example, ...] = (
 def available() -> tuple[Example, ...]:
     """Return the examples whose picture is there (an installed package may come without `assets/`)."""
     return tuple(example for example in EXAMPLES if example.path.is_file())
+
+
+def gallery(shown: Sequence[Example]) -> str:
+    """Show the examples as buttons with small pictures."""
+    buttons = "".join(
+        f'<button type="button" class="zs-example" data-index="{index}" aria-label="Example: {escape(example.title)}"'
+        f' title="{escape(example.title)}"><img src="{jpeg_uri(shrink(load_image(example.path), THUMBNAIL))}" alt="">'
+        "</button>"
+        for index, example in enumerate(shown)
+    )
+    return f'<div class="zs-gallery" role="group" aria-label="Or try one of these">{buttons}</div>'

@@ -1,14 +1,17 @@
-"""The page's components, group by group; no events here."""
+"""The first screen's components: what a visitor gives, and one card per method; no events here."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import gradio as gr
 
-from zsseg.demo import examples, views
-from zsseg.demo.callbacks import TITLES, Predictors
+from zsseg.demo import card, examples, views
 from zsseg.demo.examples import Example
+from zsseg.demo.shelf import Predictors, Shelf, working
 from zsseg.errors import UserError
+from zsseg.presets import PRESETS
+
+_HERE = Path(__file__).parent
 
 
 @dataclass(frozen=True)
@@ -16,9 +19,14 @@ class Question:
     """The left side: what a visitor gives."""
 
     photo: gr.Image
+    gallery: gr.HTML
     seen: gr.Textbox
     unseen: gr.Textbox
+    marks: gr.HTML
     run: gr.Button
+    preset: gr.Dropdown
+    sort: gr.Button
+    model: gr.Dropdown
 
 
 @dataclass(frozen=True)
@@ -26,24 +34,19 @@ class Card:
     """One method's answer and its two sliders."""
 
     method: str
-    picture: gr.Image
-    legend: gr.HTML
+    title: gr.HTML
+    view: gr.HTML
     threshold: gr.Slider
     seen_penalty: gr.Slider
 
 
-@dataclass(frozen=True)
-class Details:
-    """The tabs below the answer."""
-
-    scores: gr.HTML
-    recovery: gr.HTML
-    make_files: gr.Button
-    files: gr.File
+def script(name: str) -> str:
+    """The JavaScript of a component, from the file beside this one."""
+    return (_HERE / name).read_text(encoding="utf-8")
 
 
-def make_question(enabled: bool) -> Question:
-    """Lay out photo, examples, class boxes and button; `enabled` says whether anything can answer."""
+def make_question(shelf: Shelf) -> Question:
+    """Lay out photo, examples, class boxes and button, and what few visitors need under "More"."""
     shown = examples.available()
     first = shown[0] if shown else examples.EXAMPLES[0]
     photo = gr.Image(
@@ -57,30 +60,16 @@ def make_question(enabled: bool) -> Question:
         buttons=[],
         alt_text="The photo to segment",
     )
-    gallery = _gallery(shown)
+    gallery = gr.HTML(examples.gallery(shown), js_on_load=script("gallery.js"), elem_id="zs-examples")
     seen, unseen = _name_boxes(first)
-    run = gr.Button("Run", variant="primary", size="lg", elem_id="zs-run", interactive=enabled)
-    gallery.click(
-        lambda index: (str(shown[index].path), shown[index].seen, shown[index].unseen),
-        gallery,
-        [photo, seen, unseen],
-        show_progress="hidden",
-        queue=False,
-        api_visibility="private",
-    )
-    return Question(photo, seen, unseen, run)
-
-
-def _gallery(shown: Sequence[Example]) -> gr.Dataset:
-    return gr.Dataset(
-        components=[gr.Image(type="filepath", render=False)],
-        samples=[[str(example.path)] for example in shown],
-        type="index",
-        layout="gallery",
-        label="Or try one of these",
-        elem_id="zs-examples",
-        visible=bool(shown),
-    )
+    marks = gr.HTML("", js_on_load=script("names.js"), elem_id="zs-names")
+    able = bool(working(shelf.get(shelf.first)))
+    run = gr.Button("Run", variant="primary", size="lg", elem_id="zs-run", interactive=able)
+    with gr.Accordion("More: ready lists, other models", open=False, elem_id="zs-more"):
+        preset = gr.Dropdown(list(PRESETS), value=None, label="Ask a ready list", elem_id="zs-preset")
+        sort = gr.Button("Mark every name as this model was trained", size="sm", elem_id="zs-sort")
+        model = gr.Dropdown(shelf.titles, value=shelf.first, label="Model", elem_id="zs-model")
+    return Question(photo, gallery, seen, unseen, marks, run, preset, sort, model)
 
 
 def _name_boxes(first: Example) -> tuple[gr.Textbox, gr.Textbox]:
@@ -103,56 +92,37 @@ def _name_boxes(first: Example) -> tuple[gr.Textbox, gr.Textbox]:
 
 def make_card(method: str, predictors: Predictors) -> Card:
     """Lay out one method's answer; its sliders start at the checkpoint's own settings."""
-    predictor = predictors[method]
-    metadata = None if isinstance(predictor, UserError) else predictor.metadata
+    threshold, seen_penalty = own_settings(method, predictors)
+    able = not isinstance(predictors[method], UserError)
     with gr.Column(min_width=290, elem_classes="zs-card", elem_id=f"zs-{method}"):
-        gr.HTML(views.card_title(method, predictors))
-        picture = gr.Image(
-            show_label=False,
-            interactive=False,
-            format="jpeg",
-            buttons=["fullscreen"],
-            elem_classes="zs-picture",
-            alt_text=f"The photo painted by {TITLES[method]}",
-            placeholder="",
-        )
-        legend = gr.HTML(views.waiting() if metadata else "", elem_classes="zs-legend-box")
+        title = gr.HTML(card.title(method, predictors))
+        view = gr.HTML(card.waiting() if able else "", js_on_load=script("card.js"), elem_classes="zs-answer")
         with gr.Column(elem_classes="zs-sliders"):
-            threshold = gr.Slider(
-                0,
-                1,
-                metadata.threshold if metadata else 0,
-                step=0.01,
-                label="None of these below",
-                info="Leave a pixel unpainted where no class scores higher.",
-                interactive=metadata is not None,
-                buttons=[],
+            none_below = _slider(
+                1, threshold, "None of these below", "Leave a pixel unpainted where no class scores higher."
             )
-            seen_penalty = gr.Slider(
-                0,
-                0.5,
-                metadata.seen_penalty if metadata else 0,
-                step=0.01,
-                label="Seen penalty",
-                info="Taken off the scores of seen classes.",
-                interactive=metadata is not None,
-                buttons=[],
-            )
-    return Card(method, picture, legend, threshold, seen_penalty)
+            penalty = _slider(0.5, seen_penalty, "Seen penalty", "Taken off the scores of seen classes.")
+    return Card(method, title, view, none_below, penalty)
 
 
-def make_details(predictors: Predictors) -> Details:
-    """Lay out the tabs below the answer."""
-    later = '<p class="zs-help">Press Run first.</p>'
-    with gr.Tabs(elem_id="zs-tabs"):
-        with gr.Tab("Score maps"):
-            scores = gr.HTML(later, elem_id="zs-scores")
-        with gr.Tab("Recovery"):
-            recovery = gr.HTML(later, elem_id="zs-recovery")
-        with gr.Tab("Files"):
-            gr.HTML('<p class="zs-help">Lossless files of what is shown: label map, overlay, scores, settings.</p>')
-            make_files = gr.Button("Make the files", size="sm", elem_id="zs-make-files")
-            files = gr.File(label="Files", file_count="multiple", interactive=False, elem_id="zs-files")
-        with gr.Tab("Model"):
-            gr.HTML(views.models(predictors), elem_id="zs-models")
-    return Details(scores, recovery, make_files, files)
+def _slider(most: float, value: float, label: str, info: str) -> gr.Slider:
+    return gr.Slider(0, most, value, step=0.005, label=label, info=info, buttons=[])
+
+
+def own_settings(method: str, predictors: Predictors) -> tuple[float, float]:
+    """Threshold and seen penalty that the method's checkpoint carries; 0 where there is none."""
+    predictor = predictors[method]
+    if isinstance(predictor, UserError):
+        return 0.0, 0.0
+    return predictor.metadata.threshold, predictor.metadata.seen_penalty
+
+
+def make_opacity() -> gr.Slider:
+    """Lay out the one slider that both pictures share."""
+    return gr.Slider(0, 1, 0.6, step=0.05, label="Opacity of the colours", buttons=[], elem_id="zs-opacity")
+
+
+def make_warning(predictors: Predictors) -> gr.HTML:
+    """Lay out the place of the banner, empty while all is well."""
+    warning = views.banner(predictors)
+    return gr.HTML(warning, visible=bool(warning), elem_id="zs-warning")

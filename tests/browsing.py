@@ -1,0 +1,55 @@
+"""What a visitor does on the page, for the browser tests and the screenshots."""
+
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
+
+CHROMIUM = next(
+    (path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))), None
+)
+LAUNCH = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
+_SERIOUS = ("serious", "critical")
+
+
+def wait_until_ready(page: "Page") -> None:
+    """Wait until the page's events are connected: a click before that would be lost."""
+    page.wait_for_selector("body[data-zs-ready]", timeout=60_000)
+
+
+def upload(page: "Page", path: Path) -> None:
+    """Replace the photo."""
+    page.get_by_label("Remove Image").click()
+    page.locator("#zs-photo input[type=file]").first.set_input_files(str(path))
+    page.locator("#zs-photo img").wait_for(timeout=15_000)
+
+
+def ask(page: "Page", seen: str, unseen: str) -> None:
+    """Fill both boxes, press Run and wait for both answers."""
+    page.locator("#zs-seen textarea").fill(seen)
+    page.locator("#zs-unseen textarea").fill(unseen)
+    page.locator("#zs-run").click()
+    for method in ("zegclip", "clip_rc"):
+        page.locator(f"#zs-{method} .zs-legend").wait_for(timeout=60_000)
+
+
+def open_tab(page: "Page", name: str) -> None:
+    """Open a tab; on a narrow window it may be in the menu of those that found no room."""
+    tab = page.get_by_role("tab", name=name, exact=True)
+    if not tab.first.is_visible():
+        page.locator("#zs-tabs .overflow-menu > button").click()
+        page.locator("#zs-tabs .overflow-dropdown button", has_text=name).click()
+        return
+    tab.first.click()
+
+
+def problems_of(page: "Page") -> list[str]:
+    """Serious accessibility problems that axe-core finds on the page as it is now."""
+    from axe_playwright_python.sync_playwright import Axe
+
+    found = Axe().run(page).response["violations"]
+    return [
+        f"{each['id']}: {node['html'][:200]}" for each in found if each["impact"] in _SERIOUS for node in each["nodes"]
+    ]

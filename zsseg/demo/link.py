@@ -1,0 +1,67 @@
+"""A link that carries the question and the settings, never the photo."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from urllib.parse import urlencode
+
+from zsseg.demo.callbacks import Look
+
+MAX_TEXT = 4000  # browsers and servers cut longer addresses
+
+
+@dataclass(frozen=True)
+class Shared:
+    """What a link says; None where it says nothing.
+
+    Attributes:
+        seen, unseen: texts of the boxes.
+        model: title of the choice.
+        thresholds, penalties: by method, 0..1.
+        opacity: 0..1.
+    """
+
+    seen: str | None
+    unseen: str | None
+    model: str | None
+    thresholds: Mapping[str, float]
+    penalties: Mapping[str, float]
+    opacity: float | None
+
+
+def write_query(seen: str, unseen: str, model: str, look: Look) -> str:
+    """Write the part of the address after the page's own, question mark included."""
+    fields: dict[str, str] = {"seen": seen, "unseen": unseen, "model": model, "opacity": f"{look.opacity:g}"}
+    for method, (threshold, penalty) in look.settings.items():
+        fields[f"threshold-{method}"] = f"{threshold:g}"
+        fields[f"penalty-{method}"] = f"{penalty:g}"
+    return "?" + urlencode(fields)
+
+
+def read_query(fields: Mapping[str, str]) -> Shared:
+    """Read what `write_query` wrote; what is missing or impossible counts as not said."""
+    return Shared(
+        seen=_text(fields.get("seen")),
+        unseen=_text(fields.get("unseen")),
+        model=_text(fields.get("model")),
+        thresholds=_fractions(fields, "threshold-"),
+        penalties=_fractions(fields, "penalty-"),
+        opacity=_fraction(fields.get("opacity")),
+    )
+
+
+def _text(value: str | None) -> str | None:
+    return None if value is None or len(value) > MAX_TEXT else value
+
+
+def _fractions(fields: Mapping[str, str], prefix: str) -> dict[str, float]:
+    read = {name.removeprefix(prefix): _fraction(text) for name, text in fields.items() if name.startswith(prefix)}
+    return {method: value for method, value in read.items() if value is not None}
+
+
+def _fraction(text: str | None) -> float | None:
+    try:
+        value = float(text or "")
+    except ValueError:
+        return None
+    return value if math.isfinite(value) and 0 <= value <= 1 else None

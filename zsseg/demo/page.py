@@ -1,0 +1,86 @@
+"""The page's parts held together for its events, and what they read and write in common."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, cast
+
+import gradio as gr
+
+from zsseg.demo import views
+from zsseg.demo.callbacks import Answer, Look
+from zsseg.demo.card import card
+from zsseg.demo.layout import Card, Question
+from zsseg.demo.shelf import Shelf
+from zsseg.demo.tabs import Details
+from zsseg.errors import UserError
+
+MODEL_QUEUE = "model"
+
+
+@dataclass(frozen=True)
+class Page:
+    """All components, and what the page remembers of one visitor.
+
+    Attributes:
+        shelf: the models, shared by all visitors.
+        warning: place of the banner.
+        question, cards, opacity, probe, details: the components.
+        answer: the stored scores, or None.
+        off: frozenset of the names of classes that are switched off.
+        point: (x, y) in 0..1 of the pixel that was clicked, or None.
+        truth: the true mask, or None.
+    """
+
+    shelf: Shelf
+    warning: gr.HTML
+    question: Question
+    cards: list[Card]
+    opacity: gr.Slider
+    probe: gr.HTML
+    details: Details
+    answer: gr.State
+    off: gr.State
+    point: gr.State
+    truth: gr.State
+
+    @property
+    def sliders(self) -> list[gr.Slider]:
+        """Two sliders per card, then the opacity."""
+        return [slider for each in self.cards for slider in (each.threshold, each.seen_penalty)] + [self.opacity]
+
+    @property
+    def look(self) -> list[Any]:
+        """The inputs that `read_look` reads."""
+        return [*self.sliders, self.off]
+
+    def read_look(self, values: Sequence[object]) -> Look:
+        """Make a look of the values of `look`."""
+        numbers, off = cast(Sequence[float], values[:-1]), cast(frozenset[str], values[-1])
+        settings = {each.method: (numbers[2 * i], numbers[2 * i + 1]) for i, each in enumerate(self.cards)}
+        return Look(settings, numbers[-1], off)
+
+    @property
+    def views(self) -> list[gr.HTML]:
+        """The outputs that `draw` fills."""
+        return [each.view for each in self.cards]
+
+    def draw(self, answer: Answer | None, look: Look) -> list[Any]:
+        """Render every card from stored scores; a method without an answer stays as it is."""
+        return [
+            card(answer, each.method, look) if answer is not None and each.method in answer.results else gr.skip()
+            for each in self.cards
+        ]
+
+
+@contextmanager
+def as_error(html: bool = True) -> Iterator[None]:
+    """Turn the sentence of a `UserError` into Gradio's error; anything else is a defect and stays one.
+
+    The page renders errors as HTML, and the sentence may quote what a visitor typed; a program gets it plain.
+    """
+    try:
+        yield
+    except UserError as error:
+        sentence = views.escape(error) if html else str(error)
+        raise gr.Error(sentence, duration=12, print_exception=False) from error

@@ -1,0 +1,66 @@
+"""Pictures packed into the page itself, so that no file of a visitor's photo is made for them."""
+
+import base64
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from zsseg.demo.views import escape
+
+MAP_SIDE = 320
+_JPEG_QUALITY = 92
+
+Picture = npt.NDArray[np.uint8]
+
+
+def jpeg_uri(rgb: Picture) -> str:
+    """Pack a photo, with a little loss that only shows on screen; files that are taken away are lossless.
+
+    Args:
+        rgb: (H, W, 3).
+    """
+    done, data = cv2.imencode(".jpg", cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY])
+    return _uri("jpeg", done, data)
+
+
+def png_uri(picture: Picture) -> str:
+    """Pack a drawing without loss.
+
+    Args:
+        picture: (H, W, 3) RGB or (H, W, 4) RGBA.
+    """
+    order = cv2.COLOR_RGBA2BGRA if picture.shape[2] == 4 else cv2.COLOR_RGB2BGR
+    done, data = cv2.imencode(".png", cv2.cvtColor(picture, order), [cv2.IMWRITE_PNG_COMPRESSION, 3])
+    return _uri("png", done, data)
+
+
+def _uri(kind: str, done: bool, data: npt.NDArray[np.uint8]) -> str:
+    if not done:
+        raise ValueError(f"a picture could not be packed as {kind}")
+    return f"data:image/{kind};base64,{base64.b64encode(data.tobytes()).decode('ascii')}"
+
+
+def shrink(rgb: Picture, max_side: int = MAP_SIDE) -> Picture:
+    """(H, W, C) -> the same picture with no side longer than `max_side`."""
+    scale = max_side / max(rgb.shape[:2])
+    if scale >= 1:
+        return rgb
+    size = tuple(max(1, round(side * scale)) for side in rgb.shape[1::-1])
+    return np.asarray(cv2.resize(rgb, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)
+
+
+def figure(picture: Picture, alt: str, caption: str, photo: bool = False) -> str:
+    """A picture with its caption; `photo` packs it as a photo."""
+    small = shrink(picture)
+    source = jpeg_uri(small) if photo else png_uri(small)
+    return (
+        f'<figure><img src="{source}" alt="{escape(alt)}" loading="lazy">'
+        f"<figcaption>{escape(caption)}</figcaption></figure>"
+    )
+
+
+def scale(ramp: Picture, alt: str, low: str = "0", high: str = "1") -> str:
+    """A colour scale with its two ends."""
+    picture = f'<img src="{png_uri(ramp)}" alt="{escape(alt)}">'
+    return f'<div class="zs-scale"><span>{escape(low)}</span>{picture}<span>{escape(high)}</span></div>'

@@ -1,0 +1,53 @@
+"""The tab of CLIP-RC's region tokens: the block each owns, who may attend to whom, what each says of a class."""
+
+from zsseg.demo.callbacks import Answer
+from zsseg.demo.pictures import figure
+from zsseg.demo.probe import boxes
+from zsseg.demo.shelf import Predictors, working
+from zsseg.demo.views import escape, help_text
+from zsseg.regions import RegionView
+from zsseg.visualize import draw_mask, draw_regions, enlarge, region_maps
+
+REGIONS_HELP = help_text(
+    "CLIP-RC adds one token per block of patches to the encoder. A region token sees only its own block, so it sums up "
+    "that part of the photo; every class is then asked once per region, and the mean of these answers is its map."
+)
+NOTHING = help_text("CLIP-RC did not answer, and ZegCLIP has no region tokens.")
+_CELL = 12
+
+
+def regions(answer: Answer, predictors: Predictors, name: str | None, window: int) -> str:
+    """Show the region tokens of one window and what each says of one class.
+
+    Args:
+        answer: whose photo and names are asked about; they are not encoded again.
+        predictors: a choice of the shelf.
+        name: the class; None or one that was not asked takes the first.
+        window: which window, from 0; one that does not exist takes the first.
+    """
+    predictor = working(predictors).get("clip_rc")
+    if predictor is None or "clip_rc" not in answer.results:
+        return REGIONS_HELP + NOTHING
+    view = predictor.region_view(answer.photo, *boxes(answer))
+    window = window if 0 <= window < len(view.boxes) else 0
+    index = view.names.index(name) if name in view.names else 0
+    groups = ", ".join(f"{group.name} {group.stop - group.start}" for group in view.groups)
+    pictures = figure(
+        draw_regions(answer.photo, view, window), f"The {view.regions} region blocks", "The blocks", photo=True
+    ) + figure(draw_mask(view), "The attention mask of the encoder", f"Light: may attend. Tokens: {groups}")
+    return (
+        f'{REGIONS_HELP}<div class="zs-two">{pictures}</div>'
+        f"<h3>What each region says of “{escape(view.names[index])}”, against the mean of all</h3>"
+        f'<div class="zs-regions" style="--columns: {view.side}">{_maps(view, window, index)}</div>'
+    )
+
+
+def _maps(view: RegionView, window: int, index: int) -> str:
+    logits = view.logits[window, :, index]  # (M, h, w)
+    different = logits - logits.mean(0)  # what they share is the class's own map, and would drown the rest
+    figures = []
+    for region, picture in enumerate(region_maps(different)):
+        large = enlarge(picture, picture.shape[0] * _CELL, picture.shape[1] * _CELL)
+        told = f"{region + 1}: mean logit {logits[region].mean():.1f}"
+        figures.append(figure(large, f"Logits of region {region + 1}", told))
+    return "".join(figures)

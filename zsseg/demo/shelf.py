@@ -1,0 +1,142 @@
+"""The checkpoints that a visitor can choose between: the first choice is loaded at once, the others when asked."""
+
+import threading
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from zsseg.checkpoint import Metadata, list_checkpoints
+from zsseg.errors import UserError
+from zsseg.predictor import DEFAULT_CHECKPOINTS, Predictor
+
+TITLES: Mapping[str, str] = {"zegclip": "ZegCLIP", "clip_rc": "CLIP-RC"}
+
+# A method's predictor, or the sentence that says why there is none.
+Predictors = Mapping[str, Predictor | UserError]
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What a visitor can pick.
+
+    Attributes:
+        title: as it stands in the list, different from all others.
+        checkpoints: method -> name or path of its checkpoint, or the sentence that says why there is none.
+    """
+
+    title: str
+    checkpoints: Mapping[str, str | UserError]
+
+
+class Shelf:
+    """Choices in the order they are offered, and what is loaded of them; shared by all visitors.
+
+    Args:
+        choices: at least one; the first is loaded here.
+        device: where the networks run.
+    """
+
+    def __init__(self, choices: Sequence[Choice], device: str = "cpu") -> None:
+        self._choices = {choice.title: choice for choice in choices}
+        self._device = device
+        self._backbones: dict[str, Any] = {}  # by sha256: both methods usually stand on the same one
+        self._loaded: dict[str, Predictors] = {}
+        self._lock = threading.Lock()
+        self.get(self.first)
+
+    @property
+    def titles(self) -> list[str]:
+        """The choices' titles."""
+        return list(self._choices)
+
+    @property
+    def first(self) -> str:
+        """Title of the choice that the page starts with."""
+        return next(iter(self._choices))
+
+    def get(self, title: str) -> Predictors:
+        """The predictors of a choice, loaded first if need be.
+
+        Raises:
+            UserError: there is no such choice.
+        """
+        if title not in self._choices:
+            raise UserError(f"There is no model “{title}”: choose one of {', '.join(self._choices)}.")
+        with self._lock:
+            if title not in self._loaded:
+                self._loaded[title] = self._load(self._choices[title])
+            return self._loaded[title]
+
+    def _load(self, choice: Choice) -> Predictors:
+        return {method: self._open(source) for method, source in choice.checkpoints.items()}
+
+    def _open(self, source: str | UserError) -> Predictor | UserError:
+        if isinstance(source, UserError):
+            return source
+        try:
+            return Predictor.from_checkpoint(source, device=self._device, backbones=self._backbones)
+        except UserError as error:
+            return error
+
+
+def shelf_of(checkpoints: Mapping[str, str] = DEFAULT_CHECKPOINTS, title: str = "model") -> Shelf:
+    """A shelf with one choice.
+
+    Args:
+        checkpoints: method -> name or path of its checkpoint.
+        title: of the choice.
+    """
+    return Shelf([Choice(title, dict(checkpoints))])
+
+
+def find_shelf(weights: str | None = None) -> Shelf:
+    """Everything that can be found, one choice per backbone and setting; that of the default checkpoints first.
+
+    A method without a checkpoint there is told about, and so is a file that cannot be read.
+
+    Args:
+        weights: searched first; see `zsseg.checkpoint.list_checkpoints`.
+    """
+    found = list_checkpoints(weights)
+    choices = _group((path, content) for path, content in found if isinstance(content, Metadata))
+    broken = {path.stem: content for path, content in found if isinstance(content, UserError)}
+    default = {method: _default(name, broken, found) for method, name in DEFAULT_CHECKPOINTS.items()}
+    wanted = {str(source) for source in default.values()}
+    for title, checkpoints in choices.items():
+        if wanted & {str(source) for source in checkpoints.values()}:
+            rest = [Choice(other, sources) for other, sources in choices.items() if other != title]
+            return Shelf([Choice(title, {**checkpoints, **default}), *rest])
+    return Shelf([Choice("default", default), *(Choice(*item) for item in choices.items())])
+
+
+def _default(
+    name: str, broken: Mapping[str, UserError], found: Sequence[tuple[Path, Metadata | UserError]]
+) -> str | UserError:
+    path = next((str(path) for path, content in found if path.stem == name and isinstance(content, Metadata)), None)
+    # A name that nobody has goes on as it is: loading it says where was searched.
+    return broken.get(name, name) if path is None else path
+
+
+def _group(found: Iterable[tuple[Path, Metadata]]) -> dict[str, dict[str, str | UserError]]:
+    choices: dict[str, dict[str, str | UserError]] = {}
+    for path, metadata in found:
+        title = f"{metadata.backbone}, {metadata.setting}"
+        if metadata.method in choices.get(title, {}):
+            title = f"{title} ({path.stem})"
+        choices.setdefault(title, {})[metadata.method] = str(path)
+    for title, checkpoints in choices.items():
+        for method in TITLES.keys() - checkpoints.keys():
+            checkpoints[method] = UserError(f"There is no {TITLES[method]} checkpoint for {title}: train one.")
+    # Both methods in one order everywhere.
+    return {title: {method: sources[method] for method in TITLES} for title, sources in choices.items()}
+
+
+def working(predictors: Predictors) -> dict[str, Predictor]:
+    """Return only the methods that can answer."""
+    return {method: each for method, each in predictors.items() if not isinstance(each, UserError)}
+
+
+def problems(predictors: Predictors) -> dict[str, str]:
+    """Return method -> sentence for each method that cannot answer."""
+    return {method: str(each) for method, each in predictors.items() if isinstance(each, UserError)}

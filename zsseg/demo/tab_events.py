@@ -1,0 +1,230 @@
+"""What fills the tabs: some of it after every answer, some with the sliders, the rest when it is asked for."""
+
+from collections.abc import Callable
+from typing import Any
+
+import gradio as gr
+from gradio.events import Dependency
+
+from zsseg.demo import callbacks, explain, link, names, nel, truth_tab, views
+from zsseg.demo.batch import run_batch
+from zsseg.demo.callbacks import Answer
+from zsseg.demo.compare_tab import comparison
+from zsseg.demo.page import MODEL_QUEUE, Page, as_error
+from zsseg.demo.probe import probe
+from zsseg.demo.recovery import recovery
+from zsseg.demo.regions_tab import regions
+from zsseg.demo.shelf import Predictors, working
+from zsseg.errors import UserError
+from zsseg.truth import Truth
+
+_QUIET: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
+_COPY = """(query) => {
+  const address = window.location.origin + window.location.pathname + query;
+  navigator.clipboard?.writeText(address).catch(() => {});
+  return address;
+}"""
+
+
+def wire_answer(page: Page, ran: Dependency) -> None:
+    """Fill the tabs after an answer, once its pictures are shown.
+
+    Args:
+        page: the components.
+        ran: the event that brought the answer.
+    """
+    details = page.details
+
+    def fill(found: Answer, kind: str, model: str, *values: object) -> list[Any]:
+        look, predictors = page.read_look(values), page.shelf.get(model)
+        asked = list(found.vocabulary.names)
+        largest = max(asked, key=dict(zip(asked, _area(found), strict=True)).__getitem__)
+        return [
+            nel.score_grid(found, kind),
+            explain.explain(found, look, predictors),
+            gr.update(choices=asked, value=largest),
+            gr.update(choices=_windows(found, predictors), value=0),
+            regions(found, predictors, largest, 0),
+        ]
+
+    outputs = [details.scores, details.explain, details.region_class, details.region_window, details.regions]
+    after = ran.success(
+        fill,
+        [page.answer, details.kind, page.question.model, *page.look],
+        outputs,
+        concurrency_id=MODEL_QUEUE,
+        **_QUIET,
+    )
+    _follow(page, after.success)
+
+
+def _area(found: Answer) -> tuple[float, ...]:
+    return (found.results.get("clip_rc") or next(iter(found.results.values()))).with_settings(threshold=0.0).area
+
+
+def _windows(found: Answer, predictors: Predictors) -> list[tuple[str, int]]:
+    predictor = next(iter(working(predictors).values()))
+    count = len(predictor.preprocess(found.photo).boxes)
+    return [(str(number + 1), number) for number in range(count)]
+
+
+def wire_followers(page: Page, events: list[Dependency]) -> None:
+    """Let what depends on the sliders follow each of these events."""
+    for event in events:
+        _follow(page, event.then)
+
+
+def _follow(page: Page, trigger: Callable[..., Dependency]) -> None:
+    details = page.details
+
+    def follow(
+        found: Answer | None,
+        model: str,
+        point: tuple[float, float] | None,
+        truth: Truth | None,
+        level: float,
+        *values: object,
+    ) -> list[Any]:
+        if found is None:
+            return [gr.skip()] * 5
+        look, predictors = page.read_look(values), page.shelf.get(model)
+        return [
+            nel.claims(found, look, level),
+            comparison(found, look, predictors),
+            recovery(found, look),
+            gr.skip() if truth is None else truth_tab.truth_table(found, look, truth),
+            gr.skip() if point is None else probe(found, look, predictors, point),
+        ]
+
+    trigger(
+        follow,
+        [page.answer, page.question.model, page.point, page.truth, details.level, *page.look],
+        [details.claims, details.comparison, details.recovery, details.truth, page.probe],
+        trigger_mode="always_last",
+        concurrency_limit=2,
+        **_QUIET,
+    )
+
+
+def wire_choices(page: Page) -> None:
+    """Redraw the score maps and the regions when another kind, class or window is chosen."""
+    details = page.details
+
+    def scores(found: Answer | None, kind: str) -> object:
+        return gr.skip() if found is None else nel.score_grid(found, kind)
+
+    def blocks(found: Answer | None, model: str, name: str | None, window: int | None) -> object:
+        return gr.skip() if found is None else regions(found, page.shelf.get(model), name, window or 0)
+
+    def claimed(found: Answer | None, level: float, *values: object) -> object:
+        return gr.skip() if found is None else nel.claims(found, page.read_look(values), level)
+
+    details.level.change(
+        claimed, [page.answer, details.level, *page.look], details.claims, trigger_mode="always_last", **_QUIET
+    )
+    details.kind.change(scores, [page.answer, details.kind], details.scores, **_QUIET)
+    gr.on(
+        [details.region_class.input, details.region_window.input],
+        blocks,
+        [page.answer, page.question.model, details.region_class, details.region_window],
+        details.regions,
+        concurrency_id=MODEL_QUEUE,
+        **_QUIET,
+    )
+
+
+def wire_truth(page: Page) -> None:
+    """Read a true mask when it is dropped in or its table changes, and score against it."""
+    details = page.details
+
+    def read(found: Answer | None, path: str | None, meanings: str, *values: object) -> tuple[Any, str]:
+        if not path:
+            return None, ""
+        try:
+            if found is None:
+                raise UserError("There is no answer to judge yet: press Run, then drop the mask in again.")
+            truth = truth_tab.read(found, path, meanings)
+        except UserError as error:
+            return None, f'<p class="zs-remark">{views.escape(error)}</p>'
+        return truth, truth_tab.truth_table(found, page.read_look(values), truth)
+
+    gr.on(
+        [details.mask.change, details.meanings.blur],
+        read,
+        [page.answer, details.mask, details.meanings, *page.look],
+        [page.truth, details.truth],
+        **_QUIET,
+    )
+
+
+def wire_files(page: Page) -> None:
+    """Write the ZIP of what is shown, and the link."""
+    details, question = page.details, page.question
+
+    def make(found: Answer | None, *values: object) -> object:
+        with as_error():
+            if found is None:
+                raise UserError("There is nothing to save yet: press Run first.")
+            return gr.update(value=callbacks.write_files(found, page.read_look(values)), visible=True)
+
+    def query(seen: str, unseen: str, model: str, *values: object) -> str:
+        return link.write_query(seen, unseen, model, page.read_look(values))
+
+    details.make_files.click(
+        make, [page.answer, *page.look], details.files, concurrency_limit=2, api_visibility="private"
+    )
+    details.make_link.click(
+        query, [question.seen, question.unseen, question.model, *page.look], details.link, **_QUIET
+    ).success(None, details.link, details.link, js=_COPY, **_QUIET)
+
+
+def wire_batch(page: Page) -> None:
+    """Ask many photos the same question."""
+    details, question = page.details, page.question
+
+    def run(
+        paths: list[str] | None,
+        seen: str,
+        unseen: str,
+        model: str,
+        *values: object,
+        progress: gr.Progress = gr.Progress(),
+    ) -> tuple[object, str]:
+        with as_error():
+            look = page.read_look([*values, frozenset[str]()])
+            path, found = run_batch(page.shelf.get(model), paths or [], (seen, unseen), look, progress)
+        return gr.update(value=path, visible=True), found
+
+    details.run_batch.click(
+        run,
+        [details.photos, question.seen, question.unseen, question.model, *page.sliders],
+        [details.batch_zip, details.batch_table],
+        concurrency_id=MODEL_QUEUE,
+        api_visibility="private",
+    )
+
+
+def wire_load(page: Page) -> None:
+    """Take over what a shared link says, and show how the first names are marked."""
+    question = page.question
+
+    def load(request: gr.Request) -> list[Any]:
+        shared = link.read_query(dict(request.query_params))
+        model = shared.model if shared.model in page.shelf.titles else None
+        values: list[Any] = [shared.seen, shared.unseen, model]
+        for each in page.cards:
+            values += [shared.thresholds.get(each.method), shared.penalties.get(each.method)]
+        return [gr.skip() if value is None else value for value in (*values, shared.opacity)]
+
+    gr.on(
+        None,
+        load,
+        None,
+        [question.seen, question.unseen, question.model, *page.sliders],
+        **_QUIET,
+    ).then(
+        lambda seen, unseen, model: names.marks(seen, unseen, page.shelf.get(model)),
+        [question.seen, question.unseen, question.model],
+        question.marks,
+        **_QUIET,
+    ).then(None, js="() => { document.body.dataset.zsReady = 'yes'; }", api_visibility="private")
