@@ -5,7 +5,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from tests.tiny import tiny_checkpoint
-from zsseg.demo import build_demo, launch_options, shelf_of
+from zsseg.demo import build_demo, shelf_of
+from zsseg.demo.serve import running
 
 
 def tiny_checkpoints(folder: Path) -> dict[str, str]:
@@ -16,9 +17,6 @@ def tiny_checkpoints(folder: Path) -> dict[str, str]:
 @contextmanager
 def serve(checkpoints: Mapping[str, str]) -> Iterator[str]:
     """Serve the page as app.py does and give its address."""
-    page = build_demo(shelf_of(checkpoints))
-    _, url, _ = page.launch(**launch_options(), prevent_thread_lock=True, quiet=True)
-    try:
+    shelf = shelf_of(checkpoints)
+    with running(build_demo(shelf), shelf.get(shelf.first), quiet=True) as url:
         yield url
-    finally:
-        page.close(verbose=False)

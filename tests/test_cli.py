@@ -193,3 +193,18 @@ def test_public_names_are_there() -> None:
     assert all(getattr(zsseg, name) is not None for name in zsseg.__all__)
     with pytest.raises(AttributeError, match="nonsense"):
         _ = zsseg.nonsense
+
+
+def test_weights_are_searched_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("zsseg.checkpoint.checkpoint_folders", lambda: [])
+    tiny_checkpoint(tmp_path / "elsewhere", "zegclip", name="mine")
+    assert main(["info", "--json", "--weights", str(tmp_path / "elsewhere")]) == 0
+    assert [row["name"] for row in json.loads(capsys.readouterr().out)] == ["mine"]
+    photo = tmp_path / "photo.png"
+    Image.new("RGB", (64, 64)).save(photo)
+    question = ["segment", str(photo), "--seen", "dog", "--checkpoint", "mine", "--out", str(tmp_path / "out")]
+    assert main(question) == 2
+    assert main([*question, "--weights", str(tmp_path / "elsewhere")]) == 0
+    assert (tmp_path / "out/zegclip/labels.png").is_file()

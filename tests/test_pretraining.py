@@ -11,6 +11,7 @@ from torch import nn
 
 from training.crops import CropSampler, concept_maps
 from training.data.photos import Photo
+from training.hypernyms import everyday_names
 from training.pool import TeacherMaps
 from training.pretrain import export
 from training.pretrain_image import ImageRecipe, ImageRun, NameTable, Stage, learning_rate, losses
@@ -205,3 +206,40 @@ def test_iter_photos__opens_no_validation_photo() -> None:
     keys = {key for key, _ in _training_files(DATA)}
     assert len(keys) > 4000
     assert not keys & kept
+
+
+def test_start_from__goes_on_where_a_shipped_tower_ended() -> None:
+    torch.manual_seed(0)
+    shipped = build_clip(TINY)
+    for parameter in shipped.visual.parameters():
+        nn.init.normal_(parameter, std=0.2)
+    pixels = torch.randn(8, 3, 64, 64)
+    student = Student(build_clip(TINY).visual, TINY["stem"], 4)  # type: ignore[arg-type]
+    student.start_from(shipped.visual, pixels)
+    torch.testing.assert_close(student.visual.conv1(pixels), shipped.visual.conv1(pixels), rtol=1e-3, atol=1e-3)
+    torch.testing.assert_close(student.eval().folded_stem()(pixels), shipped.visual.conv1(pixels), rtol=1e-3, atol=1e-3)
+    torch.testing.assert_close(student.visual.proj, shipped.visual.proj)
+
+
+def test_everyday_names__stand_at_the_classes_they_mean() -> None:
+    names = everyday_names()
+    known = {151: "dog", 268: "dog", 269: "wolf", 281: "cat", 339: "horse", 345: "cow", 348: "sheep", 831: "sofa"}
+    assert {place: names[place] for place in known} == known
+    assert all(0 <= place < 1000 for place in names)
+
+
+@needs_data
+def test_everyday_names__agree_with_the_list_of_the_teacher() -> None:
+    words = (DATA / "text_embeddings/imagenet1k_names.txt").read_text().split("\n")
+    expected = {
+        151: "chihuahua",
+        268: "mexican hairless",
+        281: "tabby",
+        345: "ox",
+        348: "ram",
+        339: "sorrel",
+        7: "cock",
+    }
+    assert {place: words[place] for place in expected} == expected
+    sports_car, bottle = words.index("sports car"), words.index("wine bottle")
+    assert (everyday_names()[sports_car], everyday_names()[bottle]) == ("car", "bottle")

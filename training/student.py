@@ -78,18 +78,20 @@ class Student(nn.Module):
         """
         own = {name: value for name, value in visual.state_dict().items() if not name.startswith("conv1.")}
         self.visual.load_state_dict(own, strict=False)
-        stem: TrainableStem = self.visual.conv1
-        sources = [layer for layer in visual.conv1 if isinstance(layer, nn.Conv2d)]
+        convs, norms = (
+            [layer for layer in self.visual.conv1 if isinstance(layer, kind)] for kind in (nn.Conv2d, nn.BatchNorm2d)
+        )
+        sources = [layer.state_dict() for layer in visual.conv1 if isinstance(layer, nn.Conv2d)]
         x = pixels
-        for source, conv, norm in zip(sources, list(stem)[0::3], list(stem)[1::3], strict=True):
-            conv.weight.copy_(source.weight)
+        for source, conv, norm in zip(sources, convs, norms, strict=True):
+            conv.weight.copy_(source["weight"])
+            bias = source["bias"]
             x = conv(x)
             variance, mean = torch.var_mean(x, (0, 2, 3), correction=0)
-            norm.running_mean.copy_(mean)
-            norm.running_var.copy_(variance)
-            norm.weight.copy_(torch.sqrt(variance + norm.eps))
-            norm.bias.copy_(mean + source.bias)
-            x = torch.relu(x + source.bias[:, None, None])
+            scale = torch.sqrt(variance + norm.eps)
+            state = {"weight": scale, "bias": mean + bias, "running_mean": mean, "running_var": variance}
+            norm.load_state_dict(state, strict=False)
+            x = torch.relu(x + bias[:, None, None])
 
     def folded_stem(self) -> ConvStem:
         """Return the stem without batch norms, as it is shipped."""

@@ -64,6 +64,7 @@ def _parser() -> argparse.ArgumentParser:
 
     info = commands.add_parser("info", help="list the models at hand and where they come from")
     info.add_argument("--json", action="store_true", help="for programs")
+    _add_weights(info)
     info.set_defaults(run=_info)
 
     imported = commands.add_parser("import-official", help="turn a released .pth file into a checkpoint")
@@ -78,6 +79,11 @@ def _parser() -> argparse.ArgumentParser:
     )
     imported.set_defaults(run=_import_official)
     return parser
+
+
+def _add_weights(parser: argparse.ArgumentParser) -> None:
+    told = "folder or Hugging Face repository org/name[@revision] searched for checkpoints first"
+    parser.add_argument("--weights", metavar="PLACE", help=told)
 
 
 def _add_segment(parser: argparse.ArgumentParser) -> None:
@@ -95,6 +101,7 @@ def _add_segment(parser: argparse.ArgumentParser) -> None:
     add("--opacity", type=float, metavar="X", help="0..1, of the paint in overlay.png (0.6)")
     add("--zip", action="store_true", help="one ZIP per photo instead of folders")
     add("--json", action="store_true", help="for programs: one JSON document on stdout and nothing else there")
+    _add_weights(parser)
     add("--force", action="store_true", help="follow the recipe although the photo or a checkpoint is another one")
     parser.set_defaults(run=_segment)
 
@@ -108,7 +115,7 @@ def _segment(args: argparse.Namespace) -> int:
 def _info(args: argparse.Namespace) -> int:
     from zsseg.checkpoint import list_checkpoints
 
-    rows = [_describe(path, content) for path, content in list_checkpoints()]
+    rows = [_describe(path, content) for path, content in list_checkpoints(args.weights)]
     if args.json:
         say(json.dumps(rows, indent=2, ensure_ascii=False) + "\n")
         return 0

@@ -23,7 +23,8 @@ def named_models(args: argparse.Namespace) -> dict[str, Predictor]:
         UserError: a model cannot be read, or two would write into one folder.
     """
     shared: dict[str, Any] = {}  # the backbone, which both methods stand on, is read once
-    predictors = [Predictor.from_checkpoint(name, backbones=shared) for name in _checkpoints(args)]
+    files = [find_checkpoint(name, args.weights) for name in _checkpoints(args)]
+    predictors = [Predictor.from_checkpoint(file, backbones=shared) for file in files]
     methods = [predictor.method for predictor in predictors]
     folders = [slug(p.method if methods.count(p.method) == 1 else p.name) for p in predictors]
     if len(set(folders)) < len(folders):
@@ -37,8 +38,13 @@ def _checkpoints(args: argparse.Namespace) -> Sequence[str]:
     return [name for method, name in DEFAULT_CHECKPOINTS.items() if args.method in (method, "both", None)]
 
 
-def recipe_models(recipe: Recipe, force: bool) -> dict[str, Predictor]:
+def recipe_models(recipe: Recipe, force: bool, weights: str | None = None) -> dict[str, Predictor]:
     """Folder of the answers -> model, as the recipe says.
+
+    Args:
+        recipe: what to follow.
+        force: take another checkpoint than the recipe's where that is all there is.
+        weights: searched first; see `zsseg.checkpoint.find_checkpoint`.
 
     Raises:
         UserError: a model cannot be read, or is another one, unless forced.
@@ -46,7 +52,7 @@ def recipe_models(recipe: Recipe, force: bool) -> dict[str, Predictor]:
     shared: dict[str, Any] = {}
     predictors: dict[str, Predictor] = {}
     for step in recipe.methods:
-        predictor = _model_of(step, shared)
+        predictor = _model_of(step, shared, weights)
         at_hand = (predictor.sha256, predictor.metadata.backbone_sha256)
         if at_hand != (step.sha256, step.backbone_sha256):
             insist(f"The checkpoint {step.checkpoint} is not the one of the recipe (its sha256 differs)", force)
@@ -54,16 +60,17 @@ def recipe_models(recipe: Recipe, force: bool) -> dict[str, Predictor]:
     return predictors
 
 
-def _model_of(step: MethodRecipe, shared: dict[str, Any]) -> Predictor:
+def _model_of(step: MethodRecipe, shared: dict[str, Any], weights: str | None) -> Predictor:
     if step.method == "training-free":
         return Predictor.training_free(step.backbone)
-    return Predictor.from_checkpoint(_file_of(step), backbones=shared)
+    return Predictor.from_checkpoint(_file_of(step, weights), backbones=shared)
 
 
-def _file_of(step: MethodRecipe) -> Path:
+def _file_of(step: MethodRecipe, weights: str | None) -> Path:
     """The file at hand with this content, whatever it is called now; else the one with this name."""
-    same = (path for path, _ in list_checkpoints() if hashlib.sha256(path.read_bytes()).hexdigest() == step.sha256)
-    return next(same, None) or find_checkpoint(step.checkpoint)
+    paths = (path for path, _ in list_checkpoints(weights))
+    same = (path for path in paths if hashlib.sha256(path.read_bytes()).hexdigest() == step.sha256)
+    return next(same, None) or find_checkpoint(step.checkpoint, weights)
 
 
 def insist(difference: str, force: bool) -> None:

@@ -172,7 +172,7 @@ def _pixels(photo: Photo, recipe: Recipe | None, force: bool) -> Pixels:
 def _models(args: argparse.Namespace, recipe: Recipe | None) -> "dict[str, Predictor]":
     from zsseg.cli_models import named_models, recipe_models  # torch takes a second to load: a slip does not wait
 
-    return recipe_models(recipe, args.force) if recipe else named_models(args)
+    return recipe_models(recipe, args.force, args.weights) if recipe else named_models(args)
 
 
 def _answers(

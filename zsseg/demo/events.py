@@ -203,7 +203,9 @@ def wire_endpoint(page: Page) -> None:
             predictors = page.shelf.get(page.shelf.first)
             return callbacks.segment_one(predictors, uploaded(photo), (seen, unseen), (seen_penalty, threshold), method)
 
-    question = page.question
+    # Components of its own: those of the page would show what they hold as a program's defaults.
+    photo = gr.Image(type="filepath", image_mode=None, label="Photo", visible=False)
+    seen, unseen = (gr.Textbox("", label=f"{kind} classes", visible=False) for kind in ("Seen", "Unseen"))
     penalty = gr.Number(None, label="Seen penalty", visible=False)
     threshold = gr.Number(None, label="Threshold", visible=False)
     method = gr.Radio(list(TITLES), value="zegclip", label="Method", visible=False)
@@ -211,7 +213,7 @@ def wire_endpoint(page: Page) -> None:
     outputs += [gr.File(visible=False, label=name) for name in ("Label map", "Scores")]
     gr.Button("segment", visible=False).click(
         segment,
-        [question.photo, question.seen, question.unseen, penalty, threshold, method],
+        [photo, seen, unseen, penalty, threshold, method],
         outputs,
         api_name="segment",
         preprocess=False,

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from zsseg.checkpoint import Metadata, list_checkpoints
+from zsseg.checkpoint import Metadata, find_checkpoint, list_checkpoints
 from zsseg.errors import UserError
 from zsseg.predictor import DEFAULT_CHECKPOINTS, Predictor
 
@@ -93,29 +93,28 @@ def shelf_of(checkpoints: Mapping[str, str] = DEFAULT_CHECKPOINTS, title: str = 
 def find_shelf(weights: str | None = None) -> Shelf:
     """Everything that can be found, one choice per backbone and setting; that of the default checkpoints first.
 
-    A method without a checkpoint there is told about, and so is a file that cannot be read.
+    A method without a checkpoint is told about, and so is a place that cannot be searched.
 
     Args:
         weights: searched first; see `zsseg.checkpoint.list_checkpoints`.
     """
-    found = list_checkpoints(weights)
+    default = {method: _find(name, weights) for method, name in DEFAULT_CHECKPOINTS.items()}
+    try:
+        found = list_checkpoints(weights)
+    except UserError:  # told by the default checkpoints, which were looked for in the same place
+        found = []
     choices = _group((path, content) for path, content in found if isinstance(content, Metadata))
-    broken = {path.stem: content for path, content in found if isinstance(content, UserError)}
-    default = {method: _default(name, broken, found) for method, name in DEFAULT_CHECKPOINTS.items()}
     wanted = {str(source) for source in default.values()}
-    for title, checkpoints in choices.items():
-        if wanted & {str(source) for source in checkpoints.values()}:
-            rest = [Choice(other, sources) for other, sources in choices.items() if other != title]
-            return Shelf([Choice(title, {**checkpoints, **default}), *rest])
-    return Shelf([Choice("default", default), *(Choice(*item) for item in choices.items())])
+    first = next((title for title, sources in choices.items() if wanted & set(map(str, sources.values()))), None)
+    rest = [Choice(title, sources) for title, sources in choices.items() if title != first]
+    return Shelf([Choice(first or "default", default), *rest])
 
 
-def _default(
-    name: str, broken: Mapping[str, UserError], found: Sequence[tuple[Path, Metadata | UserError]]
-) -> str | UserError:
-    path = next((str(path) for path, content in found if path.stem == name and isinstance(content, Metadata)), None)
-    # A name that nobody has goes on as it is: loading it says where was searched.
-    return broken.get(name, name) if path is None else path
+def _find(name: str, weights: str | None) -> str | UserError:
+    try:
+        return str(find_checkpoint(name, weights))
+    except UserError as error:
+        return error
 
 
 def _group(found: Iterable[tuple[Path, Metadata]]) -> dict[str, dict[str, str | UserError]]:

@@ -117,4 +117,6 @@ def launch_options() -> dict[str, Any]:
         "run_history": False,
         "ssr_mode": False,
         "blocked_paths": [".git", ".venv", "training"],
+        # The documented endpoints as tools of the same names ("segment"; a Space puts its own name before them).
+        "mcp_server": os.environ.get("GRADIO_MCP_SERVER", "true").lower() == "true",
     }

@@ -1,0 +1,66 @@
+"""What a visitor can choose between, and when it is loaded."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.tiny import tiny_checkpoint
+from zsseg import Predictor, UserError
+from zsseg.demo import find_shelf
+from zsseg.demo.shelf import problems, working
+from zsseg.predictor import DEFAULT_CHECKPOINTS
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setattr("zsseg.checkpoint.checkpoint_folders", lambda: [])
+    return tmp_path
+
+
+def _both(folder: Path, setting: str) -> None:
+    for method, name in DEFAULT_CHECKPOINTS.items():
+        tiny_checkpoint(folder, method, name=name.replace("inductive", setting), setting=setting)  # type: ignore[arg-type]
+
+
+def test_one_choice_per_setting_the_default_first_the_rest_when_asked(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _both(folder, "transductive")
+    _both(folder, "inductive")
+    loaded: list[str] = []
+    load = Predictor.from_checkpoint
+
+    def note(name: str, **rest: object) -> Predictor:
+        loaded.append(Path(name).stem)
+        return load(name, **rest)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(Predictor, "from_checkpoint", note)
+    shelf = find_shelf(str(folder))
+    assert shelf.titles == ["tiny-clip, inductive", "tiny-clip, transductive"]
+    assert loaded == list(DEFAULT_CHECKPOINTS.values())
+    other = shelf.get("tiny-clip, transductive")
+    assert [each.metadata.setting for each in working(other).values()] == ["transductive", "transductive"]
+    assert shelf.get("tiny-clip, transductive") is other  # once
+    assert len(loaded) == 4
+
+
+def test_a_method_that_is_missing_in_a_choice_is_told(folder: Path) -> None:
+    _both(folder, "inductive")
+    tiny_checkpoint(folder, "zegclip", name="more", setting="transductive")
+    shelf = find_shelf(str(folder))
+    half = shelf.get("tiny-clip, transductive")
+    assert list(working(half)) == ["zegclip"]
+    assert "no CLIP-RC checkpoint for tiny-clip, transductive" in problems(half)["clip_rc"]
+
+
+def test_two_of_one_kind_are_both_offered(folder: Path) -> None:
+    _both(folder, "inductive")
+    tiny_checkpoint(folder, "zegclip", name="zegclip-other")
+    assert find_shelf(str(folder)).titles == ["tiny-clip, inductive", "tiny-clip, inductive (zegclip-other)"]
+
+
+def test_a_place_that_cannot_be_searched_is_told_and_the_page_still_starts(tmp_path: Path) -> None:
+    shelf = find_shelf(str(tmp_path / "nowhere"))
+    assert set(problems(shelf.get(shelf.first))) == set(DEFAULT_CHECKPOINTS)
+    with pytest.raises(UserError, match="no model “x”"):
+        shelf.get("x")

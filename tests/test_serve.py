@@ -1,0 +1,250 @@
+"""The page as a server: loading, health, the address, the end, and the tools it offers to programs."""
+
+import asyncio
+import base64
+import contextlib
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import gradio as gr
+import pytest
+
+import app
+from tests.demo_server import serve, tiny_checkpoints
+from tests.tiny import tiny_checkpoint
+from zsseg import Predictor, UserError, __version__
+from zsseg.demo import examples, find_shelf, shelf_of
+from zsseg.demo import serve as serving
+from zsseg.demo.theme import launch_options
+from zsseg.predictor import DEFAULT_CHECKPOINTS
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture(scope="module")
+def checkpoints(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    return tiny_checkpoints(tmp_path_factory.mktemp("weights"))
+
+
+@pytest.fixture(scope="module")
+def url(checkpoints: dict[str, str]) -> Iterator[str]:
+    with serve(checkpoints) as address:
+        yield address
+
+
+def get(url: str) -> tuple[int, dict[str, object]]:
+    """Status and JSON content of an address."""
+    try:
+        with urllib.request.urlopen(url, timeout=10) as reply:
+            return reply.status, json.load(reply)
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code, json.load(error)
+
+
+def empty_page() -> gr.Blocks:
+    with gr.Blocks() as page:
+        pass
+    return page
+
+
+def free_port() -> int:
+    with socket.socket() as trial:
+        trial.bind(("127.0.0.1", 0))
+        return int(trial.getsockname()[1])
+
+
+def test_health_names_what_is_loaded(url: str, checkpoints: dict[str, str]) -> None:
+    status, content = get(f"{url}healthz")
+    assert status == 200
+    assert content == {
+        "status": "ok",
+        "version": __version__,
+        "models": {
+            method: {
+                "loaded": True,
+                "checkpoint": f"{method}-tiny-inductive",
+                "sha256": Predictor.from_checkpoint(path).sha256,
+            }
+            for method, path in checkpoints.items()
+        },
+    }
+
+
+def test_health_beside_the_page(url: str) -> None:
+    with urllib.request.urlopen(url) as reply:
+        assert b"<html" in reply.read().lower()
+    head = urllib.request.Request(f"{url}healthz", method="HEAD")
+    with urllib.request.urlopen(head) as reply:
+        assert reply.headers["Cache-Control"] == "no-store"
+        assert reply.headers["Content-Type"] == "application/json"
+
+
+def test_health_is_bad_without_checkpoints() -> None:
+    with serve({"zegclip": "gone", "clip_rc": "gone-too"}) as address:
+        status, content = get(f"{address}healthz")
+    assert status == 503
+    assert content["status"] == "down"
+    assert "no checkpoint gone-too.safetensors" in content["models"]["clip_rc"]["problem"]
+    assert content["models"]["zegclip"]["loaded"] is False
+
+
+def test_one_method_of_two_is_degraded(checkpoints: dict[str, str]) -> None:
+    shelf = shelf_of({**checkpoints, "clip_rc": "gone"})
+    half = shelf.get(shelf.first)
+    assert serving.health(half)["status"] == "degraded"
+    assert [model["loaded"] for model in serving.health(half)["models"].values()] == [True, False]
+    assert serving.health({})["status"] == "down"
+
+
+def test_load_searches_the_given_place_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("zsseg.checkpoint.checkpoint_folders", lambda: [])
+    tiny_checkpoint(tmp_path, "zegclip", name=DEFAULT_CHECKPOINTS["zegclip"])
+    shelf = find_shelf(str(tmp_path))
+    loaded = shelf.get(shelf.first)
+    assert list(loaded) == list(DEFAULT_CHECKPOINTS)
+    assert isinstance(loaded["zegclip"], Predictor)
+    assert isinstance(loaded["clip_rc"], UserError)
+    assert str(tmp_path) in str(loaded["clip_rc"])
+
+
+@pytest.mark.parametrize("host", ["no.such.host.invalid", "192.0.2.1"])
+def test_a_wrong_host_is_told_at_once(host: str) -> None:
+    with (
+        pytest.raises(UserError, match=f"cannot be served on {host} .*--host"),
+        serving.running(empty_page(), {}, host, quiet=True),
+    ):
+        pass
+
+
+def test_a_wrong_port_is_told() -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        for wrong, says in ((port, f"127.0.0.1, port {port} .*in use.*--port"), (70000, "no port"), (0, "no port")):
+            with pytest.raises(UserError, match=says), serving.running(empty_page(), {}, port=wrong, quiet=True):
+                pass
+
+
+def test_the_end_frees_the_port() -> None:
+    port = free_port()
+    for _ in range(2):
+        with serving.running(empty_page(), {}, port=port, quiet=True) as address:
+            assert address == f"http://127.0.0.1:{port}/"
+            assert get(f"{address}healthz")[0] == 503
+
+
+def tool_call(url: str, arguments: dict[str, object]) -> tuple[list[str], bool, str]:
+    """Names of the tools the page offers; whether calling "segment" failed, and the text of its answer."""
+    from mcp import ClientSession
+    from mcp.client.streamable_http import streamable_http_client
+
+    async def talk() -> tuple[list[str], bool, str]:
+        async with (
+            streamable_http_client(f"{url}gradio_api/mcp/") as (read, write, _),
+            ClientSession(read, write) as session,
+        ):
+            await session.initialize()
+            names = [tool.name for tool in (await session.list_tools()).tools]
+            result = await session.call_tool("segment", arguments)
+            return names, bool(result.isError), " ".join(getattr(part, "text", "") for part in result.content)
+
+    return asyncio.run(talk())
+
+
+def test_segment_is_a_tool(url: str) -> None:
+    photo = "data:image/jpeg;base64," + base64.b64encode(examples.EXAMPLES[0].path.read_bytes()).decode()
+    names, failed, text = tool_call(url, {"photo": photo, "seen": "dog", "unseen": "quokka"})
+    assert names == ["segment"]
+    assert not failed
+    assert "zegclip-tiny-inductive" in text
+    assert "quokka" in text
+
+
+@pytest.mark.parametrize("form", ["path", "file", "record"])
+def test_a_tool_opens_no_file_of_the_server(url: str, tmp_path: Path, form: str) -> None:
+    secret = tmp_path / "secret.png"
+    secret.write_bytes(examples.EXAMPLES[0].path.read_bytes())
+    record = {"path": str(secret), "meta": {"_type": "gradio.FileData"}}
+    photo = {"path": str(secret), "file": secret.as_uri(), "record": record}[form]
+    _, failed, text = tool_call(url, {"photo": photo, "seen": "dog"})
+    assert failed
+    assert "zegclip-tiny" not in text
+
+
+def test_tools_can_be_switched_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert launch_options()["mcp_server"] is True
+    monkeypatch.setenv("GRADIO_MCP_SERVER", "False")
+    assert launch_options()["mcp_server"] is False
+
+
+def test_app_says_what_it_cannot_do(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    monkeypatch.setenv("GRADIO_ANALYTICS_ENABLED", "False")
+    monkeypatch.setenv("GRADIO_SERVER_PORT", "many")
+    with pytest.raises(SystemExit):
+        app.main([])
+    assert "--port" in capsys.readouterr().err
+    assert app.main(["--port", "7860", "--weights", "/no/such/folder"]) == 2
+    assert "no folder /no/such/folder" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("argument", "variable", "offline"),
+    [(None, None, "1"), ("org/name", None, None), (None, "org/name", None), ("/folder", "org/name", "1")],
+)
+def test_app_looks_elsewhere_only_for_a_repository(
+    monkeypatch: pytest.MonkeyPatch, argument: str | None, variable: str | None, offline: str | None
+) -> None:
+    monkeypatch.setattr(os, "environ", {"ZSSEG_WEIGHTS": variable} if variable else {})
+    monkeypatch.setattr(app, "_serve", lambda _args: None)
+    assert app.main(["--weights", argument] if argument else []) == 0
+    assert os.environ.get("HF_HUB_OFFLINE") == offline
+    assert os.environ["GRADIO_ANALYTICS_ENABLED"] == "False"
+
+
+def test_ctrl_c_ends_the_wait() -> None:
+    timer = threading.Timer(0.2, os.kill, (os.getpid(), signal.SIGINT))
+    timer.start()
+    serving.wait_for_stop()
+    timer.join()
+
+
+@pytest.mark.slow
+def test_app_serves_until_it_is_stopped(tmp_path: Path) -> None:
+    for method in DEFAULT_CHECKPOINTS:
+        tiny_checkpoint(tmp_path, method, name=DEFAULT_CHECKPOINTS[method])
+    port = free_port()
+    command = [sys.executable, "app.py", "--weights", str(tmp_path), "--port", str(port)]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        try:
+            content = wait_for_health(process, port)
+            process.send_signal(signal.SIGTERM)
+            _, errors = process.communicate(timeout=20)
+        finally:
+            process.kill()
+    assert content["models"]["zegclip"]["checkpoint"] == DEFAULT_CHECKPOINTS["zegclip"]
+    assert content["status"] == "ok"
+    assert process.returncode == 0
+    assert "Traceback" not in errors
+
+
+def wait_for_health(process: subprocess.Popen[str], port: int) -> dict[str, object]:
+    """The first content of /healthz; fails when the process ends before, or after two minutes."""
+    for _ in range(600):
+        assert process.poll() is None, process.stderr.read() if process.stderr else ""
+        with contextlib.suppress(OSError):
+            return get(f"http://127.0.0.1:{port}/healthz")[1]
+        time.sleep(0.2)
+    pytest.fail("no answer within two minutes")
