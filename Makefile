@@ -1,5 +1,6 @@
 # make demo    everything the page needs, then the page on http://127.0.0.1:7860
 # make test    everything the tests need, then the whole test suite
+# make screenshots   the README's picture, and every tab into runs/screenshots
 # make lint    ruff and mypy;   make setup    only the virtual environment;   make clean    throw it away
 # PYTHON=...   another interpreter (3.11 or newer);   PIP_FLAGS=...   more options for pip install
 
@@ -27,7 +28,7 @@ lint: setup
 setup: $(VENV)/.dev-installed
 
 screenshots: setup
-	$(RUN) -m tests.screenshots assets/page.png
+	$(RUN) -m tests.screenshots
 
 clean:
 	rm -rf $(VENV)

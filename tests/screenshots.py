@@ -1,49 +1,66 @@
-"""Take the README's picture of the page: python -m tests.screenshots FILE.png [--all]; --all adds its other faces."""
+"""Take the README's picture, and one of every tab in each face of the page: python -m tests.screenshots.
+
+The README's picture is assets/page.png; the others, for looking at, go to runs/screenshots.
+"""
 
 import argparse
 from pathlib import Path
 
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, Page, sync_playwright
 
-from tests.demo_server import serve
-from tests.test_browser import ARGUMENTS, CHROMIUM
-from zsseg.predictor import DEFAULT_CHECKPOINTS
+from tests.browsing import CHROMIUM, LAUNCH, open_tab, wait_until_ready
+from zsseg.demo import build_demo, find_shelf
+from zsseg.demo.serve import running
 
-FACES = {"": (1366, 900, "light"), "-dark": (1366, 900, "dark"), "-phone": (375, 812, "light")}
-TABS = ("Recovery", "Files", "Model")
+FACES = {"desktop": (1366, 900, "light"), "dark": (1366, 900, "dark"), "phone": (375, 812, "light")}
+TABS = (
+    "How it works", "Scores", "Compare", "Regions", "Recovery", "Ground truth", "Many photos", "Take away", "Model",
+)  # fmt: skip
 
 
-def take(browser: Browser, url: str, path: Path, face: str, example: int) -> None:
-    """Ask the page about one example and save what it shows, from top to bottom; --all saves each tab too."""
+def ask(browser: Browser, url: str, face: str, example: int) -> Page:
+    """Open the page in one of its faces and ask about an example."""
     width, height, scheme = FACES[face]
     page = browser.new_page(viewport={"width": width, "height": height}, color_scheme=scheme)
     page.goto(url)
-    page.locator("#zs-examples button.gallery-item").nth(example).click()
+    wait_until_ready(page)
+    page.locator(".zs-example").nth(example).click()
     page.wait_for_timeout(1500)
     page.locator("#zs-run").click()
-    page.wait_for_selector(".zs-legend", timeout=120_000)
-    page.wait_for_timeout(2000)
+    page.locator("#zs-clip_rc .zs-legend").wait_for(timeout=120_000)
+    page.wait_for_timeout(4000)
     page.evaluate("window.scrollTo(0, 0)")
-    page.screenshot(path=path.with_stem(path.stem + face), full_page=face != "")
-    if face:
-        for tab in TABS:
-            page.get_by_role("tab", name=tab).click()
-            page.wait_for_timeout(500)
-            page.screenshot(path=path.with_stem(f"{path.stem}{face}-{tab.lower()}"), full_page=True)
-    page.close()
+    return page
+
+
+def take_tabs(page: Page, folder: Path, face: str) -> None:
+    """Save the first screen and every tab."""
+    page.locator("#zs-zegclip .zs-view").click()
+    page.wait_for_timeout(800)
+    page.screenshot(path=folder / f"{face}-first.png", full_page=face == "phone")
+    for tab in TABS:
+        open_tab(page, tab)
+        page.wait_for_timeout(500)
+        page.locator("#zs-tabs").screenshot(path=folder / f"{face}-{tab.lower().replace(' ', '-')}.png")
 
 
 def main() -> None:
     """Serve the page on the shipped checkpoints and take the pictures."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("file", type=Path)
-    parser.add_argument("--all", action="store_true", help="also the dark and phone faces, and each tab of them")
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--picture", type=Path, default=Path("assets/page.png"), help="the README's picture")
+    parser.add_argument("--folder", type=Path, default=Path("runs/screenshots"), help="where the others go")
     parser.add_argument("--example", type=int, default=0, help="number of the example photo")
     arguments = parser.parse_args()
-    with serve(DEFAULT_CHECKPOINTS) as url, sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
-        for face in FACES if arguments.all else ("",):
-            take(browser, url, arguments.file, face, arguments.example)
+    arguments.folder.mkdir(parents=True, exist_ok=True)
+    shelf = find_shelf()
+    with running(build_demo(shelf), shelf.get(shelf.first), quiet=True) as url, sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=CHROMIUM, args=LAUNCH)
+        for face in FACES:
+            page = ask(browser, url, face, arguments.example)
+            if face == "desktop":
+                page.screenshot(path=arguments.picture)
+            take_tabs(page, arguments.folder, face)
+            page.close()
         browser.close()
 
 

@@ -320,7 +320,7 @@ def test_two_visitors_do_not_see_each_other(visitor: Visitor, photo: Path, tmp_p
 
 def test_phone_needs_no_sideways_scrolling(visitor: Visitor) -> None:
     page = visitor.open(375, 812)
-    ask(page, "dog, person", "Donaudampfschifffahrtsgesellschaft")
+    ask(page, "dog, person", "incomprehensibilities")
     for tab in TABS:
         open_tab(page, tab)
         page.wait_for_timeout(200)

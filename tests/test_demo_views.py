@@ -152,3 +152,18 @@ def test_flip_moves_a_class_with_its_synonyms_and_sorting_marks_all(predictors: 
     assert "cat" in unseen
     with pytest.raises(UserError, match="no list"):
         names.preset("Nothing", predictors)
+
+
+def test_a_long_legend_folds_away_what_was_not_found_and_draws_the_highest_maps() -> None:
+    names = tuple(f"name {index}" for index in range(60))
+    scores = np.full((60, 2, 2), 0.1, dtype=np.float32)
+    scores[50] = 0.9
+    seg = Segmentation("zegclip", "tiny", names, (False,) * 60, scores, 0.0, 0.0)
+    page = card.legend(seg)
+    assert "59 classes without a pixel" in page
+    assert page.index('data-k="50"') < page.index("<details>") < page.index('data-k="0"')
+    answer = Answer(np.zeros((2, 2, 3), np.uint8), "p.png", build_vocabulary((), names), {"zegclip": seg})
+    grid = nel.score_grid(answer)
+    assert grid.count("<figure>") == nel.MOST_MAPS
+    assert "score map of name 50" in grid
+    assert "24 more classes" in grid

@@ -78,9 +78,8 @@ class Student(nn.Module):
         """
         own = {name: value for name, value in visual.state_dict().items() if not name.startswith("conv1.")}
         self.visual.load_state_dict(own, strict=False)
-        convs, norms = (
-            [layer for layer in self.visual.conv1 if isinstance(layer, kind)] for kind in (nn.Conv2d, nn.BatchNorm2d)
-        )
+        convs = [layer for layer in self.visual.conv1 if isinstance(layer, nn.Conv2d)]
+        norms = [layer for layer in self.visual.conv1 if isinstance(layer, nn.BatchNorm2d)]
         sources = [layer.state_dict() for layer in visual.conv1 if isinstance(layer, nn.Conv2d)]
         x = pixels
         for source, conv, norm in zip(sources, convs, norms, strict=True):

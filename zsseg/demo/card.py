@@ -1,5 +1,7 @@
 """One method's answer as HTML: the painted photo with a layer per class, and the legend that works them."""
 
+from collections.abc import Sequence
+
 from zsseg.demo.callbacks import Answer, Look
 from zsseg.demo.pictures import jpeg_uri, png_uri
 from zsseg.demo.shelf import TITLES, Predictors
@@ -9,6 +11,7 @@ from zsseg.segmentation import Segmentation
 from zsseg.visualize import LegendRow, isolation_masks, overlay
 from zsseg.visualize import legend as legend_rows
 
+MANY = 24
 UNSURE = """
 <p class="zs-help">It is not sure of any of these names. Lower “None of these below” to see its best guesses.</p>
 """
@@ -52,9 +55,10 @@ def legend(segmentation: Segmentation) -> str:
     Args:
         segmentation: with the settings that the picture beside it shows.
     """
-    rows = [
-        _legend_row(index, row, row.name in segmentation.off) for index, row in enumerate(legend_rows(segmentation))
-    ]
+    every = list(enumerate(legend_rows(segmentation)))
+    # A long list buries what was found: then rows without a pixel come after the others, folded away.
+    folded = [pair for pair in every if pair[1].area == 0] if len(every) > MANY else []
+    rows = [_legend_row(index, row, row.name in segmentation.off) for index, row in every if (index, row) not in folded]
     left_over = max(0.0, 1.0 - sum(segmentation.area))
     rows.append(
         '<li class="zs-row zs-none"><span class="zs-chip"></span><span class="zs-name">none of these</span>'
@@ -64,8 +68,17 @@ def legend(segmentation: Segmentation) -> str:
     label = escape(f"Legend of {TITLES.get(segmentation.method, segmentation.method)}")
     hint = UNSURE if left_over > 0.95 and segmentation.threshold > 0 else ""
     return (
-        f'<ul class="zs-legend" aria-label="{label}">{"".join(rows)}</ul>{hint}'
+        f'<ul class="zs-legend" aria-label="{label}">{"".join(rows)}</ul>{_folded(folded, segmentation)}{hint}'
         f'<p class="zs-time">answered in {seconds}</p>'
+    )
+
+
+def _folded(pairs: Sequence[tuple[int, LegendRow]], segmentation: Segmentation) -> str:
+    if not pairs:
+        return ""
+    rows = "".join(_legend_row(index, row, row.name in segmentation.off) for index, row in pairs)
+    return (
+        f'<details><summary>{len(pairs)} classes without a pixel</summary><ul class="zs-legend">{rows}</ul></details>'
     )
 
 

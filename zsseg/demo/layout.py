@@ -66,9 +66,11 @@ def make_question(shelf: Shelf) -> Question:
     able = bool(working(shelf.get(shelf.first)))
     run = gr.Button("Run", variant="primary", size="lg", elem_id="zs-run", interactive=able)
     with gr.Accordion("More: ready lists, other models", open=False, elem_id="zs-more"):
-        preset = gr.Dropdown(list(PRESETS), value=None, label="Ask a ready list", elem_id="zs-preset")
+        told = "Fills both boxes; each name is marked as this model was trained."
+        preset = gr.Dropdown(list(PRESETS), value=None, label="Ask a ready list", info=told, elem_id="zs-preset")
         sort = gr.Button("Mark every name as this model was trained", size="sm", elem_id="zs-sort")
-        model = gr.Dropdown(shelf.titles, value=shelf.first, label="Model", elem_id="zs-model")
+        told = "Backbone, and what training knew: a transductive model has met the unseen names, without masks."
+        model = gr.Dropdown(shelf.titles, value=shelf.first, label="Model", info=told, elem_id="zs-model")
     return Question(photo, gallery, seen, unseen, marks, run, preset, sort, model)
 
 
@@ -119,7 +121,8 @@ def own_settings(method: str, predictors: Predictors) -> tuple[float, float]:
 
 def make_opacity() -> gr.Slider:
     """Lay out the one slider that both pictures share."""
-    return gr.Slider(0, 1, 0.6, step=0.05, label="Opacity of the colours", buttons=[], elem_id="zs-opacity")
+    told = "0 shows the photo alone, 1 the colours alone."
+    return gr.Slider(0, 1, 0.6, step=0.05, label="Opacity of the colours", info=told, buttons=[], elem_id="zs-opacity")
 
 
 def make_warning(predictors: Predictors) -> gr.HTML:

@@ -14,6 +14,7 @@ from zsseg.visualize import margin_map, overlap_colors, overlap_map, score_map
 
 SIGMOID, SOFTMAX = "Sigmoids (NEL)", "Softmax of the same logits"
 KINDS = (SIGMOID, SOFTMAX)
+MOST_MAPS = 36  # more would take long to send and nobody would look
 LEVEL = 0.5
 LEAD = 0.5  # end of the scale: larger leads are rare
 
@@ -35,9 +36,13 @@ def score_grid(answer: Answer, kind: str = SIGMOID) -> str:
     softmax = kind == SOFTMAX
     scores = {m: softmax_scores(seg) if softmax else seg.scores for m, seg in answer.results.items()}
     first = next(iter(answer.results.values()))
-    blocks = "".join(_block(index, first, scores) for index in range(len(first.names)))
+    peaks = np.max([maps.max((1, 2)) for maps in scores.values()], axis=0)  # (K,)
+    shown = sorted(np.argsort(-peaks, kind="stable")[:MOST_MAPS].tolist())
+    blocks = "".join(_block(index, first, scores) for index in shown)
     ramp = scale(score_map(_RAMP), "colour scale of the scores")
-    return f'{ramp}<div class="zs-scores" style="--columns: {len(scores)}">{blocks}</div>'
+    rest = len(first.names) - len(shown)
+    more = help_text(f"{rest} more classes, whose largest scores are lower, are not drawn.") if rest else ""
+    return f'{ramp}<div class="zs-scores" style="--columns: {len(scores)}">{blocks}</div>{more}'
 
 
 def _block(index: int, first: Segmentation, scores: Mapping[str, FloatArray]) -> str:

@@ -54,10 +54,7 @@ def figure(picture: Picture, alt: str, caption: str, photo: bool = False) -> str
     """A picture with its caption; `photo` packs it as a photo."""
     small = shrink(picture)
     source = jpeg_uri(small) if photo else png_uri(small)
-    return (
-        f'<figure><img src="{source}" alt="{escape(alt)}" loading="lazy">'
-        f"<figcaption>{escape(caption)}</figcaption></figure>"
-    )
+    return f'<figure><img src="{source}" alt="{escape(alt)}"><figcaption>{escape(caption)}</figcaption></figure>'
 
 
 def scale(ramp: Picture, alt: str, low: str = "0", high: str = "1") -> str:

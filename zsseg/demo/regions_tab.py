@@ -48,6 +48,6 @@ def _maps(view: RegionView, window: int, index: int) -> str:
     figures = []
     for region, picture in enumerate(region_maps(different)):
         large = enlarge(picture, picture.shape[0] * _CELL, picture.shape[1] * _CELL)
-        told = f"{region + 1}: mean logit {logits[region].mean():.1f}"
+        told = f"{region + 1}: {different[region].mean():+.2f}"
         figures.append(figure(large, f"Logits of region {region + 1}", told))
     return "".join(figures)

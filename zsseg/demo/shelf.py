@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from zsseg.checkpoint import Metadata, find_checkpoint, list_checkpoints
 from zsseg.errors import UserError
 from zsseg.predictor import DEFAULT_CHECKPOINTS, Predictor
@@ -107,7 +109,8 @@ def find_shelf(weights: str | None = None) -> Shelf:
     wanted = {str(source) for source in default.values()}
     first = next((title for title, sources in choices.items() if wanted & set(map(str, sources.values()))), None)
     rest = [Choice(title, sources) for title, sources in choices.items() if title != first]
-    return Shelf([Choice(first or "default", default), *rest])
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    return Shelf([Choice(first or "default", default), *rest], device)
 
 
 def _find(name: str, weights: str | None) -> str | UserError:

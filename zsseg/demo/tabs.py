@@ -67,19 +67,22 @@ def make_details(predictors: Predictors) -> Details:
 
 def _scores() -> dict[str, object]:
     gr.HTML(nel.SCORE_HELP)
-    kind = gr.Radio(list(nel.KINDS), value=nel.SIGMOID, show_label=False, label="Scores", elem_id="zs-kind")
+    kind = gr.Radio(
+        list(nel.KINDS), value=nel.SIGMOID, show_label=False, label="Scores", elem_id="zs-kind"
+    )  # explained above
     scores = gr.HTML(_LATER, elem_id="zs-scores")
     level = gr.Slider(
-        0, 1, nel.LEVEL, step=0.05, label="A class claims a pixel above", buttons=[], elem_id="zs-level",
-        elem_classes="zs-plain-slider",
+        0, 1, nel.LEVEL, step=0.05, label="A class claims a pixel above", info="The maps below count such classes.",
+        buttons=[], elem_id="zs-level", elem_classes="zs-plain-slider",
     )  # fmt: skip
     return {"kind": kind, "scores": scores, "level": level, "claims": gr.HTML("", elem_id="zs-claims")}
 
 
 def _regions() -> dict[str, object]:
     with gr.Row(elem_classes="zs-controls"):
-        name = gr.Dropdown([], label="Class", elem_id="zs-region-class")
-        window = gr.Dropdown([("1", 0)], value=0, label="Window of the photo", elem_id="zs-region-window")
+        name = gr.Dropdown([], label="Class", info="Whose maps are shown below.", elem_id="zs-region-class")
+        told = "The models look at square windows; this one is drawn."
+        window = gr.Dropdown([("1", 0)], value=0, label="Window of the photo", info=told, elem_id="zs-region-window")
     return {"region_class": name, "region_window": window, "regions": gr.HTML(_LATER, elem_id="zs-regions")}
 
 

@@ -1,0 +1,29 @@
+"""A link says what the boxes and sliders say, and a broken one says nothing."""
+
+from urllib.parse import parse_qsl
+
+from zsseg.demo.callbacks import Look
+from zsseg.demo.link import MAX_TEXT, read_query, write_query
+
+
+def test_what_is_written_is_read() -> None:
+    look = Look({"zegclip": (0.3, 0.025), "clip_rc": (0.325, 0.05)}, 0.6)
+    query = write_query("cat | kitten, dog", "snow & ice?", "mini-clip, inductive", look)
+    shared = read_query(dict(parse_qsl(query.removeprefix("?"), keep_blank_values=True)))
+    assert (shared.seen, shared.unseen, shared.model) == ("cat | kitten, dog", "snow & ice?", "mini-clip, inductive")
+    assert shared.thresholds == {"zegclip": 0.3, "clip_rc": 0.325}
+    assert shared.penalties == {"zegclip": 0.025, "clip_rc": 0.05}
+    assert shared.opacity == 0.6
+
+
+def test_an_empty_box_stays_empty() -> None:
+    query = write_query("", "cow", "m", Look({}, 1.0))
+    assert read_query(dict(parse_qsl(query[1:], keep_blank_values=True))).seen == ""
+
+
+def test_what_is_impossible_counts_as_not_said() -> None:
+    fields = {"opacity": "2", "threshold-zegclip": "nan", "penalty-clip_rc": "x", "seen": "a" * (MAX_TEXT + 1)}
+    shared = read_query(fields)
+    assert (shared.seen, shared.unseen, shared.model, shared.opacity) == (None, None, None, None)
+    assert not shared.thresholds
+    assert not shared.penalties

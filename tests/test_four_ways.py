@@ -1,0 +1,121 @@
+"""One core: Python, the shell, HTTP, the tool for programs and the page's ZIP give the same arrays to the last bit."""
+
+import asyncio
+import base64
+import io
+import re
+import urllib.request
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from gradio_client import Client, handle_file
+from PIL import Image
+
+from tests.demo_server import serve, tiny_checkpoints
+from zsseg import Predictor
+from zsseg.cli import main
+from zsseg.demo import callbacks, examples, shelf_of
+from zsseg.demo.callbacks import Look
+
+PHOTO = examples.EXAMPLES[0].path
+SEEN, UNSEEN, PENALTY, THRESHOLD = "dog | hound, person", "cow; sheep", 0.05, 0.4
+
+Arrays = tuple[np.ndarray, np.ndarray]  # scores (K, H, W) float32; labels (H, W), -1 is none of these
+
+
+@pytest.fixture(scope="module")
+def checkpoints(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    return tiny_checkpoints(tmp_path_factory.mktemp("weights"))
+
+
+@pytest.fixture(scope="module")
+def url(checkpoints: dict[str, str]) -> Iterator[str]:
+    with serve(checkpoints) as address:
+        yield address
+
+
+@pytest.mark.parametrize("method", ["zegclip", "clip_rc"])
+def test_every_way_gives_the_same_arrays(checkpoints: dict[str, str], url: str, tmp_path: Path, method: str) -> None:
+    answer = Predictor.from_checkpoint(checkpoints[method]).predict(
+        PHOTO, SEEN, UNSEEN, seen_penalty=PENALTY, threshold=THRESHOLD
+    )
+    assert len(np.unique(answer.labels)) > 1  # equal arrays that hold one value would say little
+    ways = {
+        "shell": _shell(checkpoints[method], method, tmp_path),
+        "http": _http(url, method),
+        "tool": _tool(url, method),
+        "page": _page(checkpoints, method),
+    }
+    for way, (scores, labels) in ways.items():
+        np.testing.assert_array_equal(scores, answer.scores, err_msg=way)
+        np.testing.assert_array_equal(labels, answer.labels, err_msg=way)
+
+
+def _arrays(scores: bytes, labels: bytes) -> Arrays:
+    index = np.asarray(Image.open(io.BytesIO(labels))).astype(np.int16)
+    return np.load(io.BytesIO(scores))["scores"], np.where(index == 255, -1, index)
+
+
+def _shell(checkpoint: str, method: str, folder: Path) -> Arrays:
+    words = ["segment", str(PHOTO), "--seen", SEEN, "--unseen", UNSEEN, "--checkpoint", checkpoint]
+    numbers = ["--seen-penalty", str(PENALTY), "--threshold", str(THRESHOLD), "--out", str(folder)]
+    assert main([*words, *numbers]) == 0
+    return _arrays((folder / method / "scores.npz").read_bytes(), (folder / method / "labels.png").read_bytes())
+
+
+def _http(url: str, method: str) -> Arrays:
+    client = Client(url, verbose=False)
+    _, labels, scores = client.predict(
+        photo=handle_file(PHOTO),
+        seen=SEEN,
+        unseen=UNSEEN,
+        seen_penalty=PENALTY,
+        threshold=THRESHOLD,
+        method=method,
+        api_name="/segment",
+    )
+    client.close()
+    return _arrays(Path(scores).read_bytes(), Path(labels).read_bytes())
+
+
+def _tool(url: str, method: str) -> Arrays:
+    from mcp import ClientSession
+    from mcp.client.streamable_http import streamable_http_client
+
+    question = {
+        "photo": "data:image/jpeg;base64," + base64.b64encode(PHOTO.read_bytes()).decode(),
+        "seen": SEEN,
+        "unseen": UNSEEN,
+        "seen_penalty": PENALTY,
+        "threshold": THRESHOLD,
+        "method": method,
+    }
+
+    async def call() -> str:
+        async with (
+            streamable_http_client(f"{url}gradio_api/mcp/") as (read, write, _),
+            ClientSession(read, write) as session,
+        ):
+            await session.initialize()
+            result = await session.call_tool("segment", question)
+            return " ".join(getattr(part, "text", "") for part in result.content)
+
+    told = asyncio.run(call())
+    files = {}
+    for name in ("scores.npz", "labels.png"):
+        found = re.search(rf"http://\S+?{name}", told)
+        assert found, told[-600:]
+        with urllib.request.urlopen(found.group()) as reply:
+            files[name] = reply.read()
+    return _arrays(files["scores.npz"], files["labels.png"])
+
+
+def _page(checkpoints: dict[str, str], method: str) -> Arrays:
+    shelf = shelf_of(checkpoints)
+    answer = callbacks.ask(shelf.get(shelf.first), str(PHOTO), SEEN, UNSEEN)
+    path = callbacks.write_files(answer, Look(dict.fromkeys(answer.results, (THRESHOLD, PENALTY)), 0.6))
+    with zipfile.ZipFile(path) as archive:
+        return _arrays(archive.read(f"{method}/scores.npz"), archive.read(f"{method}/labels.png"))
