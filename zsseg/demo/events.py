@@ -80,7 +80,7 @@ def wire_look(page: Page) -> Dependency:
         page.views,
         show_progress="hidden",
         trigger_mode="always_last",
-        concurrency_limit=None,
+        queue=False,  # a third of the time from slider to picture was spent queueing
         api_visibility="private",
     )
     return event
@@ -105,7 +105,7 @@ def wire_legend(page: Page) -> list[Dependency]:
             return gr.skip(), gr.skip()
         return point, probe(found, page.read_look(values), page.shelf.get(model), point)
 
-    quiet: dict[str, Any] = {"show_progress": "hidden", "concurrency_limit": None, "api_visibility": "private"}
+    quiet: dict[str, Any] = {"show_progress": "hidden", "queue": False, "api_visibility": "private"}
     switches = []
     for each in page.cards:
         switches.append(each.view.select(switch, [page.answer, *page.look], [page.off, *page.views], **quiet))
