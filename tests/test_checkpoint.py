@@ -201,3 +201,30 @@ def test_pieces_and_tokens_of_a_text(tmp_path: Path) -> None:
     backbone = load_backbone(tiny_backbone(tmp_path))
     assert [backbone.piece_count(text) for text in ("dog", "Dog", "hot dog", "", "qwxzqwxz")] == [1, 1, 2, 0, 6]
     assert backbone.token_count("hot dog") == 4
+
+
+def test_a_packed_token_table_is_half_the_size_and_nearly_the_same(tmp_path: Path) -> None:
+    folder = tiny_backbone(tmp_path)
+    backbone = load_backbone(folder)
+    config = json.loads((folder / "open_clip_config.json").read_text())
+    save_backbone(backbone.clip, config, tmp_path / "packed", pack_table=True)
+    sizes = [(place / "open_clip_model.safetensors").stat().st_size for place in (tmp_path / "packed", folder)]
+    assert sizes[0] < 0.65 * sizes[1]  # nearly all of the tiny model is its table
+    packed = load_backbone(tmp_path / "packed")
+    for name, value in backbone.clip.state_dict().items():
+        again = packed.clip.state_dict()[name]
+        if name == "token_embedding.weight":
+            moved = (again - value).abs() / value.abs().amax(1, keepdim=True)
+            assert 0 < moved.max() < 1 / 253
+        else:
+            torch.testing.assert_close(again, value, rtol=0, atol=0)
+
+
+def test_a_packed_table_without_its_scales_is_damage(tmp_path: Path) -> None:
+    folder = tiny_backbone(tmp_path)
+    config = json.loads((folder / "open_clip_config.json").read_text())
+    save_backbone(load_backbone(folder).clip, config, folder, pack_table=True)
+    file = folder / "open_clip_model.safetensors"
+    save_file({name: value for name, value in load_file(file).items() if not name.endswith(".scales")}, file)
+    with pytest.raises(UserError, match="damaged"):
+        load_backbone(folder)

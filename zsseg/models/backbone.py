@@ -1,7 +1,8 @@
 """An open_clip model as a frozen pair of towers, and the folder it is kept in.
 
 A folder holds `open_clip_config.json` (open_clip's own format: "model_cfg", "preprocess_cfg"; plus, for a
-convolutional patch embedding, "stem": its three inner channel counts) and `open_clip_model.safetensors`.
+convolutional patch embedding, "stem": its three inner channel counts) and `open_clip_model.safetensors`, in which the
+token table, half of a small model, may be packed: 8-bit rows, each with a scale of its own.
 """
 
 import hashlib
@@ -24,6 +25,8 @@ from zsseg.layers import ConvStem
 CONFIG_FILE = "open_clip_config.json"
 WEIGHTS_FILE = "open_clip_model.safetensors"
 _TEXT_BATCH = 256
+_TABLE = "token_embedding.weight"
+_ROWS, _SCALES = f"{_TABLE}.rows", f"{_TABLE}.scales"
 
 
 class Backbone(nn.Module):
@@ -99,14 +102,20 @@ def load_backbone(folder: Path) -> Backbone:
             raise UserError(f"The backbone {folder} has no {path.name}: copy the whole folder again.")
     try:
         clip = build_clip(json.loads((folder / CONFIG_FILE).read_text(encoding="utf-8")))
-        clip.load_state_dict(load_file(weights))
+        clip.load_state_dict(_unpacked(load_file(weights)))
     except (SafetensorError, RuntimeError, ValueError, KeyError, TypeError) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise UserError(f"The backbone {folder} is damaged ({reason}): copy the whole folder again.") from error
     return Backbone(clip, folder.name, file_sha256(weights))
 
 
-def save_backbone(clip: nn.Module, config: Mapping[str, Any], folder: Path, dtype: torch.dtype = torch.float16) -> str:
+def save_backbone(
+    clip: nn.Module,
+    config: Mapping[str, Any],
+    folder: Path,
+    dtype: torch.dtype = torch.float16,
+    pack_table: bool = False,
+) -> str:
     """Write a backbone's folder and return the sha256 of its weights file.
 
     Args:
@@ -114,15 +123,32 @@ def save_backbone(clip: nn.Module, config: Mapping[str, Any], folder: Path, dtyp
         config: what goes into `open_clip_config.json`.
         folder: made where it does not exist.
         dtype: of the stored weights; fp32 for an exact copy.
+        pack_table: store the token table in 8 bits; each value moves by at most 1/254 of its row's largest.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    tensors = {name: value.detach().to("cpu", dtype).contiguous() for name, value in clip.state_dict().items()}
+    state = {name: value.detach().cpu() for name, value in clip.state_dict().items()}
+    packed = _packed(state.pop(_TABLE)) if pack_table else {}
+    tensors = {name: value.to(dtype).contiguous() for name, value in state.items()} | packed
     (folder / CONFIG_FILE).write_text(json.dumps(config, indent=1) + "\n", encoding="utf-8")
     partial = folder / (WEIGHTS_FILE + ".part")
     save_file(tensors, partial)
     partial.chmod(0o644)
     partial.replace(folder / WEIGHTS_FILE)
     return file_sha256(folder / WEIGHTS_FILE)
+
+
+def _packed(table: Tensor) -> dict[str, Tensor]:
+    """A token table (V, W) as int8 rows and their fp32 scales (V,)."""
+    scales = table.float().abs().amax(1).clamp(min=1e-12) / 127
+    return {_ROWS: (table.float() / scales[:, None]).round().to(torch.int8), _SCALES: scales}
+
+
+def _unpacked(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    """The tensors of a file with the token table whole again, if it was packed."""
+    if _ROWS not in tensors:
+        return tensors
+    table = tensors[_ROWS].float() * tensors[_SCALES][:, None]
+    return {name: value for name, value in tensors.items() if name not in (_ROWS, _SCALES)} | {_TABLE: table}
 
 
 def file_sha256(path: Path) -> str:
