@@ -28,8 +28,8 @@ class Example:
 
 
 EXAMPLES: tuple[Example, ...] = (
-    Example("A raccoon", "raccoon.jpg", "cat, dog, bird", "raccoon, leaves"),
     Example("A cat", "cat.jpg", "cat, dog, person", "cow, sheep"),
+    Example("A raccoon", "raccoon.jpg", "cat, dog, bird", "raccoon, leaves"),
     Example("An astronaut", "astronaut.jpg", "person, hair", "flag, helmet, space suit"),
     Example("Coffee", "coffee.jpg", "cup, dining table", "spoon, saucer"),
     Example("A photographer", "photographer.jpg", "person, building, sky", "grass, camera"),
