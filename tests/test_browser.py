@@ -13,6 +13,10 @@ from PIL import Image
 
 from tests.browsing import CHROMIUM, LAUNCH, ask, open_tab, problems_of, upload, wait_until_ready
 from tests.demo_server import serve, tiny_checkpoints
+from tests.tiny import tiny_checkpoint
+from zsseg.demo import build_demo, find_shelf
+from zsseg.demo.serve import running
+from zsseg.predictor import DEFAULT_CHECKPOINTS
 
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 from playwright.sync_api import Browser, Page, expect  # noqa: E402
@@ -355,4 +359,32 @@ def test_missing_checkpoints_are_announced(browser: Browser) -> None:
         page.goto(url)
         expect(page.get_by_role("alert")).to_contain_text("ZegCLIP cannot answer", timeout=30_000)
         expect(page.locator("#zs-run")).to_be_disabled()
+        page.close()
+
+
+def test_another_model_brings_its_own_settings(
+    browser: Browser, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("zsseg.checkpoint.checkpoint_folders", lambda: [])
+    for setting, threshold in (("inductive", 0.0), ("transductive", 0.25)):
+        for method, name in DEFAULT_CHECKPOINTS.items():
+            own = name.replace("inductive", setting)
+            tiny_checkpoint(tmp_path, method, name=own, setting=setting, threshold=threshold)  # type: ignore[arg-type]
+    shelf = find_shelf(str(tmp_path))
+    with running(build_demo(shelf), shelf.get(shelf.first), quiet=True) as url:
+        visitor = Visitor(browser, url)
+        page = visitor.open()
+        ask(page, "dog", "cow")
+        page.locator("#zs-more button").first.click()
+        page.locator("#zs-model input").click()
+        page.get_by_role("option", name="tiny-clip, transductive").click()
+        for method in DEFAULT_CHECKPOINTS:
+            expect(page.locator(f"#zs-{method} .zs-card-title")).to_contain_text("transductive")
+            number = page.locator(f"#zs-{method}").get_by_label("number input for None of these below")
+            expect(number).to_have_value("0.25")
+            expect(page.locator(f"#zs-{method} .zs-waiting")).to_be_visible()  # the old answer is not this model's
+        open_tab(page, "Model")
+        expect(page.locator("#zs-models")).to_contain_text("zegclip-mini-transductive")
+        ask(page, "dog", "cow")
+        assert visitor.errors == []
         page.close()
