@@ -203,7 +203,7 @@ def test_iter_photos__opens_no_validation_photo() -> None:
     kept |= {f"ccp/{name}" for name in (DATA / "ccp/val.txt").read_text().split()}
     from training.data.photos import _training_files
 
-    keys = {key for key, _ in _training_files(DATA)}
+    keys = {key for key, _, _ in _training_files(DATA)}
     assert len(keys) > 4000
     assert not keys & kept
 

@@ -58,12 +58,24 @@ class CropSampler:
         features: (G, 14, 14, F) float16.
         concepts: (G, 14, 14, D) float16.
         min_area: smallest share of the photo that a crop covers.
+        favoured: rows of photos to draw more often.
+        share: of the crops that come from those, 0..1; the rest come from all photos alike.
     """
 
-    def __init__(self, photos: Sequence[Photo], features: np.ndarray, concepts: np.ndarray, min_area: float) -> None:
+    def __init__(
+        self,
+        photos: Sequence[Photo],
+        features: np.ndarray,
+        concepts: np.ndarray,
+        min_area: float,
+        favoured: np.ndarray | None = None,
+        share: float = 0.0,
+    ) -> None:
         self.photos = photos
         self.maps = (features, concepts)
         self.min_area = min_area
+        self.favoured = np.arange(len(photos)) if favoured is None or not len(favoured) else favoured
+        self.share = share
         self.feature_scale = float(features[:512].astype(np.float32).var((0, 1, 2)).mean() ** 0.5)
 
     def stream(self, size: int, batch: int, rng: np.random.Generator) -> Iterator[CropBatch]:
@@ -80,7 +92,8 @@ class CropSampler:
 
     def draw(self, size: int, batch: int, rng: np.random.Generator) -> CropBatch:
         """Return one batch of `batch` crops of `size` x `size` pixels."""
-        rows = rng.integers(0, len(self.photos), batch)
+        favoured = rng.random(batch) < self.share
+        rows = np.where(favoured, rng.choice(self.favoured, batch), rng.integers(0, len(self.photos), batch))
         boxes = np.stack([_random_box(self.photos[row].rgb.shape, self.min_area, rng) for row in rows])
         mirrored = rng.random(batch) < 0.5
         pixels = np.stack(

@@ -73,11 +73,13 @@ def _image_run(student: Student, shipped: OpenClip | None, targets: TextTargets,
     recipe = dataclasses.replace(mini_clip.IMAGE, minutes=args.minutes or mini_clip.IMAGE.minutes)
     photos, maps = load_pool(args.data_root, args.runs / "cache/pool")
     concepts = concept_maps(maps, targets.imagenet)
-    sampler = CropSampler(photos, maps.features, concepts, recipe.min_area)
+    names = NameTable(photos, targets)
+    favoured = names.tags.tagged
+    sampler = CropSampler(photos, maps.features, concepts, recipe.min_area, favoured, recipe.tagged_share)
     if shipped is not None:
         first = sampler.draw(recipe.stages[0].size, 256, np.random.default_rng(recipe.seed))
         student.start_from(shipped.visual, first.pixels)
-    return ImageRun(student, sampler, NameTable(photos, targets), recipe, args.runs / "mini-image")
+    return ImageRun(student, sampler, names, recipe, args.runs / "mini-image")
 
 
 def export(clip: OpenClip, student: Student, runs: Path, out: Path, has_text: bool = False) -> str:

@@ -17,6 +17,7 @@ from training.data.photos import Photo
 from training.devices import has_bf16
 from training.runlog import append_row
 from training.student import Student
+from training.tags import TagTable
 from training.text_targets import TextTargets
 
 
@@ -37,7 +38,23 @@ class Stage:
 
 @dataclass(frozen=True)
 class ImageRecipe:
-    """Numbers of an image-tower run; `minutes` is the time budget that the learning rate follows."""
+    """Numbers of an image-tower run.
+
+    Attributes:
+        stages: crop sizes, in order.
+        minutes: the time budget that the learning rate follows.
+        lr: peak learning rate, of AdamW and, scaled to it, of Muon.
+        weight_decay: of matrices.
+        warmup: share of the budget.
+        min_area: smallest share of a photo that a crop covers.
+        name_temperature: of every softmax over names.
+        name_weight: of the names said of whole photos, among all names.
+        tag_weight: of the names said of photos of the labelled sets, among their set's names.
+        tagged_share: of the crops that come from such photos.
+        ema: decay of the averaged weights.
+        save_every: seconds.
+        seed: of the crops.
+    """
 
     stages: tuple[Stage, ...]
     minutes: float
@@ -47,6 +64,8 @@ class ImageRecipe:
     min_area: float = 0.2
     name_temperature: float = 0.07
     name_weight: float = 0.1
+    tag_weight: float = 0.3
+    tagged_share: float = 0.4
     ema: float = 0.999
     save_every: float = 180.0
     seed: int = 0
@@ -64,12 +83,13 @@ class NameTable:
         row = targets.index()
         groups = [[n for n in (_clean(name) for name in photo.names) if n in row] for photo in photos]
         # WordNet lists a class's lemmas: its first known name stands for it. A photo's tags each count.
-        tagged = [photo.key.startswith("pretrain/ccp") for photo in photos]
+        tagged = [not photo.key.startswith("pretrain/") or photo.key.startswith("pretrain/ccp") for photo in photos]
         groups = [group if tag else group[:1] for group, tag in zip(groups, tagged, strict=True)]
         candidates = sorted({name for group in groups for name in group})
         column = {name: index for index, name in enumerate(candidates)}
         self.vectors = torch.from_numpy(targets.vectors[[row[name] for name in candidates]])
         self.columns = [[column[name] for name in group] for group in groups]
+        self.tags = TagTable(photos, targets)
 
     def loss(self, tokens: Tensor, photo: Tensor, temperature: float) -> Tensor:
         """Cross-entropy of unit vectors (B, D) against their photos' names, among all candidate names."""
@@ -86,7 +106,7 @@ def _clean(name: str) -> str:
 
 
 def losses(student: Student, batch: CropBatch, names: NameTable, recipe: ImageRecipe) -> dict[str, Tensor]:
-    """Return the four terms of the loss, each a scalar, unweighted except by the recipe's name weight."""
+    """Return the five terms of the loss, each a scalar, weighted where the recipe has a weight."""
     with torch.autocast("cpu", torch.bfloat16, enabled=has_bf16(torch.device("cpu"))):
         joint, predicted = student(batch.pixels)
     joint = F.normalize(joint.float(), dim=-1)
@@ -102,6 +122,7 @@ def losses(student: Student, batch: CropBatch, names: NameTable, recipe: ImageRe
         "dense": dense,
         "whole": whole,
         "names": recipe.name_weight * torch.as_tensor(said),
+        "tags": recipe.tag_weight * names.tags.loss(patches, sure, batch.photo, recipe.name_temperature),
     }
 
 
@@ -111,6 +132,19 @@ def learning_rate(progress: float, recipe: ImageRecipe) -> float:
         return recipe.lr * progress / recipe.warmup
     along = (progress - recipe.warmup) / (1 - recipe.warmup)
     return recipe.lr * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * min(along, 1))))
+
+
+def build_optimizers(student: Student, recipe: ImageRecipe) -> tuple[torch.optim.Optimizer, torch.optim.Optimizer]:
+    """Muon for the matrices of the blocks, AdamW for everything else, at rates that mean the same."""
+    matrices = [p for p in student.visual.transformer.parameters() if p.ndim == 2]
+    taken = {id(p) for p in matrices}
+    others = [p for p in student.parameters() if id(p) not in taken]
+    groups = [
+        {"params": [p for p in others if p.ndim > 1], "weight_decay": recipe.weight_decay},
+        {"params": [p for p in others if p.ndim <= 1], "weight_decay": 0.0},
+    ]
+    muon = torch.optim.Muon(matrices, recipe.lr, recipe.weight_decay, adjust_lr_fn="match_rms_adamw")
+    return muon, torch.optim.AdamW(groups, lr=recipe.lr, betas=(0.9, 0.98), fused=True)
 
 
 class ImageRun:
@@ -128,10 +162,7 @@ class ImageRun:
         self, student: Student, sampler: CropSampler, names: NameTable, recipe: ImageRecipe, folder: Path
     ) -> None:
         self.student, self.sampler, self.names, self.recipe, self.folder = student, sampler, names, recipe, folder
-        decay = [p for p in student.parameters() if p.ndim > 1]
-        flat = [p for p in student.parameters() if p.ndim <= 1]
-        groups = [{"params": decay, "weight_decay": recipe.weight_decay}, {"params": flat, "weight_decay": 0.0}]
-        self.optimizer = torch.optim.AdamW(groups, lr=recipe.lr, betas=(0.9, 0.98), fused=True)
+        self.optimizers = build_optimizers(student, recipe)
         average = torch.optim.swa_utils.get_ema_multi_avg_fn(recipe.ema)  # type: ignore[no-untyped-call]
         self.average = torch.optim.swa_utils.AveragedModel(student, multi_avg_fn=average, use_buffers=True)
         self.seconds, self.passes = 0.0, 0
@@ -165,13 +196,14 @@ class ImageRun:
                 return
 
     def _step(self, batch: CropBatch, progress: float) -> dict[str, float]:
-        for group in self.optimizer.param_groups:
+        for group in (group for optimizer in self.optimizers for group in optimizer.param_groups):
             group["lr"] = learning_rate(progress, self.recipe)
         terms = losses(self.student, batch, self.names, self.recipe)
         torch.stack(list(terms.values())).sum().backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_(self.student.parameters(), 1.0)
-        self.optimizer.step()
-        self.optimizer.zero_grad()
+        for optimizer in self.optimizers:
+            optimizer.step()
+            optimizer.zero_grad()
         self.average.update_parameters(self.student)
         self.passes += len(batch.pixels)
         return {name: round(term.item(), 4) for name, term in terms.items()}
@@ -180,7 +212,7 @@ class ImageRun:
         state = {
             "student": self.student.state_dict(),
             "average": self.average.state_dict(),
-            "optimizer": self.optimizer.state_dict(),
+            "optimizers": [optimizer.state_dict() for optimizer in self.optimizers],
             "seconds": self.seconds,
             "passes": self.passes,
             "recipe": asdict(self.recipe),
@@ -194,7 +226,8 @@ class ImageRun:
         state = torch.load(self.folder / "state.pt", weights_only=True)
         self.student.load_state_dict(state["student"])
         self.average.load_state_dict(state["average"])
-        self.optimizer.load_state_dict(state["optimizer"])
+        for optimizer, saved in zip(self.optimizers, state["optimizers"], strict=True):
+            optimizer.load_state_dict(saved)
         self.seconds, self.passes = state["seconds"], state["passes"]
 
     def _write(self, stage: Stage, terms: dict[str, float]) -> None:

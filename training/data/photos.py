@@ -1,4 +1,7 @@
-"""Every training photo as a picture with image-level names; no pixel label is read here."""
+"""Every training photo as a picture with image-level names.
+
+Of the pixel-labelled sets it is read *which* names a photo shows, as a caption would say it, never where.
+"""
 
 import io
 import tarfile
@@ -8,6 +11,8 @@ from pathlib import Path
 
 import numpy as np
 from PIL import Image
+
+from training.data.splits import class_names, is_development
 
 
 @dataclass(frozen=True)
@@ -26,14 +31,25 @@ class Photo:
 
 
 def iter_photos(root: Path) -> Iterator[Photo]:
-    """Yield the shards' named pictures, then the training photos of the pixel-labelled sets, unlabelled.
+    """Yield the shards' named pictures, then the training photos of the pixel-labelled sets.
 
-    Validation and test photos are never opened. The order is that of the files, hence the same on every machine.
+    Those of the development split, and CamVid's, which all show the same, have no names. Validation and test photos are
+    never opened. The order is that of the files, hence the same on every machine.
     """
     for shard in sorted((root / "pretrain").glob("*.tar")):
         yield from _shard(shard)
-    for key, path in _training_files(root):
-        yield Photo(key, _decode(path.read_bytes()), ())
+    for key, photo, mask in _training_files(root):
+        yield Photo(key, _decode(photo.read_bytes()), _said_of(key, mask))
+
+
+def _said_of(key: str, mask: Path) -> tuple[str, ...]:
+    """Names that a photo of a labelled set shows, in id order, if they may be said."""
+    name = key.split("/")[0]
+    if name == "camvid" or is_development(key):
+        return ()
+    raw_names = class_names(name)
+    shown = np.unique(np.asarray(Image.open(mask)))
+    return tuple(said for said in (raw_names[i] for i in shown if i < len(raw_names)) if said is not None)
 
 
 def _shard(path: Path) -> Iterator[Photo]:
@@ -49,16 +65,16 @@ def _shard(path: Path) -> Iterator[Photo]:
                 yield Photo(f"pretrain/{Path(member.name).stem}", rgb, tuple(n for n in names if n))
 
 
-def _training_files(root: Path) -> Iterator[tuple[str, Path]]:
+def _training_files(root: Path) -> Iterator[tuple[str, Path, Path]]:
     voc = root / "voc2012/VOCdevkit/VOC2012"
     for name in (voc / "ImageSets/Segmentation/train_aug.txt").read_text().split():
-        yield f"voc2012/{name}", voc / f"JPEGImages/{name}.jpg"
+        yield f"voc2012/{name}", voc / f"JPEGImages/{name}.jpg", voc / f"SegmentationClassAug/{name}.png"
     for name in (root / "ccp/train.txt").read_text().split():
-        yield f"ccp/{name}", root / f"ccp/JPEGImages/{name}.jpg"
+        yield f"ccp/{name}", root / f"ccp/JPEGImages/{name}.jpg", root / f"ccp/SegmentationClass/{name}.png"
     for path in sorted((root / "camvid/train").glob("*.jpg")):
-        yield f"camvid/{path.stem}", path
+        yield f"camvid/{path.stem}", path, root / f"camvid/trainannot/{path.stem}.png"
     for path in sorted((root / "coco_mini/images").glob("*.jpg")):
-        yield f"coco_mini/{path.stem}", path
+        yield f"coco_mini/{path.stem}", path, root / f"coco_mini/annotations/{path.stem}.png"
 
 
 def _decode(data: bytes) -> np.ndarray:

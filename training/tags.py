@@ -1,0 +1,63 @@
+"""What is said of whole photos, as a loss on patches: some patch shows each name, and none an absent one."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from training.data.photos import Photo
+from training.data.splits import SETS, class_names
+from training.text_targets import TextTargets
+
+_SHOWN = 0.1  # share of a crop's patches that a name which is said of the photo must win at least
+
+
+class TagTable:
+    """Names asked in each set, and those said of each photo.
+
+    A photo is compared with the names of its own set alone, since only those are known to be absent elsewhere.
+
+    Args:
+        photos: the pool; "SET/ID" keys of labelled sets say which names a photo could have.
+        targets: where each name lies.
+    """
+
+    def __init__(self, photos: Sequence[Photo], targets: TextTargets) -> None:
+        row = targets.index()
+        sets = sorted({_set_of(photo) for photo in photos if photo.names} & set(SETS))
+        asked = {one: [name for name in class_names(one) if name in row] for one in sets}
+        columns = [(one, name) for one in sets for name in asked[one]]
+        self.vectors = torch.from_numpy(targets.vectors[[row[name] for _, name in columns]])  # (C, D)
+        self.said = torch.zeros(len(photos), len(columns), dtype=torch.bool)
+        self.possible = torch.zeros_like(self.said)
+        for index, photo in enumerate(photos):
+            for column, (one, name) in enumerate(columns):
+                if one == _set_of(photo) and photo.names:
+                    self.possible[index, column] = True
+                    self.said[index, column] = name in photo.names
+        self.tagged = self.said.any(1).nonzero()[:, 0].numpy()
+
+    def loss(self, patches: Tensor, sure: Tensor, photo: Tensor, temperature: float) -> Tensor:
+        """Sum of two cross-entropies over tagged photos: no absent name anywhere, each present one somewhere.
+
+        Args:
+            patches: (B, N, D) unit vectors.
+            sure: (B, N) how much each patch counts in the first.
+            photo: (B,) rows of the pool.
+            temperature: of the softmax over the names of a photo's set.
+        """
+        tagged = self.said[photo].any(1)
+        if not tagged.any():
+            return patches.new_zeros(())
+        patches, sure, photo = patches[tagged], sure[tagged], photo[tagged]
+        said, possible = self.said[photo], self.possible[photo]  # (B, C)
+        logits = (patches @ self.vectors.T / temperature).masked_fill(~possible[:, None], -torch.inf)
+        shares = logits.softmax(-1)  # (B, N, C)
+        present = (shares * said[:, None]).sum(-1)
+        absent = -(present.clamp(min=1e-6).log() * sure).sum() / sure.sum().clamp(min=1e-6)
+        best = shares.topk(max(1, round(_SHOWN * shares.shape[1])), dim=1).values.mean(1)  # (B, C)
+        return absent - best[said].clamp(min=1e-6).log().mean()
+
+
+def _set_of(photo: Photo) -> str:
+    return photo.key.split("/")[0]
