@@ -66,7 +66,7 @@ class ImageRecipe:
     name_weight: float = 0.1
     tag_weight: float = 0.3
     tagged_share: float = 0.4
-    ema: float = 0.999
+    ema: float = 0.99
     save_every: float = 180.0
     seed: int = 0
 
