@@ -64,8 +64,8 @@ class ImageRecipe:
     min_area: float = 0.2
     name_temperature: float = 0.07
     name_weight: float = 0.1
-    tag_weight: float = 0.3
-    tagged_share: float = 0.4
+    tag_weight: float = 1.0
+    tagged_share: float = 0.5
     ema: float = 0.99
     save_every: float = 180.0
     seed: int = 0

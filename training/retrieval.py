@@ -2,9 +2,9 @@
 
     python -m training.retrieval --backbone mini-clip --data-root DATA
 
-A held-out name is found at 10 where CLIP's own vector of it is among the ten of all listed names that are nearest to the
-answer. The bag of tokens adds up one vector for each token of the bare name, fitted by ridge regression to the same
-targets as the tower: what it reaches needs no transformer.
+A held-out name is found at 10 where CLIP's own vector of it is among the ten of all listed names that are nearest to
+the answer. The bag of tokens adds up one vector for each token of the bare name, fitted by ridge regression to the
+same targets as the tower: what it reaches needs no transformer.
 """
 
 import argparse
