@@ -41,7 +41,13 @@ def test_tag_table__asks_a_photo_the_names_of_its_own_set_alone(table: TagTable)
     assert [NAMES[i] for i in asked] == ["cat", "dog", "sheep"]  # in VOC's order; "sky" is no name of VOC
     assert not table.possible[0].any()
     assert not table.possible[3].any()
-    assert table.tagged.tolist() == [1, 2]
+    assert table.rarity().tolist() == pytest.approx([0, 0.1, 0.1, 0])
+
+
+def test_rarity__is_the_mean_of_the_names(targets: TextTargets) -> None:
+    said = [("cat",)] * 400 + [("cat", "dog")] * 100
+    table = TagTable([Photo(f"voc2012/{i}", GREY, names) for i, names in enumerate(said)], targets)
+    assert table.rarity()[[0, 450]].tolist() == pytest.approx([500**-0.5, (500**-0.5 + 0.1) / 2])
 
 
 def test_loss__is_least_where_the_said_name_is_shown_and_no_other(table: TagTable) -> None:
@@ -72,7 +78,7 @@ def test_crop_sampler__draws_favoured_photos_more_often() -> None:
     maps = np.zeros((4, 14, 14, 2), np.float16)
     maps[:, 0, 0] = 1
     photos = [Photo(f"p/{i}", GREY, ()) for i in range(4)]
-    sampler = CropSampler(photos, maps, maps, 0.5, np.array([3]), 0.6)
+    sampler = CropSampler(photos, maps, maps, 0.5, np.array([0, 0, 0, 2.0]), 0.6)
     rows = sampler.draw(32, 400, np.random.default_rng(0)).photo
     assert 0.6 < (rows == 3).float().mean() < 0.8  # 0.6 and a quarter of the rest
     assert set(rows.tolist()) == {0, 1, 2, 3}

@@ -58,8 +58,8 @@ class CropSampler:
         features: (G, 14, 14, F) float16.
         concepts: (G, 14, 14, D) float16.
         min_area: smallest share of the photo that a crop covers.
-        favoured: rows of photos to draw more often.
-        share: of the crops that come from those, 0..1; the rest come from all photos alike.
+        favour: (G,) how often each photo is drawn in `share` of the crops; scaled to a sum of 1.
+        share: of the crops, 0..1; the rest come from all photos alike.
     """
 
     def __init__(
@@ -68,13 +68,13 @@ class CropSampler:
         features: np.ndarray,
         concepts: np.ndarray,
         min_area: float,
-        favoured: np.ndarray | None = None,
+        favour: np.ndarray | None = None,
         share: float = 0.0,
     ) -> None:
         self.photos = photos
         self.maps = (features, concepts)
         self.min_area = min_area
-        self.favoured = np.arange(len(photos)) if favoured is None or not len(favoured) else favoured
+        self.favour = None if favour is None or not favour.any() else favour / favour.sum()
         self.share = share
         self.feature_scale = float(features[:512].astype(np.float32).var((0, 1, 2)).mean() ** 0.5)
 
@@ -92,8 +92,8 @@ class CropSampler:
 
     def draw(self, size: int, batch: int, rng: np.random.Generator) -> CropBatch:
         """Return one batch of `batch` crops of `size` x `size` pixels."""
-        favoured = rng.random(batch) < self.share
-        rows = np.where(favoured, rng.choice(self.favoured, batch), rng.integers(0, len(self.photos), batch))
+        favoured = rng.choice(len(self.photos), batch, p=self.favour)
+        rows = np.where(rng.random(batch) < self.share, favoured, rng.integers(0, len(self.photos), batch))
         boxes = np.stack([_random_box(self.photos[row].rgb.shape, self.min_area, rng) for row in rows])
         mirrored = rng.random(batch) < 0.5
         pixels = np.stack(

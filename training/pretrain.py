@@ -74,8 +74,8 @@ def _image_run(student: Student, shipped: OpenClip | None, targets: TextTargets,
     photos, maps = load_pool(args.data_root, args.runs / "cache/pool")
     concepts = concept_maps(maps, targets.imagenet)
     names = NameTable(photos, targets)
-    favoured = names.tags.tagged
-    sampler = CropSampler(photos, maps.features, concepts, recipe.min_area, favoured, recipe.tagged_share)
+    favour = names.tags.rarity()
+    sampler = CropSampler(photos, maps.features, concepts, recipe.min_area, favour, recipe.tagged_share)
     if shipped is not None:
         first = sampler.draw(recipe.stages[0].size, 256, np.random.default_rng(recipe.seed))
         student.start_from(shipped.visual, first.pixels)

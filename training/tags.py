@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -9,6 +10,7 @@ from training.data.photos import Photo
 from training.data.splits import SETS, class_names
 from training.text_targets import TextTargets
 
+_RARE = 100  # photos of a name; what is rarer is not drawn more often still, for it would be learnt by heart
 _SHOWN = 0.1  # share of a crop's patches that a name which is said of the photo must win at least
 
 
@@ -35,7 +37,14 @@ class TagTable:
                 if one == _set_of(photo) and photo.names:
                     self.possible[index, column] = True
                     self.said[index, column] = name in photo.names
-        self.tagged = self.said.any(1).nonzero()[:, 0].numpy()
+
+    def rarity(self) -> np.ndarray:
+        """How often each photo should be drawn, so that frequent names do not take all: (G,), 0 for untagged photos.
+
+        It is the mean over the photo's names of one over the root of how many photos show it, at least 100.
+        """
+        rare = self.said.sum(0).clamp(min=_RARE).float().rsqrt()  # (C,)
+        return np.asarray((self.said * rare).sum(1) / self.said.sum(1).clamp(min=1))
 
     def loss(self, patches: Tensor, sure: Tensor, photo: Tensor, temperature: float) -> Tensor:
         """Sum of two cross-entropies over tagged photos: no absent name anywhere, each present one somewhere.
