@@ -10,6 +10,7 @@ from torch import Tensor
 
 from tests.tiny import GRID, SIDE, tiny_backbone, tiny_config, tiny_metadata, tiny_model
 from zsseg.checkpoint import from_json, load_checkpoint, save_checkpoint, to_json
+from zsseg.layers import run_block
 from zsseg.models import (
     Backbone,
     ClipRC,
@@ -20,6 +21,7 @@ from zsseg.models import (
     build_model,
     load_backbone,
     plain_image_tokens,
+    prompted_vit,
 )
 
 METHODS: tuple[Method, ...] = ("zegclip", "clip_rc")
@@ -163,18 +165,25 @@ def test_without_prompts_the_tower_is_untouched(backbone: Backbone, text: Tensor
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_prompts_at_the_first_layer_run_on_through_the_others(backbone: Backbone, method: Method) -> None:
+def test_prompts_at_the_first_layer_run_on_through_the_others(
+    backbone: Backbone, monkeypatch: pytest.MonkeyPatch, method: Method
+) -> None:
     shallow = tiny_model(backbone, tiny_config(method, prompt_depth=1))
     assert shallow.get_parameter("encoder.prompts.embeddings").shape == (1, 3, 32)
-    lengths: list[int] = []
-    hooks = [
-        block.register_forward_hook(lambda _, inputs, output: lengths.append(output.shape[1]))
-        for block in backbone.visual.transformer.resblocks
-    ]
-    shallow.encode_image(photo())
-    for hook in hooks:
-        hook.remove()
-    assert lengths == [1 + 3 + 16 + shallow.config.regions] * 2
+    layers: list[tuple[Tensor, Tensor]] = []
+
+    def run(block: torch.nn.Module, tokens: Tensor, mask: Tensor | None = None) -> Tensor:
+        after = run_block(block, tokens, mask)
+        layers.append((tokens, after))
+        return after
+
+    monkeypatch.setattr(prompted_vit, "run_block", run)
+    image = shallow.encode_image(photo())
+    (first, between), (second, _) = layers
+    assert first.shape[1] == 1 + 3 + 16 + shallow.config.regions
+    assert torch.equal(first[0, 1:4], shallow.get_submodule("encoder.prompts")(1)[0, 0])
+    assert torch.equal(second, between)
+    assert image.patch_tokens.shape == (2, 16, 16)
 
 
 def test_prompts_at_every_layer_are_the_default(backbone: Backbone, text: Tensor) -> None:
