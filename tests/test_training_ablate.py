@@ -11,7 +11,7 @@ import pytest
 from tests.photosets import draw_voc
 from tests.test_training_engine import make_recipe
 from tests.tiny import tiny_backbone
-from training import ablate, variants
+from training import ablate, engine, variants
 from training.data.datasets import open_set
 from training.recipes import Recipe, load_recipe
 from training.trials import BASELINE, Plan, Trial, run_trial
@@ -50,6 +50,7 @@ def toy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     recipes = {f"{method}_mini_inductive": make_recipe(method) for method in variants.METHODS}
     monkeypatch.setattr(variants, "load_recipe", recipes.__getitem__)
     monkeypatch.setattr(ablate, "subprocess", SimpleNamespace(run=run_here))
+    monkeypatch.setattr(engine, "plot_run", lambda _: None)  # a second for each run
     return [
         *("--data-root", str(tmp_path), "--backbone", str(tiny_backbone(tmp_path)), "--out", str(tmp_path / "out")),
         *("--split", "val", "--limit", "12", "--device", "cpu"),
