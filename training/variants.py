@@ -87,7 +87,7 @@ VARIANTS: tuple[Variant, ...] = (
     Variant("prompts-0", "no prompts", head({"prompt_depth": 0})),
     Variant("prompts-1", "prompts at the first layer only", head({"prompt_depth": 1})),
     *(
-        Variant(f"regions-{count}", f"{count} region tokens", head({"regions": count}), _CLIP_RC)
+        Variant(f"regions-{count}", f"region tokens: {count}", head({"regions": count}), _CLIP_RC)
         for count in (1, 4, 16, 49)
     ),
     Variant("no-recovery", "no recovery loss", loss({"recovery": 0.0}), _CLIP_RC),
