@@ -9,6 +9,7 @@ from tests.tiny import GRID, SIDE, tiny_backbone, tiny_config
 from zsseg.models import (
     Backbone,
     ClipRC,
+    Method,
     SegmentationModel,
     build_model,
     init_from_cosine,
@@ -25,8 +26,13 @@ def backbone(tmp_path_factory: pytest.TempPathFactory) -> Backbone:
 
 
 @pytest.fixture(params=["zegclip", "clip_rc"])
-def head(request: pytest.FixtureRequest, backbone: Backbone) -> SegmentationModel:
-    return build_model(tiny_config(request.param), backbone).eval()
+def method(request: pytest.FixtureRequest) -> Method:
+    return "zegclip" if request.param == "zegclip" else "clip_rc"
+
+
+@pytest.fixture(params=[{}, {"relationship": False}, {"prompt_depth": 0}, {"prompt_depth": 1}], ids=str)
+def head(request: pytest.FixtureRequest, backbone: Backbone, method: Method) -> SegmentationModel:
+    return build_model(tiny_config(method, **request.param), backbone).eval()
 
 
 @pytest.fixture(scope="module")

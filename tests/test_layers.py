@@ -85,6 +85,12 @@ def test_prompts_are_projected_and_dropped_for_each_sample_alone() -> None:
     torch.testing.assert_close(prompts(4)[1, 2], prompts.proj(prompts.embeddings[1]))
 
 
+def test_prompts_of_the_layers_that_have_them_alone() -> None:
+    prompts = DeepPrompts(layers=1, prompts=3, width=8, patch_size=16, dropout=0.0)
+    assert prompts(4).shape == (1, 4, 3, 8)
+    assert sum(value.numel() for value in prompts.parameters()) == 3 * 8 + 8 * 8 + 8
+
+
 def test_prompts_start_within_the_published_bound() -> None:
     prompts = DeepPrompts(12, 10, 768, 16, 0.0)
     assert 0.0620 < float(prompts.embeddings.detach().abs().max()) <= 0.0625

@@ -7,7 +7,15 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from training.losses import IGNORE, LossWeights, count_pairs, nel_loss, recovery_loss
+from training.losses import (
+    IGNORE,
+    LossWeights,
+    count_labelled,
+    count_pairs,
+    nel_loss,
+    recovery_loss,
+    softmax_loss,
+)
 from training.schedules import poly_lr
 from training.selftraining import UNLABELLED, inductive_table, pseudo_labels, remap, transductive_table
 from zsseg.models import Recovery
@@ -66,6 +74,26 @@ def test_a_perfect_answer_costs_nothing() -> None:
     mask = nel_loss(logits, labels)
     assert float(mask.focal) == pytest.approx(0, abs=1e-6)
     assert float(mask.dice) == pytest.approx(0, abs=1e-6)
+
+
+def test_softmax_loss_is_the_mean_over_labelled_pixels() -> None:
+    scores, losses = LOGITS.double().softmax(1), []
+    for picture, row, column in (LABELS != IGNORE).nonzero().tolist():
+        losses.append(-float(scores[picture, LABELS[picture, row, column], row, column].log()))
+    assert int(count_labelled(LABELS)) == len(losses) == 30
+    assert float(softmax_loss(LOGITS, LABELS)) == pytest.approx(sum(losses) / 30, rel=1e-5)
+    assert float(softmax_loss(LOGITS, LABELS, torch.tensor(60.0))) == pytest.approx(sum(losses) / 60, rel=1e-5)
+
+
+def test_softmax_loss_leaves_unlabelled_pixels_out() -> None:
+    logits = LOGITS.clone().requires_grad_()
+    softmax_loss(logits, LABELS).backward()
+    assert logits.grad is not None
+    assert (logits.grad.permute(0, 2, 3, 1)[LABELS == IGNORE] == 0).all()
+    assert (logits.grad.permute(0, 2, 3, 1)[LABELS != IGNORE] != 0).all()
+    # A softmax knows no absolute score: every pixel's gradients cancel out.
+    torch.testing.assert_close(logits.grad.sum(1), torch.zeros(2, 4, 5), atol=1e-6, rtol=0)
+    assert float(softmax_loss(LOGITS, torch.full((2, 4, 5), IGNORE))) == 0
 
 
 def test_recovery_loss_leaves_targets_alone() -> None:

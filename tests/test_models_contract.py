@@ -1,5 +1,6 @@
 """One contract over both methods, on a tiny untrained model."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -8,7 +9,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from tests.tiny import GRID, SIDE, tiny_backbone, tiny_config, tiny_metadata, tiny_model
-from zsseg.checkpoint import load_checkpoint, save_checkpoint
+from zsseg.checkpoint import from_json, load_checkpoint, save_checkpoint, to_json
+from zsseg.layers import run_block
 from zsseg.models import (
     Backbone,
     ClipRC,
@@ -19,6 +21,7 @@ from zsseg.models import (
     build_model,
     load_backbone,
     plain_image_tokens,
+    prompted_vit,
 )
 
 METHODS: tuple[Method, ...] = ("zegclip", "clip_rc")
@@ -132,6 +135,66 @@ def test_descriptors_as_specified(zegclip: ZegCLIP, clip_rc: ClipRC, text: Tenso
     torch.testing.assert_close(descriptor[1, 3 * 4 + 2], torch.cat([bridged * text[2], text[2]]))
 
 
+@pytest.mark.parametrize("method", METHODS)
+def test_queries_of_the_text_alone(backbone: Backbone, text: Tensor, method: Method) -> None:
+    """Without the relationship descriptor every picture, and every region, asks with the same queries."""
+    head = build_model(tiny_config(method, relationship=False), backbone).eval()
+    descriptor = head.decode(head.encode_image(photo()), text).relationship_descriptor
+    assert torch.equal(descriptor, text.repeat(2, max(1, head.config.regions), 1))
+    assert head.get_submodule("descriptor").get_parameter("weight").shape == (16, 16)
+    assert head(photo(), text).mask_logits.shape == (2, 4, *GRID)
+
+
+def test_recovery_of_the_text_alone(backbone: Backbone, text: Tensor) -> None:
+    head = build_model(tiny_config("clip_rc", relationship=False), backbone).eval()
+    assert isinstance(head, ClipRC)
+    image = head.encode_image(photo())
+    recovery = head.recover(image, head.decode(image, text))
+    assert recovery.queries.shape == recovery.target_queries.shape == (2, 16, 16)
+
+
+def test_without_prompts_the_tower_is_untouched(backbone: Backbone, text: Tensor) -> None:
+    head = build_model(tiny_config("zegclip", prompt_depth=0), backbone).eval()
+    assert not [name for name in head.trainable_names() if name.startswith("encoder.")]
+    image, plain = head.encode_image(photo()), plain_image_tokens(backbone.visual, photo())
+    assert torch.equal(image.patch_tokens, plain.patch_tokens)
+    assert torch.equal(image.cls_token, plain.cls_token)
+    regions = build_model(tiny_config("clip_rc", prompt_depth=0), backbone).eval()
+    assert regions.trainable_names()[0].startswith("descriptor.")
+    assert regions(photo(), text).mask_logits.isfinite().all()
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_prompts_at_the_first_layer_run_on_through_the_others(
+    backbone: Backbone, monkeypatch: pytest.MonkeyPatch, method: Method
+) -> None:
+    shallow = tiny_model(backbone, tiny_config(method, prompt_depth=1))
+    assert shallow.get_parameter("encoder.prompts.embeddings").shape == (1, 3, 32)
+    layers: list[tuple[Tensor, Tensor]] = []
+
+    def run(block: torch.nn.Module, tokens: Tensor, mask: Tensor | None = None) -> Tensor:
+        after = run_block(block, tokens, mask)
+        layers.append((tokens, after))
+        return after
+
+    monkeypatch.setattr(prompted_vit, "run_block", run)
+    image = shallow.encode_image(photo())
+    (first, between), (second, _) = layers
+    assert first.shape[1] == 1 + 3 + 16 + shallow.config.regions
+    assert torch.equal(first[0, 1:4], shallow.get_submodule("encoder.prompts")(1)[0, 0])
+    assert torch.equal(second, between)
+    assert image.patch_tokens.shape == (2, 16, 16)
+
+
+def test_prompts_at_every_layer_are_the_default(backbone: Backbone, text: Tensor) -> None:
+    whole = tiny_model(backbone, tiny_config("clip_rc"))
+    same = build_model(tiny_config("clip_rc", prompt_depth=2), backbone).eval()
+    same.load_state_dict(whole.state_dict())
+    assert torch.equal(same(photo(), text).mask_logits, whole(photo(), text).mask_logits)
+    with pytest.raises(ValueError, match="must be at most 2"):
+        build_model(tiny_config("zegclip", prompt_depth=3), backbone)
+
+
 def test_what_a_region_sees(clip_rc: ClipRC) -> None:
     pixels = photo(batch=1)
     changed = pixels.clone()
@@ -239,6 +302,28 @@ def test_save_and_load(model: SegmentationModel, text: Tensor, tmp_path: Path) -
     )
 
 
+@pytest.mark.parametrize("changes", [{"relationship": False}, {"prompt_depth": 0}, {"prompt_depth": 1}])
+@pytest.mark.parametrize("method", METHODS)
+def test_a_changed_head_comes_back(
+    backbone: Backbone, text: Tensor, tmp_path: Path, method: Method, changes: dict[str, object]
+) -> None:
+    tiny_backbone(tmp_path)
+    config = tiny_config(method, **changes)
+    model, metadata = tiny_model(backbone, config), tiny_metadata(backbone, method, config=config)
+    save_checkpoint(model, metadata, tmp_path / "head.safetensors", torch.float32)
+    loaded, read = load_checkpoint(tmp_path / "head.safetensors")
+    assert read == metadata
+    assert torch.equal(loaded(photo(), text).mask_logits, model(photo(), text).mask_logits)
+
+
+def test_a_header_of_an_older_program_means_the_published_head(backbone: Backbone) -> None:
+    metadata = tiny_metadata(backbone, "zegclip")
+    header = json.loads(to_json(metadata))
+    for name in ("relationship", "prompt_depth"):
+        del header["config"][name]
+    assert from_json(json.dumps(header)) == metadata
+
+
 def test_a_stem_replaces_the_patch_embedding(text: Tensor, tmp_path: Path) -> None:
     backbone = load_backbone(tiny_backbone(tmp_path, stem=True))
     model = tiny_model(backbone, tiny_config("zegclip"))
@@ -254,6 +339,7 @@ def test_a_stem_replaces_the_patch_embedding(text: Tensor, tmp_path: Path) -> No
         {"regions": 0},
         {"dropout": 1.0},
         {"decoder_layers": 0},
+        {"prompt_depth": -1},
     ],
 )
 def test_impossible_sizes(changes: dict[str, object]) -> None:

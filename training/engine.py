@@ -35,7 +35,7 @@ from zsseg.models import SegmentationModel
 STATE_FILE = "state.pt"
 _LOG_EVERY = 20
 _SAVE_SECONDS = 180.0
-_LOSSES = ("focal", "dice", "recovery")
+_LOSSES = ("focal", "dice", "cross_entropy", "recovery")
 
 Judge = Callable[[SegmentationModel, Metadata], Scores]
 

@@ -1,5 +1,7 @@
 """Both methods' losses: focal and dice on independent sigmoids ("non-exclusive loss"), and the recovery loss.
 
+Beside them the loss that the non-exclusive one is compared with, the cross-entropy of a softmax over the names.
+
 Kept from the published code (ZiqinZhou66/ZegCLIP at 9ba4bb5, models/losses/criterion.py), and tested: ignored pixels
 are not masked out but negatives of every class, and both terms are divided by the (picture, present class) pairs of
 the batch, not by its maps.
@@ -74,6 +76,27 @@ def nel_loss(logits: Tensor, labels: Tensor, pairs: Tensor | None = None) -> Mas
     # Dice takes part only for classes that are there: an absent one has no overlap to maximise.
     dice = _dice(logits.sigmoid()[present], targets[present].float()).sum() / divisor
     return MaskLoss(focal, dice)
+
+
+def softmax_loss(logits: Tensor, labels: Tensor, pixels: Tensor | None = None) -> Tensor:
+    """Cross-entropy of a softmax over the names asked, in place of both terms of the non-exclusive loss; a scalar.
+
+    A softmax shares every pixel out among the names. There is none for what has no label, so `IGNORE` pixels are left
+    out: they cannot be negatives of every name, as they are in `nel_loss`.
+
+    Args:
+        logits: (B, K, H, W), at the labels' resolution.
+        labels: (B, H, W) integers, 0..K-1 or `IGNORE`.
+        pixels: the divisor, taken as 1 where it is less; without it `count_labelled(labels)`. With several devices,
+            the mean of theirs.
+    """
+    divisor = count_labelled(labels) if pixels is None else pixels
+    return F.cross_entropy(logits.float(), labels, ignore_index=IGNORE, reduction="sum") / divisor.clamp(min=1)
+
+
+def count_labelled(labels: Tensor) -> Tensor:
+    """Number of pixels of labels (B, H, W) that have a name: the divisor of `softmax_loss`."""
+    return (labels != IGNORE).sum()
 
 
 def count_pairs(labels: Tensor, classes: int) -> Tensor:

@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from training.data.labels import HIDDEN
-from training.losses import IGNORE, LossWeights, count_pairs, nel_loss, recovery_loss
+from training.losses import IGNORE, LossWeights, count_labelled, count_pairs, nel_loss, recovery_loss, softmax_loss
 from training.recipes import Recipe
 from training.selftraining import UNLABELLED, pseudo_labels
 from zsseg.models import ClipRC, ImageTokens, MaskOutput, SegmentationModel, plain_image_tokens
@@ -23,7 +23,7 @@ class Objective(nn.Module):
 
     Args:
         model: the head over its frozen backbone.
-        recipe: weights, recovery target, pseudo-labels, stride of the loss.
+        recipe: kind of loss, weights, recovery target, pseudo-labels, stride of the loss.
         autocast: run the network (not the losses) in bf16.
     """
 
@@ -43,20 +43,27 @@ class Objective(nn.Module):
             void_ignored: leave unlabelled pixels out instead of making them negatives of every name.
 
         Returns:
-            Weighted scalars "focal", "dice" and, with a recovery decoder, "recovery"; the total is their sum.
+            Weighted scalars: "focal" and "dice", or "cross_entropy" where the recipe's loss is the softmax's, and
+            "recovery" with a recovery decoder. The total is their sum.
         """
         with torch.autocast(pixels.device.type, torch.bfloat16, enabled=self.autocast):
             image = self.model.encode_image(pixels)
             output = self.model.decode(image, text)
-            losses = self._recovery(pixels, image, output)
+            recovery = self._recovery(pixels, image, output)
         half, stride = self.recipe.loss_stride // 2, self.recipe.loss_stride
         targets = labels[:, half::stride, half::stride].long()
         logits = F.interpolate(output.mask_logits.float(), targets.shape[-2:], mode="bilinear")
-        targets = self._targets(targets, logits, seen)
+        return {**self._mask(logits, self._targets(targets, logits, seen), void_ignored), **recovery}
+
+    def _mask(self, logits: Tensor, targets: Tensor, void_ignored: bool) -> dict[str, Tensor]:
+        """The loss of the masks, logits (B, K, H, W) and targets (B, H, W), as the recipe wants it."""
+        if self.recipe.mask_loss == "softmax":
+            labelled = _mean_over_devices(count_labelled(targets).float())
+            return {"cross_entropy": softmax_loss(logits, targets, labelled)}
         if void_ignored:
             logits = logits.masked_fill((targets == IGNORE)[:, None], _LEFT_OUT)
-        mask = nel_loss(logits, targets, _mean_over_devices(count_pairs(targets, len(text)).float()))
-        return {"focal": self.weights.focal * mask.focal, "dice": self.weights.dice * mask.dice, **losses}
+        mask = nel_loss(logits, targets, _mean_over_devices(count_pairs(targets, logits.shape[1]).float()))
+        return {"focal": self.weights.focal * mask.focal, "dice": self.weights.dice * mask.dice}
 
     def _targets(self, labels: Tensor, logits: Tensor, seen: int) -> Tensor:
         """Labels as the losses want them; in self-training the model's own answers stand in for the missing ones."""

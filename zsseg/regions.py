@@ -113,7 +113,7 @@ def view_regions(model: ClipRC, photo: Windows, outputs: Iterable[MaskOutput], v
     lengths = [len(group) for group in vocabulary.synonyms]
     firsts = np.cumsum([0, *lengths[:-1]]).tolist()  # where each class's first spelling stands
     logits = torch.cat([model.region_logits(output)[:, :, firsts] for output in outputs])  # (n, M, K, h, w)
-    grid, regions, prompts = (logits.shape[-2], logits.shape[-1]), model.config.regions, model.config.prompts
+    grid, regions, prompts = (logits.shape[-2], logits.shape[-1]), model.config.regions, model.config.prompt_tokens
     owner = region_of_patch(grid, regions)
     return RegionView(
         vocabulary.names,

@@ -8,6 +8,7 @@ from zsseg.models import ModelConfig
 Init = Literal["default", "cosine"]
 Precision = Literal["auto", "bf16", "fp32"]
 Setting = Literal["inductive", "transductive"]
+MaskLoss = Literal["nel", "softmax"]
 RecoveryTarget = Literal["clip", "prompted"]
 PseudoLabelWhere = Literal["unseen_pixels", "unlabelled_pixels"]
 
@@ -69,6 +70,9 @@ class Recipe:
         held_out: seen names to treat as unseen, so that choices can be made without any look at an unseen label.
         templates: sentences that a name is put into; their unit vectors are averaged.
         normalisation: mean and std of the photos, RGB, 0..255; by default the backbone's own.
+        mask_loss: "nel", as published, is focal and dice on a sigmoid for each name. "softmax", which it is compared
+            with, is one cross-entropy over the names, of weight 1, without unlabelled pixels. Evaluation takes the best
+            name either way; such a head's sigmoids mean nothing by themselves, nor do its threshold and penalty.
         focal, dice, recovery: weights of the losses.
         recovery_target: patch features that the recovery decoder is to lead back to: the untouched CLIP's, or the
             prompted encoder's as in the released code.
@@ -86,6 +90,9 @@ class Recipe:
         ship: the weights after the last iteration, or those that were best on the development split.
         seen_penalty, threshold: defaults that the checkpoint carries.
         seed: of everything random.
+
+    Raises:
+        ValueError: pseudo-labels are to be chosen by a sigmoid that the loss does not train.
     """
 
     name: str
@@ -107,6 +114,7 @@ class Recipe:
     held_out: tuple[str, ...] = ()
     templates: tuple[str, ...] = ("a photo of a {}",)
     normalisation: tuple[tuple[float, float, float], tuple[float, float, float]] | None = None
+    mask_loss: MaskLoss = "nel"
     focal: float = 100.0
     dice: float = 1.0
     recovery: float = 0.0
@@ -130,3 +138,7 @@ class Recipe:
     seen_penalty: float = 0.1
     threshold: float = 0.0
     seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.mask_loss == "softmax" and self.setting == "transductive" and self.pseudo_label_threshold > 0:
+            raise ValueError("with mask_loss softmax, pseudo_label_threshold must be 0: its sigmoids mean nothing")

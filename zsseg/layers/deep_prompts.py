@@ -13,7 +13,7 @@ class DeepPrompts(nn.Module):
     a Kaiming-normal projection.
 
     Args:
-        layers: layers L of the transformer.
+        layers: layers L that have prompts, at least 1.
         prompts: tokens P per layer.
         width: channels W of the transformer.
         patch_size: side of a patch in pixels (it sets the bound of the initial values).

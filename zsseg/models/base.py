@@ -4,6 +4,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import ClassVar, Self
 
+import torch
 from torch import Tensor, nn
 
 from zsseg.models.backbone import Backbone
@@ -58,6 +59,16 @@ class SegmentationModel(nn.Module, ABC):
         self.backbone._apply(fn, recurse)  # type: ignore[no-untyped-call]
         super()._apply(fn, recurse)  # type: ignore[no-untyped-call]
         return self
+
+
+def describe(related: Tensor, text: Tensor, config: ModelConfig) -> Tensor:
+    """What queries are made of: what picture and class share, related (..., K, D), then the class, text (K, D).
+
+    Returns:
+        (..., K, 2D); without the relationship descriptor the class alone, (..., K, D).
+    """
+    text = text.expand_as(related)
+    return torch.cat([related, text], -1) if config.relationship else text
 
 
 def as_maps(per_patch: Tensor, grid: tuple[int, int]) -> Tensor:

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from zsseg.layers import DecoderBlock, resize_grid
 from zsseg.models.backbone import Backbone
-from zsseg.models.base import SegmentationModel, as_maps
+from zsseg.models.base import SegmentationModel, as_maps, describe
 from zsseg.models.config import ModelConfig
 from zsseg.models.outputs import ImageTokens, MaskOutput, Recovery
 
@@ -26,7 +26,7 @@ class RecoveryDecoder(nn.Module):
         self.patch_in = nn.Linear(dim, dim)
         self.query_block = DecoderBlock(dim, config.decoder_heads, config.decoder_ffn, config.dropout)
         self.patch_block = DecoderBlock(dim, config.decoder_heads, config.decoder_ffn, config.dropout)
-        self.query_out = nn.Linear(dim, 2 * dim)
+        self.query_out = nn.Linear(dim, config.descriptor_width(dim))
         self.patch_out = nn.Linear(dim, dim)
         for module in self.modules():
             if isinstance(module, nn.Linear):
@@ -34,7 +34,10 @@ class RecoveryDecoder(nn.Module):
                 nn.init.zeros_(module.bias)
 
     def forward(self, queries: Tensor, patches: Tensor) -> tuple[Tensor, Tensor]:
-        """Recover descriptors (B, M*K, 2D) and patch features (B, N, D) from queries (B, M*K, D), patches (B, N, D)."""
+        """Recover descriptors (B, M*K, 2D) and patch features (B, N, D) from queries (B, M*K, D), patches (B, N, D).
+
+        The descriptors are (B, M*K, D) where the head has no relationship descriptor.
+        """
         queries, patches = self.query_in(queries), self.patch_in(patches)
         queries, patches = self.query_block(queries, patches), self.patch_block(patches, queries)
         return self.query_out(queries), self.patch_out(patches)
@@ -51,7 +54,7 @@ class ClipRC(SegmentationModel):
     def __init__(self, config: ModelConfig, backbone: Backbone) -> None:
         super().__init__(config, backbone)
         dim = backbone.joint_dim
-        self.descriptor = nn.Linear(2 * dim, dim)
+        self.descriptor = nn.Linear(config.descriptor_width(dim), dim)
         self.patch_projection = nn.Linear(3 * dim, dim)
         self.query_blocks, self.patch_blocks = (
             nn.ModuleList(
@@ -78,11 +81,12 @@ class ClipRC(SegmentationModel):
     def describe(self, image: ImageTokens, text: Tensor) -> Tensor:
         """Relationship descriptors (B, M*K, 2D), region-major: what picture and region share with a class, the class.
 
-        Picture and region are added as they are: no mean, no new norm.
+        Picture and region are added as they are: no mean, no new norm. Without `config.relationship` the class alone,
+        (B, M*K, D): all regions ask the same, and region tokens act through the patches (`align`) only.
         """
         bridged = image.region_tokens + image.cls_token[:, None]  # (B, M, D)
         related = bridged[:, :, None] * text  # (B, M, K, D)
-        return torch.cat([related, text.expand_as(related)], -1).flatten(1, 2)
+        return describe(related, text, self.config).flatten(1, 2)
 
     def align(self, image: ImageTokens) -> Tensor:
         """What each patch knows, (B, N, 3D): its region (resampled, norm as it falls), the picture, itself."""

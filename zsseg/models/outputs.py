@@ -1,6 +1,7 @@
 """What models return: the same dataclasses of tensors for both methods, in every mode.
 
-Dims: B batch, K classes asked, M regions, N = h*w patches in row-major order, D joint dimension.
+Dims: B batch, K classes asked, M regions, N = h*w patches in row-major order, D joint dimension. 2D is D in a head
+without the relationship descriptor.
 """
 
 from dataclasses import dataclass

@@ -14,20 +14,27 @@ class PromptedViT(nn.Module):
     """Runs a frozen image tower with deep prompts and, for CLIP-RC, region tokens; owns only what those need.
 
     The sequence is class token, P prompts, N patches, M regions. Region tokens all start alike, from the class token's
-    input, and differ by the patches that the attention mask shows them.
+    input, and differ by the patches that the attention mask shows them. A head without prompts has no norm of its own
+    either, and trains nothing here: without regions its tokens are the untouched CLIP's.
 
     Args:
         visual: the tower, an open_clip VisionTransformer.
-        config: P, M and dropout.
+        config: P, the layers that have prompts, M and dropout.
         patch_size: side of a patch in pixels.
+
+    Raises:
+        ValueError: prompts for more layers than the tower has.
     """
 
     def __init__(self, visual: OpenClip, config: ModelConfig, patch_size: int) -> None:
         super().__init__()
         width, layers = len(visual.class_embedding), len(visual.transformer.resblocks)
-        self.regions = config.regions
-        self.prompts = DeepPrompts(layers, config.prompts, width, patch_size, config.dropout)
-        self.norm = nn.LayerNorm(width, eps=1e-6)
+        depth = layers if config.prompt_depth is None else config.prompt_depth
+        if depth > layers:
+            raise ValueError(f"prompt_depth must be at most {layers}, the layers of the tower, not {depth}")
+        self.regions, self.prompt_tokens = config.regions, config.prompt_tokens
+        self.prompts = DeepPrompts(depth, config.prompts, width, patch_size, config.dropout) if depth else None
+        self.norm = nn.LayerNorm(width, eps=1e-6) if depth else nn.Identity()
         start = (visual.class_embedding + visual.positional_embedding[0]).detach()
         self.register_buffer("region_tokens", start.repeat(config.regions, 1), persistent=config.regions > 0)  # (M, W)
 
@@ -37,17 +44,22 @@ class PromptedViT(nn.Module):
         regions = self.get_buffer("region_tokens").expand(len(pixels), -1, -1)
         tokens = visual.ln_pre(torch.cat([embedded, regions], 1))  # (B, 1+N+M, W)
         mask = self._additive_mask(grid, tokens) if self.regions else None
-        for block, prompts in zip(visual.transformer.resblocks, self.prompts(len(pixels)), strict=True):
-            tokens = run_block(block, torch.cat([tokens[:, :1], prompts, tokens[:, 1:]], 1), mask)
-            # What a layer makes of its prompts is dropped: the next has its own.
-            tokens = torch.cat([tokens[:, :1], tokens[:, 1 + prompts.shape[1] :]], 1)
+        prompts = () if self.prompts is None else self.prompts(len(pixels))
+        inserted = 0
+        for layer, block in enumerate(visual.transformer.resblocks):
+            if layer < len(prompts):
+                # What a layer makes of its prompts is dropped where the next has its own.
+                tokens = torch.cat([tokens[:, :1], prompts[layer], tokens[:, 1 + inserted :]], 1)
+                inserted = self.prompt_tokens
+            tokens = run_block(block, tokens, mask)
+        tokens = torch.cat([tokens[:, :1], tokens[:, 1 + inserted :]], 1)
         first_region = embedded.shape[1]
         normed = torch.cat([self.norm(tokens[:, :first_region]), tokens[:, first_region:]], 1)
         return project(visual, normed, grid)
 
     def _additive_mask(self, grid: tuple[int, int], like: Tensor) -> Tensor:
         """The permissions as open_clip's blocks want them: 0 where allowed, minus infinity elsewhere."""
-        allowed = region_attention_mask(grid, self.prompts.embeddings.shape[1], self.regions, like.device)
+        allowed = region_attention_mask(grid, self.prompt_tokens, self.regions, like.device)
         return torch.zeros(allowed.shape, dtype=like.dtype, device=like.device).masked_fill(~allowed, -torch.inf)
 
 

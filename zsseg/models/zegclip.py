@@ -2,12 +2,11 @@
 
 from typing import ClassVar
 
-import torch
 from torch import Tensor, nn
 
 from zsseg.layers import AttentionScores, DecoderBlock
 from zsseg.models.backbone import Backbone
-from zsseg.models.base import SegmentationModel, as_maps
+from zsseg.models.base import SegmentationModel, as_maps, describe
 from zsseg.models.config import ModelConfig
 from zsseg.models.outputs import ImageTokens, MaskOutput
 
@@ -24,7 +23,7 @@ class ZegCLIP(SegmentationModel):
     def __init__(self, config: ModelConfig, backbone: Backbone) -> None:
         super().__init__(config, backbone)
         dim, heads = backbone.joint_dim, config.decoder_heads
-        self.descriptor = nn.Linear(2 * dim, dim)
+        self.descriptor = nn.Linear(config.descriptor_width(dim), dim)
         self.blocks = nn.ModuleList(
             DecoderBlock(dim, heads, config.decoder_ffn, config.dropout) for _ in range(config.decoder_layers - 1)
         )
@@ -40,6 +39,9 @@ class ZegCLIP(SegmentationModel):
         return MaskOutput(logits, descriptor, queries, image.patch_tokens)
 
     def describe(self, image: ImageTokens, text: Tensor) -> Tensor:
-        """Relationship descriptors (B, K, 2D): what picture and class share, then the class."""
-        related = image.cls_token[:, None] * text
-        return torch.cat([related, text.expand_as(related)], -1)
+        """Relationship descriptors (B, K, 2D): what picture and class share, then the class.
+
+        Without `config.relationship` the class alone, (B, K, D): every picture is asked the same, as in the paper's
+        comparison.
+        """
+        return describe(image.cls_token[:, None] * text, text, self.config)

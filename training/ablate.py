@@ -1,0 +1,215 @@
+"""The ablations that the two papers argue with, and the spread over seeds, as a table.
+
+    python -m training.ablate --world mini --data-root DATA --iters 150 --size 160 --jobs 2
+    python -m training.ablate --world mini --data-root DATA --only zegclip --seeds 0 1 2 --whole --out runs/seeds
+
+Every run has a folder in --out with its weights, curves, `log.txt` and `scores.json`; the table is `ablation-WORLD.md`,
+and `ablation-WORLD.json` has all numbers. What has its scores is not made again, and a run that was cut off goes on.
+Nothing is written anywhere else.
+"""
+
+import argparse
+import json
+import math
+import os
+import statistics
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from pathlib import Path
+from typing import Any
+
+from training.assemble import find_backbone
+from training.console import run_for_person
+from training.evaluate import SCORES
+from training.trials import BASELINE, Plan, Trial, read_scores, run_trial, write_text
+from training.variants import WORLDS, Length, base_recipe
+from zsseg.errors import UserError
+
+LOG_FILE = "log.txt"
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command line; 0, or 2 after a sentence for the person."""
+    options = _parser().parse_args(arguments)
+    if options.one is not None:
+        return run_for_person(lambda: run_trial(make_plan(options), Trial(options.one, options.seeds[0])))
+    return run_for_person(lambda: ablate(options))
+
+
+def ablate(options: argparse.Namespace) -> dict[str, Any]:
+    """Make what is missing, a process for each run, and write the table after each; return what the JSON holds.
+
+    Raises:
+        UserError: a run failed (the others were made), or something in --out is of other options.
+    """
+    plan = make_plan(options)
+    names = chosen(plan, options.only)
+    table = write_table(plan)  # refuses what is there of other options, before hours are spent
+    missing = [trial for trial in trials(names, options.seeds) if read_scores(plan, trial) is None]
+    failed = []
+    with ThreadPoolExecutor(max_workers=options.jobs) as pool:
+        running = {pool.submit(_run_apart, plan, options, trial): trial for trial in missing}
+        for future in as_completed(running):
+            trial = running[future]
+            print(f"{trial.folder}: {'done' if future.result() == 0 else 'failed'}", flush=True)
+            if future.result() != 0:
+                failed.append(str(plan.out / trial.folder / LOG_FILE))
+            table = write_table(plan)
+    print(markdown(table))
+    if failed:
+        raise UserError(f"Some runs failed, the table lacks them; the reasons are in {', '.join(failed)}.")
+    return table
+
+
+def make_plan(options: argparse.Namespace) -> Plan:
+    """What the command line says about all runs alike.
+
+    Raises:
+        UserError: the backbone or the world's recipes are not there.
+    """
+    world, length = WORLDS[options.world], Length(options.iters, options.size)
+    backbone = find_backbone(options.backbone or base_recipe(world, "zegclip", length).backbone)
+    split = options.split or world.split
+    return Plan(world, length, split, options.limit, options.data_root, backbone, options.out, options.device)
+
+
+def chosen(plan: Plan, only: Sequence[str] | None) -> tuple[str, ...]:
+    """Names of the runs that were asked for, all of them without `only`, in the table's order.
+
+    Raises:
+        UserError: one of them does not exist.
+    """
+    names = (BASELINE, *plan.variants)
+    unknown = [name for name in only or () if name not in names]
+    if unknown:
+        raise UserError(f"There is no run {unknown[0]!r} in this world: choose of {', '.join(names)}.")
+    return tuple(name for name in names if only is None or name in only)
+
+
+def trials(names: Sequence[str], seeds: Sequence[int]) -> list[Trial]:
+    """Every name with every seed; the training-free answer, which learns nothing, once."""
+    return [Trial(name, seed) for name in names for seed in (seeds[:1] if name == BASELINE else seeds)]
+
+
+def write_table(plan: Plan) -> dict[str, Any]:
+    """Collect all scores that --out has into the two files; return what the JSON holds.
+
+    Raises:
+        UserError: some were made with other options.
+    """
+    rows = []
+    for name in (BASELINE, *plan.variants):
+        found = [read_scores(plan, Trial(name, seed)) for seed in _seeds_there(plan, name)]
+        results = [result for result in found if result is not None]
+        if results:
+            rows.append(summary(plan, name, results))
+    table = {"plan": plan.identity, "rows": rows}
+    plan.out.mkdir(parents=True, exist_ok=True)
+    write_text(plan.out / f"ablation-{plan.world.name}.json", json.dumps(table, indent=1) + "\n")
+    write_text(plan.out / f"ablation-{plan.world.name}.md", markdown(table))
+    return table
+
+
+def summary(plan: Plan, name: str, results: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """One row: the four scores of every seed, their mean, and with several seeds their standard deviation.
+
+    The deviation is that of a sample (n - 1). A score is None where one of the runs has none.
+    """
+    values = {key: [result[key] for result in results] for key in SCORES}
+    complete = {key: None not in column for key, column in values.items()}
+    several = len(results) > 1
+    return {
+        "name": name,
+        "about": plan.about(name),
+        "method": results[0]["method"],
+        "steps": results[0]["steps"],
+        "photos": results[0]["photos"],
+        "seeds": [result["seed"] for result in results],
+        "values": values,
+        "mean": {key: _rounded(statistics.mean, values[key]) if complete[key] else None for key in SCORES},
+        "sd": {key: _rounded(statistics.stdev, values[key]) if complete[key] and several else None for key in SCORES},
+    }
+
+
+def markdown(table: dict[str, Any]) -> str:
+    """The rows as a Markdown table, below a line that says how they were made."""
+    plan, rows = table["plan"], table["rows"]
+    photos = " or ".join(sorted({str(row["photos"]) for row in rows})) or "no"
+    size = f"crops of {plan['size']} px" if plan["size"] else "the recipes' crops"
+    lines = [
+        f"{plan['data']} {plan['split']}, {photos} photos, all names asked at once; {size}.",
+        "",
+        "| run | what is changed | steps | seeds | pAcc | mIoU seen | mIoU unseen | hIoU |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
+    for row in rows:
+        seeds = "-" if row["name"] == BASELINE else " ".join(map(str, row["seeds"]))
+        scores = (_shown(row["mean"][key], row["sd"][key]) for key in SCORES)
+        cells = (row["name"], row["about"], str(row["steps"]), seeds, *scores)
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines) + "\n"
+
+
+def _run_apart(plan: Plan, options: argparse.Namespace, trial: Trial) -> int:
+    """Run one trial in a process of its own, which shares the cores with its neighbours; its exit code."""
+    command = [sys.executable, "-m", "training.ablate", *_shared_arguments(options)]
+    command += ["--one", trial.name, "--seeds", str(trial.seed)]
+    threads = max(1, len(os.sched_getaffinity(0)) // options.jobs)
+    folder = plan.out / trial.folder
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / LOG_FILE).open("w", encoding="utf-8") as log:
+        environment = {**os.environ, "OMP_NUM_THREADS": str(threads)}
+        return subprocess.run(command, env=environment, stdout=log, stderr=log, check=False).returncode
+
+
+def _shared_arguments(options: argparse.Namespace) -> list[str]:
+    length = ["--whole"] if options.iters is None else ["--iters", str(options.iters)]
+    given = {name: getattr(options, name) for name in ("size", "split", "limit", "backbone", "device")}
+    rest = [text for name, value in given.items() if value is not None for text in (f"--{name}", str(value))]
+    places = ["--data-root", str(options.data_root), "--out", str(options.out)]
+    return ["--world", options.world, *places, *length, *rest]
+
+
+def _seeds_there(plan: Plan, name: str) -> list[int]:
+    if name == BASELINE:
+        return [0]
+    folders = plan.out.glob(f"{name}-seed*")
+    return sorted(int(number) for path in folders if (number := path.name.rpartition("-seed")[2]).isdigit())
+
+
+def _rounded(statistic: Callable[[Sequence[float]], float], values: Sequence[float]) -> float:
+    return round(float(statistic(values)), 5)
+
+
+def _shown(mean: float | None, deviation: float | None) -> str:
+    if mean is None or math.isnan(mean):
+        return "-"
+    return f"{mean:.3f}" if deviation is None else f"{mean:.3f} ± {deviation:.3f}"
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="training.ablate", description=__doc__.split("\n")[0] if __doc__ else None)
+    parser.add_argument("--world", choices=tuple(WORLDS), default="mini", help="mini: real photos; shapes: drawn ones")
+    parser.add_argument("--data-root", type=Path, default=Path("data"), help="folder that holds the data sets (data)")
+    parser.add_argument("--out", type=Path, default=Path("runs/ablation"), help="folder of all runs (runs/ablation)")
+    parser.add_argument("--only", nargs="+", metavar="NAME", help="these runs alone: METHOD, METHOD-VARIANT")
+    parser.add_argument(
+        "--seeds", nargs="+", type=int, default=[0], help="every run once with each; more give a spread"
+    )
+    length = parser.add_mutually_exclusive_group()
+    length.add_argument("--iters", type=int, default=150, help="steps of every run (150)")
+    length.add_argument("--whole", dest="iters", action="store_const", const=None, help="each recipe's own steps")
+    parser.add_argument("--size", type=int, help="side of crops and windows in px, instead of the recipe's")
+    parser.add_argument("--split", help="development (default of mini), val (default of shapes), ...")
+    parser.add_argument("--limit", type=int, help="judge by the first photos only")
+    parser.add_argument("--jobs", type=int, default=1, help="runs at a time (1); they share the cores")
+    parser.add_argument("--backbone", help="folder or name, instead of the recipes'")
+    parser.add_argument("--device", help="cpu, cuda; by default cuda where there is one")
+    parser.add_argument("--one", metavar="NAME", help="one run in this process, with the first seed; no table")
+    return parser
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
