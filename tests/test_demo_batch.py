@@ -59,6 +59,13 @@ def test_a_bad_photo_is_told_and_the_others_are_answered(predictors: Predictors,
         run_batch(predictors, [str(bad)], ("dog", ""), LOOK, lambda _share, _text: None)
 
 
+def test_a_name_that_is_cut_is_told_once(predictors: Predictors, tmp_path: Path) -> None:
+    paths = _photos(tmp_path, "a.png", "b.png")
+    _, table = run_batch(predictors, paths, ("dog", "word " * 20), LOOK, lambda _share, _text: None)
+    assert table.count("is not read") == 1
+    assert table.count("<tr>") == 1 + 2 * 2
+
+
 def test_nothing_and_too_much_are_refused(predictors: Predictors, tmp_path: Path) -> None:
     with pytest.raises(UserError, match="no photos yet"):
         run_batch(predictors, [], ("dog", ""), LOOK, lambda _share, _text: None)

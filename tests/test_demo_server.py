@@ -4,6 +4,7 @@ import json
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -60,7 +61,16 @@ def test_settings_default_to_the_checkpoint(client: Client) -> None:
     assert result["settings"] == {"seen_penalty": 0.1, "threshold": 0.0}
 
 
-def _ask(client: Client, photo: Path, seen: str = "cat", **more: object) -> object:
+def test_a_name_that_is_cut_is_told_in_the_result(client: Client) -> None:
+    for method in ("zegclip", "clip_rc"):
+        result, _, _ = _ask(client, examples.EXAMPLES[0].path, seen="dog, " + "word " * 20, method=method)
+        assert len(result["classes"]) == 2
+        assert [remark[:10] for remark in result["remarks"]] == ["The end of"]
+    result, _, _ = _ask(client, examples.EXAMPLES[0].path)
+    assert result["remarks"] == []
+
+
+def _ask(client: Client, photo: Path, seen: str = "cat", **more: object) -> Any:  # noqa: ANN401
     return client.predict(photo=handle_file(photo), seen=seen, unseen="", **more, api_name="/segment")
 
 

@@ -47,6 +47,19 @@ def test_legend_says_what_to_do_when_nothing_is_sure() -> None:
     assert card.UNSURE in card.legend(sure.with_settings(threshold=1.0))
 
 
+def test_an_answer_says_which_name_was_cut_and_quotes_it_harmlessly(predictors: Predictors) -> None:
+    for predictor in predictors.values():
+        assert not isinstance(predictor, UserError)
+        seg = predictor.predict(np.zeros((40, 50, 3), np.uint8), "dog", NASTY + " word" * 20)
+        answer = Answer(
+            np.zeros((40, 50, 3), np.uint8), "photo.png", build_vocabulary("dog", "cow"), {predictor.method: seg}
+        )
+        text = card.card(answer, predictor.method, LOOK)
+        assert 'class="zs-remark"' in text
+        assert "is not read" in text
+        assert "<img src=x" not in text
+
+
 def test_legend_says_name_kind_and_share() -> None:
     text = card.legend(_segmentation())
     rows = [re.sub(r"<[^>]+>", " ", row).split() for row in text.split("</li>")[:-1]]

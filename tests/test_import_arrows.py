@@ -23,7 +23,7 @@ ARROWS: dict[str, set[str]] = {
         "zsseg.checkpoint",
         "zsseg.photos",
     }
-    | {"zsseg", "zsseg.compare", "zsseg.truth", "zsseg.regions", "zsseg.presets", "zsseg.vocabulary_check", *DATA},
+    | {"zsseg", "zsseg.compare", "zsseg.truth", "zsseg.regions", "zsseg.presets", *DATA},
     "zsseg.cli": {"zsseg", "zsseg.cli_segment", "zsseg.terminal", "zsseg.checkpoint", "zsseg.official"},
     "zsseg.cli_segment": {"zsseg", "zsseg.cli_models", "zsseg.photos", "zsseg.terminal", "zsseg.export"}
     | {"zsseg.recipe", "zsseg.predictor", *DATA},
@@ -34,7 +34,7 @@ ARROWS: dict[str, set[str]] = {
     "zsseg.export": {"zsseg", "zsseg.recipe", "zsseg.segmentation", "zsseg.visualize", "zsseg.image"},
     "zsseg.recipe": {"zsseg", *DATA},
     "zsseg.predictor": {"zsseg.models", "zsseg.sliding", "zsseg.checkpoint", "zsseg.cache", "zsseg.encoded"}
-    | {"zsseg.regions", *DATA},
+    | {"zsseg.regions", "zsseg.vocabulary_check", *DATA},
     "zsseg.cache": set(),
     "zsseg.encoded": {"zsseg.models"},
     "zsseg.regions": {"zsseg.models", "zsseg.layers", "zsseg.sliding", "zsseg.segmentation", "zsseg.vocabulary"},

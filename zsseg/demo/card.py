@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from zsseg.demo.callbacks import Answer, Look
 from zsseg.demo.pictures import jpeg_uri, png_uri
 from zsseg.demo.shelf import TITLES, Predictors
-from zsseg.demo.views import escape
+from zsseg.demo.views import escape, remark
 from zsseg.errors import UserError
 from zsseg.segmentation import Segmentation
 from zsseg.visualize import LegendRow, isolation_masks, overlay
@@ -45,7 +45,7 @@ def card(answer: Answer, method: str, look: Look) -> str:
     return (
         f'<div class="zs-view" tabindex="0" role="button" aria-label="Photo painted by {name}: {hint}">'
         f'<img class="zs-base" src="{base}" alt="The photo painted by {name}">{layers}<i class="zs-cross"></i></div>'
-        f"{legend(shown)}"
+        f"{''.join(map(remark, shown.remarks))}{legend(shown)}"
     )
 
 

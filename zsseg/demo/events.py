@@ -197,7 +197,8 @@ def wire_endpoint(page: Page) -> None:
         """Segment a photo by class names with one method.
 
         Give names separated by commas. Without a seen penalty or threshold the checkpoint's own are used. Returns
-        the content of result.json, the label map as an index PNG (255 is none of these), and the scores as NPZ.
+        the content of result.json, the label map as an index PNG (255 is none of these), and the scores as NPZ. A
+        name longer than the model reads is asked by its beginning, and "remarks" in the result say so.
         """
         with as_error(html=False):
             predictors = page.shelf.get(page.shelf.first)

@@ -145,7 +145,7 @@ def wire_truth(page: Page) -> None:
                 raise UserError("There is no answer to judge yet: press Run, then drop the mask in again.")
             truth = truth_tab.read(found, path, meanings)
         except UserError as error:
-            return None, f'<p class="zs-remark">{views.escape(error)}</p>'
+            return None, views.remark(str(error))
         return truth, truth_tab.truth_table(found, page.read_look(values), truth)
 
     gr.on(

@@ -32,6 +32,11 @@ def help_text(text: str) -> str:
     return f'<p class="zs-help">{text}</p>'
 
 
+def remark(sentence: str) -> str:
+    """Something to look at, in plain text that may quote what a visitor typed."""
+    return f'<p class="zs-remark">{escape(sentence)}</p>'
+
+
 def banner(predictors: Predictors) -> str:
     """Say loudly which checkpoint cannot be used and why; empty when all can."""
     lines = [
