@@ -45,6 +45,13 @@ def open_tab(page: "Page", name: str) -> None:
     tab.first.click()
 
 
+def pick_model(page: "Page", title: str) -> None:
+    """Choose another model under "More"."""
+    page.locator("#zs-more button").first.click()
+    page.locator("#zs-model input").click()
+    page.get_by_role("option", name=title).click()
+
+
 def problems_of(page: "Page") -> list[str]:
     """Serious accessibility problems that axe-core finds on the page as it is now."""
     from axe_playwright_python.sync_playwright import Axe

@@ -11,12 +11,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.browsing import CHROMIUM, LAUNCH, ask, open_tab, problems_of, upload, wait_until_ready
+from tests.browsing import CHROMIUM, LAUNCH, ask, open_tab, pick_model, problems_of, upload, wait_until_ready
 from tests.demo_server import serve, tiny_checkpoints
 from tests.tiny import tiny_checkpoint
 from zsseg.demo import build_demo, find_shelf
 from zsseg.demo.serve import running
 from zsseg.predictor import DEFAULT_CHECKPOINTS
+from zsseg.scenes import NAMES
 
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 from playwright.sync_api import Browser, Page, expect  # noqa: E402
@@ -362,6 +363,49 @@ def test_missing_checkpoints_are_announced(browser: Browser) -> None:
         page.close()
 
 
+def test_a_model_of_drawn_scenes_draws_them_and_scores_itself(
+    browser: Browser, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("zsseg.checkpoint.checkpoint_folders", lambda: [])
+    for method, name in DEFAULT_CHECKPOINTS.items():
+        tiny_checkpoint(tmp_path, method, name=name)  # type: ignore[arg-type]
+        tiny_checkpoint(  # type: ignore[arg-type]
+            tmp_path, method, name=f"{method}-shapes", setting="transductive", data=("shapes",), seen=NAMES[:90]
+        )
+    shelf = find_shelf(str(tmp_path))
+    with running(build_demo(shelf), shelf.get(shelf.first), quiet=True) as url:
+        visitor = Visitor(browser, url)
+        page = visitor.open()
+        expect(page.locator(".zs-example").first).to_be_visible()
+        expect(page.locator("#zs-draw")).to_be_hidden()
+        pick_model(page, "tiny-clip, transductive")
+        expect(page.locator("#zs-drawing")).to_contain_text("drawn shapes")
+        expect(page.locator(".zs-example").first).to_be_hidden()
+        open_tab(page, "Ground truth")
+        for _ in range(2):
+            before = page.locator("#zs-photo img").get_attribute("src") or ""
+            page.locator("#zs-draw").click()
+            expect(page.locator("#zs-photo img")).not_to_have_attribute("src", before)
+            expect(page.locator("#zs-truth tbody")).to_have_count(0)
+            expect(page.locator("#zs-truth tbody tr").filter(has_text="hIoU")).to_be_visible(timeout=60_000)
+            asked = page.locator("#zs-unseen textarea").input_value().split(", ")
+            for name in asked:
+                expect(page.locator("#zs-truth tbody th", has_text=name)).to_be_visible()
+                expect(page.locator("#zs-zegclip .zs-name", has_text=name)).to_be_visible()
+        page.locator("#zs-seen textarea").fill("ground")
+        upload(page, _plain_photo(tmp_path))
+        page.locator("#zs-run").click()
+        expect(page.locator("#zs-truth tbody")).to_have_count(0, timeout=30_000)  # the mask is of another picture
+        assert visitor.errors == []
+        page.close()
+
+
+def _plain_photo(folder: Path) -> Path:
+    path = folder / "mine.png"
+    Image.new("RGB", (128, 128), "olive").save(path)
+    return path
+
+
 def test_another_model_brings_its_own_settings(
     browser: Browser, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -375,9 +419,7 @@ def test_another_model_brings_its_own_settings(
         visitor = Visitor(browser, url)
         page = visitor.open()
         ask(page, "dog", "cow")
-        page.locator("#zs-more button").first.click()
-        page.locator("#zs-model input").click()
-        page.get_by_role("option", name="tiny-clip, transductive").click()
+        pick_model(page, "tiny-clip, transductive")
         for method in DEFAULT_CHECKPOINTS:
             expect(page.locator(f"#zs-{method} .zs-card-title")).to_contain_text("transductive")
             number = page.locator(f"#zs-{method}").get_by_label("number input for None of these below")

@@ -121,6 +121,22 @@ def test_softmax_grid_differs_and_claims_count_by_the_level() -> None:
     assert "100% by none" in nel.claims(answer, LOOK, 0.95)
 
 
+def test_a_class_claims_a_pixel_where_it_would_be_painted() -> None:
+    assert nel.own_level(0.325) == 0.325
+    assert nel.own_level(0.7) == nel.own_level(0.0) == nel.LEVEL
+    timid = Look({"zegclip": (0.85, 0.0), "clip_rc": (0.85, 0.0)}, 0.6)
+    assert "yellow the most" in explain.explain(_answer(), timid, {})
+
+
+def test_classes_without_a_value_are_counted_not_listed() -> None:
+    page = views.class_table(("class", "IoU"), ("cat", "dog", "cow"), (0.5, None, None))
+    assert re.findall(r'scope="row">(\w+)', page) == ["cat"]
+    assert "2 classes without a pixel" in page
+    assert "1 class without" in views.class_table(("class", "IoU"), ("cat", "dog"), (0.5, None))
+    assert "<table" not in views.class_table(("class", "IoU"), ("cat",), (None,))
+    assert "without a pixel" not in views.class_table(("class", "IoU"), ("cat",), (0.0,))
+
+
 def test_comparison_says_how_far_the_methods_agree(predictors: Predictors) -> None:
     page = compare_tab.comparison(_answer(), LOOK, predictors)
     assert "100.0%" in page

@@ -23,7 +23,7 @@ ARROWS: dict[str, set[str]] = {
         "zsseg.checkpoint",
         "zsseg.photos",
     }
-    | {"zsseg", "zsseg.compare", "zsseg.truth", "zsseg.regions", "zsseg.presets", *DATA},
+    | {"zsseg", "zsseg.compare", "zsseg.truth", "zsseg.regions", "zsseg.presets", "zsseg.scenes", *DATA},
     "zsseg.cli": {"zsseg", "zsseg.cli_segment", "zsseg.terminal", "zsseg.checkpoint", "zsseg.official"},
     "zsseg.cli_segment": {"zsseg", "zsseg.cli_models", "zsseg.photos", "zsseg.terminal", "zsseg.export"}
     | {"zsseg.recipe", "zsseg.predictor", *DATA},
@@ -52,7 +52,7 @@ ARROWS: dict[str, set[str]] = {
     "zsseg.sliding": set(),
     "zsseg.image": set(),
     "zsseg.vocabulary": set(),
-    "zsseg.presets": {"zsseg.vocabulary"},
+    "zsseg.presets": {"zsseg.vocabulary", "zsseg.scenes"},
     "zsseg.vocabulary_check": {"zsseg.vocabulary"},
     "zsseg.segmentation": set(),
     "zsseg.errors": set(),

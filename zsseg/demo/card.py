@@ -12,6 +12,14 @@ from zsseg.visualize import LegendRow, isolation_masks, overlay
 from zsseg.visualize import legend as legend_rows
 
 MANY = 24
+SETTINGS = {
+    "inductive": "Training knew nothing of the unseen classes, not even their names.",
+    "transductive": "Training knew the names of the unseen classes, and met them in photos without masks.",
+    "fully-supervised": "Training had masks of every class.",
+    "training-free": "Nothing was trained.",
+}
+"""Setting of a checkpoint: what it means, in one sentence."""
+
 UNSURE = """
 <p class="zs-help">It is not sure of any of these names. Lower “None of these below” to see its best guesses.</p>
 """
@@ -22,8 +30,8 @@ def title(method: str, predictors: Predictors) -> str:
     predictor = predictors[method]
     if isinstance(predictor, UserError):
         return f'<div class="zs-card-title"><h2>{escape(TITLES[method])}</h2><span>not available</span></div>'
-    setting = escape(predictor.metadata.setting)
-    return f'<div class="zs-card-title"><h2>{escape(TITLES[method])}</h2><span>{setting}</span></div>'
+    setting, told = escape(predictor.metadata.setting), SETTINGS.get(predictor.metadata.setting, "")
+    return f'<div class="zs-card-title"><h2>{escape(TITLES[method])}</h2><abbr title="{told}">{setting}</abbr></div>'
 
 
 def waiting() -> str:

@@ -8,7 +8,7 @@ import gradio as gr
 from gradio.events import Dependency
 from gradio.utils import get_upload_folder
 
-from zsseg.demo import callbacks, card, examples, names, views
+from zsseg.demo import callbacks, card, examples, names, nel, scene, views
 from zsseg.demo.callbacks import Answer
 from zsseg.demo.layout import own_settings
 from zsseg.demo.page import MODEL_QUEUE, Page, as_error
@@ -23,6 +23,8 @@ _SHOW_ANSWER = """() => {
   document.querySelectorAll(".zs-cross").forEach((cross) => { cross.style.display = "none"; });
   if (window.innerWidth < 800) document.getElementById("zs-answer")?.scrollIntoView({behavior: "smooth"});
 }"""
+
+_PRESS_RUN = """() => { document.getElementById("zs-run")?.click(); }"""
 
 _ask = on_gpu(callbacks.ask)
 
@@ -162,16 +164,20 @@ def wire_model(page: Page) -> None:
         warning = views.banner(predictors)
         updates: list[Any] = [None, gr.update(value=warning, visible=bool(warning)), views.models(predictors)]
         updates.append(gr.update(interactive=bool(working(predictors))))
+        draws = scene.knows_scenes(predictors)
+        updates += [gr.update(visible=draws), gr.update(visible=not draws)]
+        updates.append(nel.own_level(own_settings(page.cards[0].method, predictors)[0]))
         for each in page.cards:
             waiting = "" if isinstance(predictors[each.method], UserError) else card.waiting()
             updates += [card.title(each.method, predictors), waiting, *own_settings(each.method, predictors)]
         return updates
 
+    others = [page.question.drawing, page.question.gallery, page.details.level]
     parts = [part for each in page.cards for part in (each.title, each.view, each.threshold, each.seen_penalty)]
     page.question.model.change(
         change,
         page.question.model,
-        [page.answer, page.warning, page.details.models, page.question.run, *parts],
+        [page.answer, page.warning, page.details.models, page.question.run, *others, *parts],
         concurrency_id=MODEL_QUEUE,
         api_visibility="private",
     ).then(
@@ -181,6 +187,21 @@ def wire_model(page: Page) -> None:
         show_progress="hidden",
         api_visibility="private",
     )
+
+
+def wire_scene(page: Page) -> None:
+    """Draw a fresh scene, fill the question and its true mask, and ask."""
+    question, details = page.question, page.details
+
+    def draw(model: str) -> tuple[str, ...]:
+        drawn = scene.fresh_scene()
+        marked = names.marks(drawn.seen, drawn.unseen, page.shelf.get(model))
+        return drawn.photo, drawn.seen, drawn.unseen, marked, drawn.mask, drawn.meanings
+
+    outputs = [question.photo, question.seen, question.unseen, question.marks, details.mask, details.meanings]
+    question.draw.click(
+        draw, question.model, outputs, show_progress="hidden", concurrency_limit=2, api_visibility="private"
+    ).success(None, js=_PRESS_RUN, api_visibility="private")
 
 
 def wire_endpoint(page: Page) -> None:
