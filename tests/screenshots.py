@@ -27,10 +27,7 @@ def ask(browser: Browser, url: str, face: str, example: int, folder: Path) -> Pa
     page.wait_for_timeout(1500)
     page.screenshot(path=folder / f"{face}-start.png")
     page.locator(".zs-example").nth(example).click()
-    page.wait_for_timeout(1500)
-    page.locator("#zs-run").click()
-    page.locator("#zs-clip_rc .zs-legend").wait_for(timeout=120_000)
-    page.wait_for_timeout(4000)
+    page.wait_for_timeout(6000)
     page.evaluate("window.scrollTo(0, 0)")
     return page
 

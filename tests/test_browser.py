@@ -295,6 +295,23 @@ def test_an_example_fills_the_question(visitor: Visitor) -> None:
     page.locator(".zs-example").nth(1).click()
     expect(page.locator("#zs-unseen textarea")).to_have_value("raccoon, leaves")
     expect(page.locator(".zs-mark", has_text="leaves")).to_be_visible(timeout=15_000)
+    expect(page.locator("#zs-clip_rc .zs-name", has_text="leaves")).to_be_visible()  # and it is asked at once
+
+
+def test_the_page_opens_with_an_answer_and_a_new_photo_fades_it(visitor: Visitor, photo: Path) -> None:
+    page = visitor.open(375, 812)
+    expect(page.locator("#zs-clip_rc .zs-view")).to_be_visible()
+    assert page.evaluate("window.scrollY") == 0  # nobody asked to be taken elsewhere
+    faded = page.locator("#zs-zegclip .zs-base")
+    expect(faded).to_have_css("filter", "none")
+    upload(page, photo)
+    expect(faded).to_have_css("filter", re.compile("grayscale"))
+    page.locator("#zs-run").click()
+    expect(faded).to_have_css("filter", "none")
+    assert page.evaluate("window.scrollY") > 0
+    linked = visitor.open(query="?seen=zebra")
+    expect(linked.locator("#zs-zegclip .zs-waiting")).to_be_visible()
+    assert visitor.errors == []
 
 
 def test_two_visitors_do_not_see_each_other(visitor: Visitor, photo: Path, tmp_path: Path) -> None:

@@ -17,14 +17,21 @@ from zsseg.demo.shelf import TITLES, working
 from zsseg.demo.spaces import on_gpu
 from zsseg.errors import UserError
 
-# The point that was probed belongs to the photo before. On a phone the answer lies below the button; go there.
+# The point that was probed belongs to the photo before. On a phone the answer lies below the button; go there, unless
+# the page asked by itself.
 _SHOW_ANSWER = """() => {
+  const byItself = window.zssegFirst;
+  window.zssegFirst = false;
   window.zssegPoint = null;
+  delete document.getElementById("zs-answer")?.dataset.stale;
   document.querySelectorAll(".zs-cross").forEach((cross) => { cross.style.display = "none"; });
-  if (window.innerWidth < 800) document.getElementById("zs-answer")?.scrollIntoView({behavior: "smooth"});
+  if (window.innerWidth < 800 && !byItself) document.getElementById("zs-answer")?.scrollIntoView({behavior: "smooth"});
 }"""
 
 _PRESS_RUN = """() => { document.getElementById("zs-run")?.click(); }"""
+_READY = """() => { document.body.dataset.zsReady = "yes"; }"""
+# What is painted is of the photo before: it must not look like an answer about the new one.
+_STALE = """() => { const answer = document.getElementById("zs-answer"); if (answer) answer.dataset.stale = "yes"; }"""
 
 _ask = on_gpu(callbacks.ask)
 
@@ -62,6 +69,8 @@ def wire_run(page: Page) -> Dependency:
         api_visibility="private",
     )
     event.success(None, js=_SHOW_ANSWER, api_visibility="private")
+    event.then(None, js=_READY, api_visibility="private")
+    gr.on([question.photo.upload, question.photo.clear], None, js=_STALE, api_visibility="private")
     return event
 
 
@@ -150,6 +159,7 @@ def wire_names(page: Page) -> None:
         question.sort.click(sort, [*boxes, question.model], boxes, **quiet),
         question.marks.select(flip, boxes, boxes, **quiet),
     ]
+    filled[0].success(None, js=_PRESS_RUN, api_visibility="private")
     triggers = [event.then for event in filled] + [question.seen.blur, question.unseen.blur]
     for trigger in triggers:
         trigger(marks, [*boxes, question.model], question.marks, **quiet)

@@ -33,7 +33,10 @@ def regions(answer: Answer, predictors: Predictors, name: str | None, window: in
     window = window if 0 <= window < len(view.boxes) else 0
     index = view.names.index(name) if name in view.names else 0
     blocks = figure(
-        draw_regions(answer.photo, view, window), f"The {view.regions} region blocks", "The blocks", photo=True
+        draw_regions(answer.photo, view, window),
+        f"The {view.regions} region blocks",
+        "Counted row by row; what is dark is not in this window",
+        photo=True,
     )
     shown = escape(view.names[index])
     return (

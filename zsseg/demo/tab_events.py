@@ -25,6 +25,17 @@ _COPY = """(query) => {
   return address;
 }"""
 
+# A visitor sees an answer before doing anything. A link's names were meant for a photo that it does not carry.
+_FIRST_RUN = """() => {
+  const run = document.getElementById("zs-run");
+  if (!run || run.disabled || /[?&](un)?seen=/.test(window.location.search)) {
+    document.body.dataset.zsReady = "yes";
+  } else {
+    window.zssegFirst = true;
+    run.click();
+  }
+}"""
+
 
 def wire_answer(page: Page, ran: Dependency) -> None:
     """Fill the tabs after an answer, once its pictures are shown.
@@ -211,7 +222,7 @@ def wire_batch(page: Page) -> None:
 
 
 def wire_load(page: Page) -> None:
-    """Take over what a shared link says, and show how the first names are marked."""
+    """Take over what a shared link says, show how the first names are marked, and answer the first question."""
     question = page.question
 
     def load(request: gr.Request) -> list[Any]:
@@ -233,4 +244,4 @@ def wire_load(page: Page) -> None:
         [question.seen, question.unseen, question.model],
         question.marks,
         **_QUIET,
-    ).then(None, js="() => { document.body.dataset.zsReady = 'yes'; }", api_visibility="private")
+    ).then(None, js=_FIRST_RUN, api_visibility="private")
