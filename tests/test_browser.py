@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from tests.browsing import CHROMIUM, LAUNCH, ask, open_tab, pick_model, problems_of, upload, wait_until_ready
-from tests.demo_server import serve, tiny_checkpoints
+from tests.demo_server import serve
 from tests.tiny import tiny_checkpoint
 from zsseg.demo import build_demo, find_shelf
 from zsseg.demo.serve import running
@@ -59,12 +59,6 @@ def browser() -> Iterator[Browser]:
         browser = driver.chromium.launch(executable_path=CHROMIUM, args=LAUNCH)
         yield browser
         browser.close()
-
-
-@pytest.fixture(scope="module")
-def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with serve(tiny_checkpoints(tmp_path_factory.mktemp("weights"))) as url:
-        yield url
 
 
 @pytest.fixture

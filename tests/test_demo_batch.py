@@ -8,20 +8,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.demo_server import tiny_checkpoints
-from zsseg.demo import shelf_of
 from zsseg.demo.batch import MAX_PHOTOS, run_batch
 from zsseg.demo.callbacks import Look
 from zsseg.demo.shelf import Predictors, working
 from zsseg.errors import UserError
 
 LOOK = Look({"zegclip": (0.0, 0.1), "clip_rc": (0.0, 0.1)}, 0.6)
-
-
-@pytest.fixture(scope="module")
-def predictors(tmp_path_factory: pytest.TempPathFactory) -> Predictors:
-    shelf = shelf_of(tiny_checkpoints(tmp_path_factory.mktemp("weights")))
-    return shelf.get(shelf.first)
 
 
 def _photos(folder: Path, *names: str) -> list[str]:

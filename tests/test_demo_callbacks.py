@@ -10,18 +10,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.demo_server import tiny_checkpoints
 from zsseg.demo import callbacks, examples, shelf_of
 from zsseg.demo.callbacks import Look
 from zsseg.demo.card import card
 from zsseg.demo.shelf import Predictors, problems, working
 from zsseg.errors import UserError
 from zsseg.image import load_image
-
-
-@pytest.fixture(scope="module")
-def predictors(tmp_path_factory: pytest.TempPathFactory) -> Predictors:
-    return _load(tiny_checkpoints(tmp_path_factory.mktemp("weights")))
 
 
 def _load(checkpoints: dict[str, str]) -> Predictors:

@@ -12,22 +12,16 @@ from gradio_client import Client, handle_file
 from gradio_client.exceptions import AppError
 from PIL import Image
 
-from tests.demo_server import serve, tiny_checkpoints
+from tests.demo_server import serve
 from zsseg import Predictor
 from zsseg.demo import examples
 
 
 @pytest.fixture(scope="module")
-def checkpoints(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    return tiny_checkpoints(tmp_path_factory.mktemp("weights"))
-
-
-@pytest.fixture(scope="module")
-def client(checkpoints: dict[str, str]) -> Iterator[Client]:
-    with serve(checkpoints) as url:
-        client = Client(url, verbose=False)
-        yield client
-        client.close()
+def client(url: str) -> Iterator[Client]:
+    client = Client(url, verbose=False)
+    yield client
+    client.close()
 
 
 @pytest.mark.parametrize("method", ["zegclip", "clip_rc"])

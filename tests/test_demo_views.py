@@ -5,8 +5,7 @@ import re
 import numpy as np
 import pytest
 
-from tests.demo_server import tiny_checkpoints
-from zsseg.demo import card, compare_tab, explain, names, nel, probe, recovery, shelf_of, views
+from zsseg.demo import card, compare_tab, explain, names, nel, probe, recovery, views
 from zsseg.demo.callbacks import Answer, Look
 from zsseg.demo.shelf import Predictors
 from zsseg.errors import UserError
@@ -33,12 +32,6 @@ def _answer(*names: str) -> Answer:
 
 
 LOOK = Look({"zegclip": (0.5, 0.0), "clip_rc": (0.5, 0.0)}, 0.6)
-
-
-@pytest.fixture(scope="module")
-def predictors(tmp_path_factory: pytest.TempPathFactory) -> Predictors:
-    shelf = shelf_of(tiny_checkpoints(tmp_path_factory.mktemp("weights")))
-    return shelf.get(shelf.first)
 
 
 def test_legend_says_what_to_do_when_nothing_is_sure() -> None:
