@@ -9,7 +9,6 @@ from zsseg.demo.shelf import Shelf
 from zsseg.demo.tabs import make_details
 
 QUEUE_SIZE = 32
-CLEAN_EVERY_SECONDS = 600
 
 
 def build_demo(shelf: Shelf) -> gr.Blocks:
@@ -24,7 +23,7 @@ def build_demo(shelf: Shelf) -> gr.Blocks:
     blocks = gr.Blocks(
         title="ZegCLIP and CLIP-RC: zero-shot segmentation",
         analytics_enabled=False,
-        delete_cache=(CLEAN_EVERY_SECONDS, callbacks.KEEP_FILES_SECONDS),
+        delete_cache=(callbacks.CLEAN_EVERY_SECONDS, callbacks.KEEP_FILES_SECONDS),
         fill_width=True,
     )
     with blocks:

@@ -224,15 +224,17 @@ def wire_endpoint(page: Page) -> None:
         seen_penalty: float | None = None,
         threshold: float | None = None,
         method: Literal["zegclip", "clip_rc"] = "zegclip",
+        model: str = "",
     ) -> tuple[dict[str, Any], str, str]:
         """Segment a photo by class names with one method.
 
         Give names separated by commas. Without a seen penalty or threshold the checkpoint's own are used. Returns
         the content of result.json, the label map as an index PNG (255 is none of these), and the scores as NPZ. A
-        name longer than the model reads is asked by its beginning, and "remarks" in the result say so.
+        name longer than the model reads is asked by its beginning, and "remarks" in the result say so. The model is
+        named as in the page's list; without one the first of it is asked.
         """
         with as_error(html=False):
-            predictors = page.shelf.get(page.shelf.first)
+            predictors = page.shelf.get(model or page.shelf.first)
             return callbacks.segment_one(predictors, uploaded(photo), (seen, unseen), (seen_penalty, threshold), method)
 
     # Components of its own: those of the page would show what they hold as a program's defaults.
@@ -241,11 +243,12 @@ def wire_endpoint(page: Page) -> None:
     penalty = gr.Number(None, label="Seen penalty", visible=False)
     threshold = gr.Number(None, label="Threshold", visible=False)
     method = gr.Radio(list(TITLES), value="zegclip", label="Method", visible=False)
+    model = gr.Textbox("", label="Model", visible=False)
     outputs: list[Any] = [gr.JSON(visible=False, label="Result")]
     outputs += [gr.File(visible=False, label=name) for name in ("Label map", "Scores")]
     gr.Button("segment", visible=False).click(
         segment,
-        [photo, seen, unseen, penalty, threshold, method],
+        [photo, seen, unseen, penalty, threshold, method, model],
         outputs,
         api_name="segment",
         preprocess=False,

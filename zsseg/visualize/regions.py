@@ -77,7 +77,7 @@ def draw_attention(image: Pixels, view: "RegionView", window: int, region: int) 
     part = image[top:bottom, left:right]
     picture = np.where(patches[np.ix_(rows, cols)][..., None], part, part // 4)
     y1, x1, y2, x2 = view.block_in_photo(window, region)
-    _outline(picture, (y1 - top, x1 - left, y2 - top, x2 - left), _HIGHLIGHT, 2)
+    _outline(picture, (y1 - top, x1 - left, y2 - top, x2 - left), _HIGHLIGHT, 4)
     return picture
 
 
