@@ -164,6 +164,15 @@ def test_marks_tell_how_each_name_is_marked_and_what_surprises(predictors: Predi
     assert "<img" not in names.marks(NASTY.replace(",", ""), "", predictors)
 
 
+def test_many_remarks_do_not_bury_the_button(predictors: Predictors) -> None:
+    page = names.marks(", ".join(f"{letter * 5}xqz" for letter in "abcde"), "", predictors)
+    before, after = page.split("<details>")
+    assert before.count("zs-remark") == 2
+    assert after.count("zs-remark") >= 3
+    assert f"{after.count('zs-remark')} more remarks" in after
+    assert "<details>" not in names.marks("dog", "dgo", predictors)
+
+
 def test_flip_moves_a_class_with_its_synonyms_and_sorting_marks_all(predictors: Predictors) -> None:
     assert names.flip("dog | hound, cat", "cow", "Dog") == ("cat", "cow, dog | hound")
     assert names.flip("cat", "cow", "cow") == ("cat, cow", "")

@@ -98,7 +98,7 @@ def _legend_row(index: int, row: LegendRow, is_off: bool) -> str:
         f'<li class="zs-row{empty}{" zs-off" if is_off else ""}" data-k="{index}" style="--c: {row.hex}">'
         f'<button type="button" class="zs-chip zs-toggle zs-{kind}" data-k="{index}" aria-pressed="{pressed}"'
         f' aria-label="{action} {escape(row.name)}" title="{action} this class"></button>'
-        f'<span class="zs-name">{escape(row.name)}</span>'
+        f'<span class="zs-name" title="{escape(row.name)}">{escape(row.name)}</span>'
         f'<span class="zs-badge zs-{kind}">{kind}</span>{_share(row.area)}</li>'
     )
 

@@ -7,6 +7,7 @@ from zsseg.presets import PRESETS
 from zsseg.vocabulary import build_vocabulary, format_names, parse_names, split_by_seen
 
 _MANY = 60  # with more names than this the marks would bury the page
+_REMARKS = 2
 
 
 def preset(title: str, predictors: Predictors) -> tuple[str, str]:
@@ -57,10 +58,17 @@ def marks(seen: str, unseen: str, predictors: Predictors) -> str:
         _chip(group, flag, any(spelling.casefold() in trained for spelling in group))
         for group, flag in zip(vocabulary.synonyms, vocabulary.seen, strict=True)
     )
-    remarks = "".join(map(remark, (each.sentence for each in able[0].remarks_on(vocabulary))))
+    remarks = _few([each.sentence for each in able[0].remarks_on(vocabulary)])
     if len(vocabulary.names) > _MANY:
         chips = f'<p class="zs-help">{len(vocabulary.names)} classes.</p>'
     return f'<div class="zs-marks">{chips}</div>{remarks}'
+
+
+def _few(sentences: list[str]) -> str:
+    """Remarks, the first ones open and the rest folded away: the button below must stay in sight."""
+    shown, rest = sentences[:_REMARKS], "".join(map(remark, sentences[_REMARKS:]))
+    more = f"<details><summary>{len(sentences) - _REMARKS} more remarks</summary>{rest}</details>" if rest else ""
+    return "".join(map(remark, shown)) + more
 
 
 def _chip(group: tuple[str, ...], seen: bool, trained: bool) -> str:
@@ -73,5 +81,5 @@ def _chip(group: tuple[str, ...], seen: bool, trained: bool) -> str:
     name = escape(group[0])
     return (
         f'<button type="button" class="zs-mark zs-{kind}" data-name="{name}" title="{hint}"'
-        f' aria-label="{name}, marked {kind}: {hint}">{name}{flag}<small>{kind}</small></button>'
+        f' aria-label="{name}, marked {kind}: {hint}"><span>{name}</span>{flag}<small>{kind}</small></button>'
     )

@@ -20,7 +20,7 @@ DATA = "shapes"
 
 NOTE = help_text(
     "This small model knows drawn shapes and nothing else: “striped red star”, not “dog”. Unseen names are new "
-    "combinations of words that it knows."
+    "combinations of words that it knows. The exact mask of a drawn scene goes to the tab Ground truth."
 )
 _SPLIT = 1000  # of no training or test set
 _TRIES = 20
