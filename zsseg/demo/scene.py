@@ -19,7 +19,7 @@ DATA = "shapes"
 """Name of the drawn world in a checkpoint's record of what it was trained on."""
 
 NOTE = help_text(
-    "This small model knows drawn shapes and nothing else: “striped red star”, not “dog”. Unseen names are new "
+    f"This small model knows drawn shapes and nothing else: “{NAMES[-1]}”, not “dog”. Unseen names are new "
     "combinations of words that it knows. The exact mask of a drawn scene goes to the tab Ground truth."
 )
 _SPLIT = 1000  # of no training or test set
