@@ -83,7 +83,8 @@ class RegionView:
         """(h,w) True where a region token may attend to the patch, read from the attention mask itself."""
         tokens = {group.name: group for group in self.groups}
         row = self.attention[tokens[REGIONS].start + region]
-        return row[tokens[PATCHES].start : tokens[PATCHES].stop].reshape(self.owner.shape)
+        patches: npt.NDArray[np.bool_] = row[tokens[PATCHES].start : tokens[PATCHES].stop]
+        return patches.reshape(self.owner.shape)
 
     def block_in_photo(self, window: int, region: int) -> Box:
         """A region's block in pixels of the photo, (y1, x1, y2, x2), ends exclusive."""
