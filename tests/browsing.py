@@ -15,7 +15,7 @@ _SERIOUS = ("serious", "critical")
 
 
 def wait_until_ready(page: "Page") -> None:
-    """Wait until the page's events are connected: a click before that would be lost."""
+    """Wait until the page's events are connected, a click before that would be lost, and it has asked by itself."""
     page.wait_for_selector("body[data-zs-ready]", timeout=60_000)
 
 
@@ -27,12 +27,13 @@ def upload(page: "Page", path: Path) -> None:
 
 
 def ask(page: "Page", seen: str, unseen: str) -> None:
-    """Fill both boxes, press Run and wait for both answers."""
+    """Fill both boxes, press Run and wait for both answers, not those of the question before."""
     page.locator("#zs-seen textarea").fill(seen)
     page.locator("#zs-unseen textarea").fill(unseen)
+    page.evaluate("document.querySelectorAll('.zs-view').forEach((view) => { view.dataset.old = 'yes'; })")
     page.locator("#zs-run").click()
     for method in ("zegclip", "clip_rc"):
-        page.locator(f"#zs-{method} .zs-legend").wait_for(timeout=60_000)
+        page.locator(f"#zs-{method} .zs-view:not([data-old])").wait_for(timeout=60_000)
 
 
 def open_tab(page: "Page", name: str) -> None:
@@ -43,6 +44,13 @@ def open_tab(page: "Page", name: str) -> None:
         page.locator("#zs-tabs .overflow-dropdown button", has_text=name).click()
         return
     tab.first.click()
+
+
+def pick_model(page: "Page", title: str) -> None:
+    """Choose another model under "More"."""
+    page.locator("#zs-more button").first.click()
+    page.locator("#zs-model input").click()
+    page.get_by_role("option", name=title).click()
 
 
 def problems_of(page: "Page") -> list[str]:

@@ -9,9 +9,12 @@ from zsseg.demo import build_demo, shelf_of
 from zsseg.demo.serve import running
 
 
-def tiny_checkpoints(folder: Path) -> dict[str, str]:
-    """Write one tiny checkpoint per method; its threshold lets every pixel be painted."""
-    return {method: str(tiny_checkpoint(folder, method)) for method in ("zegclip", "clip_rc")}
+def tiny_checkpoints(folder: Path, **changes: object) -> dict[str, str]:
+    """Write one tiny checkpoint per method; its threshold lets every pixel be painted.
+
+    `changes` are fields of the metadata.
+    """
+    return {method: str(tiny_checkpoint(folder, method, **changes)) for method in ("zegclip", "clip_rc")}
 
 
 @contextmanager

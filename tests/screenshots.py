@@ -18,17 +18,16 @@ TABS = (
 )  # fmt: skip
 
 
-def ask(browser: Browser, url: str, face: str, example: int) -> Page:
-    """Open the page in one of its faces and ask about an example."""
+def ask(browser: Browser, url: str, face: str, example: int, folder: Path) -> Page:
+    """Open the page in one of its faces, save what a visitor sees first, and ask about an example."""
     width, height, scheme = FACES[face]
     page = browser.new_page(viewport={"width": width, "height": height}, color_scheme=scheme)
     page.goto(url)
     wait_until_ready(page)
-    page.locator(".zs-example").nth(example).click()
     page.wait_for_timeout(1500)
-    page.locator("#zs-run").click()
-    page.locator("#zs-clip_rc .zs-legend").wait_for(timeout=120_000)
-    page.wait_for_timeout(4000)
+    page.screenshot(path=folder / f"{face}-start.png")
+    page.locator(".zs-example").nth(example).click()
+    page.wait_for_timeout(6000)
     page.evaluate("window.scrollTo(0, 0)")
     return page
 
@@ -49,14 +48,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--picture", type=Path, default=Path("assets/page.png"), help="the README's picture")
     parser.add_argument("--folder", type=Path, default=Path("runs/screenshots"), help="where the others go")
+    parser.add_argument("--face", action="append", choices=FACES, help="only this one; may be repeated")
     parser.add_argument("--example", type=int, default=0, help="number of the example photo")
     arguments = parser.parse_args()
     arguments.folder.mkdir(parents=True, exist_ok=True)
     shelf = find_shelf()
     with running(build_demo(shelf), shelf.get(shelf.first), quiet=True) as url, sync_playwright() as driver:
         browser = driver.chromium.launch(executable_path=CHROMIUM, args=LAUNCH)
-        for face in FACES:
-            page = ask(browser, url, face, arguments.example)
+        for face in arguments.face or FACES:
+            page = ask(browser, url, face, arguments.example, arguments.folder)
             if face == "desktop":
                 page.screenshot(path=arguments.picture)
             take_tabs(page, arguments.folder, face)

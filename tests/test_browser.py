@@ -11,12 +11,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.browsing import CHROMIUM, LAUNCH, ask, open_tab, problems_of, upload, wait_until_ready
-from tests.demo_server import serve, tiny_checkpoints
+from tests.browsing import CHROMIUM, LAUNCH, ask, open_tab, pick_model, problems_of, upload, wait_until_ready
+from tests.demo_server import serve
 from tests.tiny import tiny_checkpoint
 from zsseg.demo import build_demo, find_shelf
 from zsseg.demo.serve import running
 from zsseg.predictor import DEFAULT_CHECKPOINTS
+from zsseg.scenes import NAMES
 
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 from playwright.sync_api import Browser, Page, expect  # noqa: E402
@@ -58,12 +59,6 @@ def browser() -> Iterator[Browser]:
         browser = driver.chromium.launch(executable_path=CHROMIUM, args=LAUNCH)
         yield browser
         browser.close()
-
-
-@pytest.fixture(scope="module")
-def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with serve(tiny_checkpoints(tmp_path_factory.mktemp("weights"))) as url:
-        yield url
 
 
 @pytest.fixture
@@ -159,10 +154,10 @@ def test_every_tab_has_its_answer(visitor: Visitor, photo: Path) -> None:
     page.locator(".zs-wipe-at").fill("80")
     assert page.locator(".zs-wipe").evaluate("e => getComputedStyle(e).getPropertyValue('--at')") == "80%"
     open_tab(page, "Regions")
-    expect(page.locator("#zs-regions figure")).to_have_count(2 + 4)
+    expect(page.locator("#zs-regions figure")).to_have_count(1 + 4 + 4 + 1)  # blocks, looks, sayings, the mask
     page.locator("#zs-region-class input").click()
     page.get_by_role("option", name="sheep").click()
-    expect(page.locator("#zs-regions h3")).to_contain_text("sheep")
+    expect(page.locator("#zs-regions h3").last).to_contain_text("sheep")
     open_tab(page, "Recovery")
     expect(page.locator("#zs-recovery")).to_contain_text("ZegCLIP has no recovery decoder")
     expect(page.locator("#zs-recovery figure")).to_have_count(5)
@@ -294,6 +289,23 @@ def test_an_example_fills_the_question(visitor: Visitor) -> None:
     page.locator(".zs-example").nth(1).click()
     expect(page.locator("#zs-unseen textarea")).to_have_value("raccoon, leaves")
     expect(page.locator(".zs-mark", has_text="leaves")).to_be_visible(timeout=15_000)
+    expect(page.locator("#zs-clip_rc .zs-name", has_text="leaves")).to_be_visible()  # and it is asked at once
+
+
+def test_the_page_opens_with_an_answer_and_a_new_photo_fades_it(visitor: Visitor, photo: Path) -> None:
+    page = visitor.open(375, 812)
+    expect(page.locator("#zs-clip_rc .zs-view")).to_be_visible()
+    assert page.evaluate("window.scrollY") == 0  # nobody asked to be taken elsewhere
+    faded = page.locator("#zs-zegclip .zs-base")
+    expect(faded).to_have_css("filter", "none")
+    upload(page, photo)
+    expect(faded).to_have_css("filter", re.compile("grayscale"))
+    page.locator("#zs-run").click()
+    expect(faded).to_have_css("filter", "none")
+    assert page.evaluate("window.scrollY") > 0
+    linked = visitor.open(query="?seen=zebra")
+    expect(linked.locator("#zs-zegclip .zs-waiting")).to_be_visible()
+    assert visitor.errors == []
 
 
 def test_two_visitors_do_not_see_each_other(visitor: Visitor, photo: Path, tmp_path: Path) -> None:
@@ -362,6 +374,49 @@ def test_missing_checkpoints_are_announced(browser: Browser) -> None:
         page.close()
 
 
+def test_a_model_of_drawn_scenes_draws_them_and_scores_itself(
+    browser: Browser, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("zsseg.checkpoint.checkpoint_folders", lambda: [])
+    for method, name in DEFAULT_CHECKPOINTS.items():
+        tiny_checkpoint(tmp_path, method, name=name)  # type: ignore[arg-type]
+        tiny_checkpoint(  # type: ignore[arg-type]
+            tmp_path, method, name=f"{method}-shapes", setting="transductive", data=("shapes",), seen=NAMES[:90]
+        )
+    shelf = find_shelf(str(tmp_path))
+    with running(build_demo(shelf), shelf.get(shelf.first), quiet=True) as url:
+        visitor = Visitor(browser, url)
+        page = visitor.open()
+        expect(page.locator(".zs-example").first).to_be_visible()
+        expect(page.locator("#zs-draw")).to_be_hidden()
+        pick_model(page, "tiny-clip, transductive")
+        expect(page.locator("#zs-drawing")).to_contain_text("drawn shapes")
+        expect(page.locator(".zs-example").first).to_be_hidden()
+        open_tab(page, "Ground truth")
+        for _ in range(2):
+            before = page.locator("#zs-photo img").get_attribute("src") or ""
+            page.locator("#zs-draw").click()
+            expect(page.locator("#zs-photo img")).not_to_have_attribute("src", before)
+            expect(page.locator("#zs-truth tbody")).to_have_count(0)
+            expect(page.locator("#zs-truth tbody tr").filter(has_text="hIoU")).to_be_visible(timeout=60_000)
+            asked = page.locator("#zs-unseen textarea").input_value().split(", ")
+            for name in asked:
+                expect(page.locator("#zs-truth tbody th", has_text=name)).to_be_visible()
+                expect(page.locator("#zs-zegclip .zs-name", has_text=name)).to_be_visible()
+        page.locator("#zs-seen textarea").fill("ground")
+        upload(page, _plain_photo(tmp_path))
+        page.locator("#zs-run").click()
+        expect(page.locator("#zs-truth tbody")).to_have_count(0, timeout=30_000)  # the mask is of another picture
+        assert visitor.errors == []
+        page.close()
+
+
+def _plain_photo(folder: Path) -> Path:
+    path = folder / "mine.png"
+    Image.new("RGB", (128, 128), "olive").save(path)
+    return path
+
+
 def test_another_model_brings_its_own_settings(
     browser: Browser, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -375,9 +430,7 @@ def test_another_model_brings_its_own_settings(
         visitor = Visitor(browser, url)
         page = visitor.open()
         ask(page, "dog", "cow")
-        page.locator("#zs-more button").first.click()
-        page.locator("#zs-model input").click()
-        page.get_by_role("option", name="tiny-clip, transductive").click()
+        pick_model(page, "tiny-clip, transductive")
         for method in DEFAULT_CHECKPOINTS:
             expect(page.locator(f"#zs-{method} .zs-card-title")).to_contain_text("transductive")
             number = page.locator(f"#zs-{method}").get_by_label("number input for None of these below")

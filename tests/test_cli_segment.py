@@ -305,3 +305,20 @@ def test_help_says_the_exit_codes_and_the_files(capsys: pytest.CaptureFixture[st
         text = capsys.readouterr().out
         assert all(f" {code} " in text for code in (0, 2, 3, 130))
     assert "OUT/PHOTO.zip" in text
+
+
+def test_a_name_that_is_cut_is_told_once_and_the_rest_goes_on(capsys: pytest.CaptureFixture[str]) -> None:
+    photo("a.png")
+    photo("b.png")
+    names = ["--seen", "dog", "--unseen", "word " * 20]
+    assert segment("a.png", "b.png", *names, "--json", method=None) == 0
+    written = capsys.readouterr()
+    assert [line for line in written.err.splitlines() if "is not read" in line] == written.err.splitlines()
+    assert written.err.count("\n") == 1
+    results = json.loads(written.out)["results"]
+    assert len(results) == 4
+    for row in results:
+        assert len(row["remarks"]) == 1
+        assert f"Warning: {row['remarks'][0]}\n" == written.err
+        saved = json.loads((Path(row["folder"]) / "result.json").read_text(encoding="utf-8"))
+        assert saved["remarks"] == row["remarks"]

@@ -8,20 +8,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.demo_server import tiny_checkpoints
-from zsseg.demo import shelf_of
 from zsseg.demo.batch import MAX_PHOTOS, run_batch
 from zsseg.demo.callbacks import Look
 from zsseg.demo.shelf import Predictors, working
 from zsseg.errors import UserError
 
 LOOK = Look({"zegclip": (0.0, 0.1), "clip_rc": (0.0, 0.1)}, 0.6)
-
-
-@pytest.fixture(scope="module")
-def predictors(tmp_path_factory: pytest.TempPathFactory) -> Predictors:
-    shelf = shelf_of(tiny_checkpoints(tmp_path_factory.mktemp("weights")))
-    return shelf.get(shelf.first)
 
 
 def _photos(folder: Path, *names: str) -> list[str]:
@@ -57,6 +49,13 @@ def test_a_bad_photo_is_told_and_the_others_are_answered(predictors: Predictors,
         assert {name.split("/")[0] for name in archive.namelist()} == {"good"}
     with pytest.raises(UserError, match=r"bad\.png"):
         run_batch(predictors, [str(bad)], ("dog", ""), LOOK, lambda _share, _text: None)
+
+
+def test_a_name_that_is_cut_is_told_once(predictors: Predictors, tmp_path: Path) -> None:
+    paths = _photos(tmp_path, "a.png", "b.png")
+    _, table = run_batch(predictors, paths, ("dog", "word " * 20), LOOK, lambda _share, _text: None)
+    assert table.count("is not read") == 1
+    assert table.count("<tr>") == 1 + 2 * 2
 
 
 def test_nothing_and_too_much_are_refused(predictors: Predictors, tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ import json
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,22 +12,18 @@ from gradio_client import Client, handle_file
 from gradio_client.exceptions import AppError
 from PIL import Image
 
-from tests.demo_server import serve, tiny_checkpoints
+from tests.demo_server import serve
 from zsseg import Predictor
-from zsseg.demo import examples
+from zsseg.demo import build_demo, examples
+from zsseg.demo.serve import running
+from zsseg.demo.shelf import Choice, Shelf
 
 
 @pytest.fixture(scope="module")
-def checkpoints(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    return tiny_checkpoints(tmp_path_factory.mktemp("weights"))
-
-
-@pytest.fixture(scope="module")
-def client(checkpoints: dict[str, str]) -> Iterator[Client]:
-    with serve(checkpoints) as url:
-        client = Client(url, verbose=False)
-        yield client
-        client.close()
+def client(url: str) -> Iterator[Client]:
+    client = Client(url, verbose=False)
+    yield client
+    client.close()
 
 
 @pytest.mark.parametrize("method", ["zegclip", "clip_rc"])
@@ -60,7 +57,16 @@ def test_settings_default_to_the_checkpoint(client: Client) -> None:
     assert result["settings"] == {"seen_penalty": 0.1, "threshold": 0.0}
 
 
-def _ask(client: Client, photo: Path, seen: str = "cat", **more: object) -> object:
+def test_a_name_that_is_cut_is_told_in_the_result(client: Client) -> None:
+    for method in ("zegclip", "clip_rc"):
+        result, _, _ = _ask(client, examples.EXAMPLES[0].path, seen="dog, " + "word " * 20, method=method)
+        assert len(result["classes"]) == 2
+        assert [remark[:10] for remark in result["remarks"]] == ["The end of"]
+    result, _, _ = _ask(client, examples.EXAMPLES[0].path)
+    assert result["remarks"] == []
+
+
+def _ask(client: Client, photo: Path, seen: str = "cat", **more: object) -> Any:  # noqa: ANN401
     return client.predict(photo=handle_file(photo), seen=seen, unseen="", **more, api_name="/segment")
 
 
@@ -82,6 +88,19 @@ def test_bad_questions_get_a_sentence(client: Client) -> None:
         _ask(client, photo, seen=", ".join(map(str, range(500))))
     with pytest.raises(AppError, match="between 0 and 1"):
         _ask(client, photo, threshold=7)
+    with pytest.raises(AppError, match="no model “other”: choose one of model"):
+        _ask(client, photo, model="other")
+
+
+def test_a_program_may_choose_the_model(checkpoints: dict[str, str]) -> None:
+    shelf = Shelf([Choice("first", {**checkpoints, "zegclip": "gone"}), Choice("second", dict(checkpoints))])
+    with running(build_demo(shelf), shelf.get(shelf.first), quiet=True) as url:
+        client = Client(url, verbose=False)
+        with pytest.raises(AppError, match="gone"):
+            _ask(client, examples.EXAMPLES[0].path)
+        result, _, _ = _ask(client, examples.EXAMPLES[0].path, model="second")
+        assert result["model"] == "zegclip-tiny-inductive"
+        client.close()
 
 
 def test_only_segment_is_public(client: Client) -> None:
@@ -89,7 +108,7 @@ def test_only_segment_is_public(client: Client) -> None:
     assert list(api["named_endpoints"]) == ["/segment"]
     assert not api["unnamed_endpoints"]
     parameters = [parameter["parameter_name"] for parameter in api["named_endpoints"]["/segment"]["parameters"]]
-    assert parameters == ["photo", "seen", "unseen", "seen_penalty", "threshold", "method"]
+    assert parameters == ["photo", "seen", "unseen", "seen_penalty", "threshold", "method", "model"]
 
 
 @pytest.mark.parametrize("meta", [{"meta": {"_type": "gradio.FileData"}}, {}])
@@ -97,7 +116,7 @@ def test_no_file_of_the_server_can_be_asked_for(client: Client, tmp_path: Path, 
     # The events do not let Gradio open the picture; that it still refuses paths which nobody uploaded is tested here.
     secret = tmp_path / "secret.png"
     Image.new("RGB", (32, 32)).save(secret)
-    body = {"data": [{"path": str(secret), **meta}, "cat", "", None, None, "zegclip"]}
+    body = {"data": [{"path": str(secret), **meta}, "cat", "", None, None, "zegclip", ""]}
     call = f"{client.src}gradio_api/call/segment"
     request = urllib.request.Request(call, json.dumps(body).encode(), {"Content-Type": "application/json"})
     with urllib.request.urlopen(request) as reply:

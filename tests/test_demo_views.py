@@ -5,8 +5,7 @@ import re
 import numpy as np
 import pytest
 
-from tests.demo_server import tiny_checkpoints
-from zsseg.demo import card, compare_tab, explain, names, nel, probe, recovery, shelf_of, views
+from zsseg.demo import card, compare_tab, explain, names, nel, probe, recovery, views
 from zsseg.demo.callbacks import Answer, Look
 from zsseg.demo.shelf import Predictors
 from zsseg.errors import UserError
@@ -35,16 +34,23 @@ def _answer(*names: str) -> Answer:
 LOOK = Look({"zegclip": (0.5, 0.0), "clip_rc": (0.5, 0.0)}, 0.6)
 
 
-@pytest.fixture(scope="module")
-def predictors(tmp_path_factory: pytest.TempPathFactory) -> Predictors:
-    shelf = shelf_of(tiny_checkpoints(tmp_path_factory.mktemp("weights")))
-    return shelf.get(shelf.first)
-
-
 def test_legend_says_what_to_do_when_nothing_is_sure() -> None:
     sure = _segmentation()
     assert card.UNSURE not in card.legend(sure)
     assert card.UNSURE in card.legend(sure.with_settings(threshold=1.0))
+
+
+def test_an_answer_says_which_name_was_cut_and_quotes_it_harmlessly(predictors: Predictors) -> None:
+    for predictor in predictors.values():
+        assert not isinstance(predictor, UserError)
+        seg = predictor.predict(np.zeros((40, 50, 3), np.uint8), "dog", NASTY + " word" * 20)
+        answer = Answer(
+            np.zeros((40, 50, 3), np.uint8), "photo.png", build_vocabulary("dog", "cow"), {predictor.method: seg}
+        )
+        text = card.card(answer, predictor.method, LOOK)
+        assert 'class="zs-remark"' in text
+        assert "is not read" in text
+        assert "<img src=x" not in text
 
 
 def test_legend_says_name_kind_and_share() -> None:
@@ -108,6 +114,22 @@ def test_softmax_grid_differs_and_claims_count_by_the_level() -> None:
     assert "100% by none" in nel.claims(answer, LOOK, 0.95)
 
 
+def test_a_class_claims_a_pixel_where_it_would_be_painted() -> None:
+    assert nel.own_level(0.325) == 0.325
+    assert nel.own_level(0.7) == nel.own_level(0.0) == nel.LEVEL
+    timid = Look({"zegclip": (0.85, 0.0), "clip_rc": (0.85, 0.0)}, 0.6)
+    assert "yellow the most" in explain.explain(_answer(), timid, {})
+
+
+def test_classes_without_a_value_are_counted_not_listed() -> None:
+    page = views.class_table(("class", "IoU"), ("cat", "dog", "cow"), (0.5, None, None))
+    assert re.findall(r'scope="row">(\w+)', page) == ["cat"]
+    assert "2 classes without a pixel" in page
+    assert "1 class without" in views.class_table(("class", "IoU"), ("cat", "dog"), (0.5, None))
+    assert "<table" not in views.class_table(("class", "IoU"), ("cat",), (None,))
+    assert "without a pixel" not in views.class_table(("class", "IoU"), ("cat",), (0.0,))
+
+
 def test_comparison_says_how_far_the_methods_agree(predictors: Predictors) -> None:
     page = compare_tab.comparison(_answer(), LOOK, predictors)
     assert "100.0%" in page
@@ -140,6 +162,15 @@ def test_marks_tell_how_each_name_is_marked_and_what_surprises(predictors: Predi
     assert "zs-remark" in names.marks("dog", "dog", predictors)
     assert names.marks("", " , ", predictors) == ""
     assert "<img" not in names.marks(NASTY.replace(",", ""), "", predictors)
+
+
+def test_many_remarks_do_not_bury_the_button(predictors: Predictors) -> None:
+    page = names.marks(", ".join(f"{letter * 5}xqz" for letter in "abcde"), "", predictors)
+    before, after = page.split("<details>")
+    assert before.count("zs-remark") == 2
+    assert after.count("zs-remark") >= 3
+    assert f"{after.count('zs-remark')} more remarks" in after
+    assert "<details>" not in names.marks("dog", "dgo", predictors)
 
 
 def test_flip_moves_a_class_with_its_synonyms_and_sorting_marks_all(predictors: Predictors) -> None:

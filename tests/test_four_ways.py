@@ -6,7 +6,6 @@ import io
 import re
 import urllib.request
 import zipfile
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +13,6 @@ import pytest
 from gradio_client import Client, handle_file
 from PIL import Image
 
-from tests.demo_server import serve, tiny_checkpoints
 from zsseg import Predictor
 from zsseg.cli import main
 from zsseg.demo import callbacks, examples, shelf_of
@@ -24,17 +22,6 @@ PHOTO = examples.EXAMPLES[0].path
 SEEN, UNSEEN, PENALTY, THRESHOLD = "dog | hound, person", "cow; sheep", 0.05, 0.4
 
 Arrays = tuple[np.ndarray, np.ndarray]  # scores (K, H, W) float32; labels (H, W), -1 is none of these
-
-
-@pytest.fixture(scope="module")
-def checkpoints(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    return tiny_checkpoints(tmp_path_factory.mktemp("weights"))
-
-
-@pytest.fixture(scope="module")
-def url(checkpoints: dict[str, str]) -> Iterator[str]:
-    with serve(checkpoints) as address:
-        yield address
 
 
 @pytest.mark.parametrize("method", ["zegclip", "clip_rc"])

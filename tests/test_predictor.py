@@ -216,13 +216,34 @@ def test_too_many_scores_are_refused_before_the_network_runs(predictor: Predicto
         (b"junk", "dog", "not a picture"),
         (PHOTO, "", "No class name"),
         (PHOTO, " ,;", "No class name"),
-        (PHOTO, "word " * 20, "too long for this model"),
         (np.zeros((1, 1000, 3), dtype=np.uint8), "dog", "long and narrow"),
     ],
 )
 def test_bad_input(shared: dict[str, Predictor], image: object, names: str, words: str) -> None:
     with pytest.raises(UserError, match=words):
         shared["zegclip"].predict(image, names)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_a_name_longer_than_the_text_tower_reads_is_cut_and_told(shared: dict[str, Predictor], method: str) -> None:
+    context = shared[method].model.backbone.context_length
+    start = "word " * context
+    answer = shared[method].predict(PHOTO, ["dog", start + "this"], [start + "that"])
+    assert answer.names[1].endswith("this")
+    np.testing.assert_array_equal(answer.scores[1], answer.scores[2])  # nothing of what differs was read
+    assert not np.array_equal(answer.scores[0], answer.scores[1])
+    assert [f"reads {context}" in remark for remark in answer.remarks] == [True, True, False]
+    assert "mean nearly the same" in answer.remarks[2]
+    assert answer.with_settings(threshold=0.3).remarks == answer.remarks
+    assert shared[method].predict(PHOTO, "dog").remarks == ()
+
+
+def test_a_cut_text_still_ends_where_the_tower_looks(shared: dict[str, Predictor]) -> None:
+    # The tower reads its answer at the end mark, so a cut that lost it would make all long names alike.
+    backbone = shared["zegclip"].model.backbone
+    words = backbone.encode_text(["cat " * 40, "dog " * 40, "cat " * (backbone.context_length - 2)])
+    torch.testing.assert_close(words[0], words[2])
+    assert not torch.allclose(words[0], words[1], atol=1e-3)
 
 
 @pytest.mark.parametrize("setting", ["seen_penalty", "threshold"])

@@ -38,6 +38,13 @@ def test_front_matter_fits_the_pins() -> None:
     assert (ROOT / front["app_file"]).is_file()
     assert front["license"] == "mit"
     assert len(front["short_description"]) <= 60
+    # As https://huggingface.co/docs/hub/spaces-config-reference lists them.
+    assert {front["colorFrom"], front["colorTo"]} <= set(
+        ["red", "yellow", "green", "blue", "indigo", "purple", "pink", "gray"]
+    )
+    assert front["suggested_hardware"] in ("cpu-basic", "cpu-upgrade")
+    # The weights lie in this repository and nothing asks the Hub for others by itself: there is none to name.
+    assert "models" not in front
     supported = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["requires-python"]
     assert supported == f">={front['python_version']}"
 

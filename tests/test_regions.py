@@ -13,7 +13,7 @@ from zsseg.errors import UserError
 from zsseg.layers import region_attention_mask
 from zsseg.predictor import Predictor
 from zsseg.regions import MAX_REGION_LOGITS, RegionView, TokenGroup, check_regions, region_of
-from zsseg.visualize import draw_mask, draw_regions, region_maps
+from zsseg.visualize import draw_attention, draw_mask, draw_regions, region_maps
 from zsseg.vocabulary import build_vocabulary
 
 PHOTO = np.random.default_rng(0).integers(0, 256, (48, 70, 3), dtype=np.uint8)
@@ -174,12 +174,25 @@ def test_drawn_regions_are_outlined_and_numbered() -> None:
     assert (photo == 90).all()
 
 
-def test_highlight_lights_up_one_region() -> None:
+def test_a_region_token_is_shown_what_the_mask_lets_it_see() -> None:
     photo, view = drawn_view()
-    picture = draw_regions(photo, view, 0, highlight=3)
+    picture = draw_attention(photo, view, 0, 3)
     assert (picture[105:115, 105:195] == 90).all()
-    assert (picture[5:15, 5:95] == 45).all()
+    assert (picture[5:15, 5:95] == 22).all()
     assert (picture[100, 105:195] == (240, 228, 66)).all()
+    # It is the mask that is drawn, not the blocks: a token that may see one more patch shows it.
+    mask = view.attention.copy()
+    mask[18 + 3, 2] = True
+    more = draw_attention(photo, dataclasses.replace(view, attention=mask), 0, 3)
+    assert (more[:50, :50] == 90).all()
+    assert (more[:50, 50:] == 22).all()
+
+
+def test_attention_is_drawn_on_the_window_alone(predictor: Predictor, view: RegionView) -> None:
+    for window, (y1, x1, y2, x2) in enumerate(view.boxes):
+        for region in range(view.regions):
+            assert view.attended(region).sum() == (view.owner == region).sum()
+            assert draw_attention(PHOTO, view, window, region).shape == (y2 - y1, x2 - x1, 3)
 
 
 def test_what_lies_outside_the_window_is_darker() -> None:
@@ -195,12 +208,14 @@ def test_drawing_checks_its_parts() -> None:
     with pytest.raises(UserError, match="no window 1: choose one from 0 to 0"):
         draw_regions(photo, view, 1)
     with pytest.raises(UserError, match="no region 4: choose one from 0 to 3"):
-        draw_regions(photo, view, 0, 4)
+        draw_attention(photo, view, 0, 4)
 
 
 def test_tiny_photos_can_be_drawn(predictor: Predictor) -> None:
     photo = np.zeros((3, 5, 3), dtype=np.uint8)
-    assert draw_regions(photo, predictor.region_view(photo, "dog"), 0, 2).shape == photo.shape
+    view = predictor.region_view(photo, "dog")
+    assert draw_regions(photo, view, 0).shape == photo.shape
+    assert draw_attention(photo, view, 0, 2).size
 
 
 def test_drawn_mask_shows_permissions_between_borders() -> None:

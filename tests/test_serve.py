@@ -13,14 +13,13 @@ import threading
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
 from pathlib import Path
 
 import gradio as gr
 import pytest
 
 import app
-from tests.demo_server import serve, tiny_checkpoints
+from tests.demo_server import serve
 from tests.tiny import tiny_checkpoint
 from zsseg import Predictor, UserError, __version__
 from zsseg.demo import examples, find_shelf, shelf_of
@@ -29,17 +28,6 @@ from zsseg.demo.theme import launch_options
 from zsseg.predictor import DEFAULT_CHECKPOINTS
 
 ROOT = Path(__file__).resolve().parents[1]
-
-
-@pytest.fixture(scope="module")
-def checkpoints(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    return tiny_checkpoints(tmp_path_factory.mktemp("weights"))
-
-
-@pytest.fixture(scope="module")
-def url(checkpoints: dict[str, str]) -> Iterator[str]:
-    with serve(checkpoints) as address:
-        yield address
 
 
 def get(url: str) -> tuple[int, dict[str, object]]:

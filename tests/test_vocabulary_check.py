@@ -11,7 +11,7 @@ import pytest
 from zsseg.models import Backbone, load_backbone
 from zsseg.presets import PRESETS
 from zsseg.vocabulary import Vocabulary, build_vocabulary
-from zsseg.vocabulary_check import NEAR_DUPLICATE, Remark, check_vocabulary
+from zsseg.vocabulary_check import NEAR_DUPLICATE, Remark, check_vocabulary, of_cut_names
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -29,6 +29,7 @@ def check(
     **more: object,
 ) -> list[Remark]:
     spellings = sum(map(len, vocabulary.synonyms))
+    vectors = np.eye(spellings) if vectors is None else vectors
     return check_vocabulary(vocabulary, vectors, counts or [5] * spellings, 16, pieces, **more)
 
 
@@ -61,13 +62,28 @@ def test_threshold_of_near_duplicates() -> None:
     assert check(vocabulary, vectors, near_duplicate=0.51) == []
 
 
-def test_too_long_names_are_told_before_they_have_vectors() -> None:
+def test_too_long_names_are_told() -> None:
     vocabulary = build_vocabulary("dog, cat | a very long way to say cat")
     remarks = check(vocabulary, None, [5, 16, 17])
     assert [(remark.kind, remark.names) for remark in remarks] == [("too long", ("cat",))]
     assert "17 tokens" in remarks[0].sentence
     assert "reads 16" in remarks[0].sentence
     assert "“a very long way to say cat”" in remarks[0].sentence
+
+
+def test_an_answer_is_told_which_names_were_cut_and_what_they_now_equal() -> None:
+    vocabulary = build_vocabulary("sofa, couch, a long name that ends in this, a long name that ends in that")
+    remarks = check(vocabulary, angles(0, 1, 90, 90), [5, 5, 17, 17], pieces=lambda word: 3 if word == "sofa" else 1)
+    assert [remark.kind for remark in remarks] == ["too long"] * 2 + ["unknown word"] + ["near-duplicates"] * 2
+    told = of_cut_names(remarks)
+    assert list(told) == [remark.sentence for remark in (*remarks[:2], remarks[3])]
+    assert of_cut_names(remarks[2:]) == ()
+
+
+def test_a_very_long_name_is_shown_by_its_beginning() -> None:
+    remarks = check(build_vocabulary("word " * 60), None, [62])
+    assert len(remarks[0].sentence) < 200
+    assert "word word…”" in remarks[0].sentence
 
 
 @pytest.mark.parametrize(

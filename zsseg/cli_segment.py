@@ -71,12 +71,17 @@ class _Target:
 def run(args: argparse.Namespace) -> int:
     """Answer, tell of it on stdout and of what went wrong on stderr; return the exit code."""
     results, errors = [], []
+    told: set[str] = set()  # both methods, and every photo, would say the same of a name
     for outcome in _outcomes(args):
         if isinstance(outcome, _Failed):
             errors.append({"photo": outcome.photo, "error": outcome.error})
             warn(outcome.report)
         else:
             results.append(outcome.row)
+            new = [remark for remark in outcome.row["remarks"] if remark not in told]
+            told.update(new)
+            for remark in new:
+                warn(f"Warning: {remark}")
             say("" if args.json else outcome.report)
     if args.json:
         # Escapes carry any file name through any terminal.

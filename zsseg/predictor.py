@@ -26,6 +26,7 @@ from zsseg.regions import RegionView, check_regions, view_regions
 from zsseg.segmentation import FloatArray, Segmentation, check_fraction, check_size
 from zsseg.sliding import Windows, cut, stitch_grids, window_scores
 from zsseg.vocabulary import Vocabulary, build_vocabulary, with_templates
+from zsseg.vocabulary_check import Remark, check_vocabulary, of_cut_names
 
 DEFAULT_CHECKPOINTS: Mapping[str, str] = {"zegclip": "zegclip-mini-inductive", "clip_rc": "clip_rc-mini-inductive"}
 """Method: the checkpoint it is asked through when none is named."""
@@ -54,6 +55,7 @@ class Predictor:
         self.sha256 = sha256
         self._photos: LRU[Encoded] = LRU(_PHOTOS_KEPT)
         self._texts: LRU[Tensor] = LRU(_TEXTS_KEPT)
+        self._counts: LRU[int] = LRU(_TEXTS_KEPT)
 
     @classmethod
     def from_checkpoint(
@@ -123,6 +125,8 @@ class Predictor:
     ) -> Segmentation:
         """Find the classes in a photo.
 
+        A name longer than the text tower reads is asked by its beginning, and the answer's `remarks` say so.
+
         Args:
             image: anything `zsseg.image.load_image` reads; a very large photo is shrunk, and so is the answer.
             seen, unseen: class names, as `zsseg.vocabulary.build_vocabulary` reads them.
@@ -143,7 +147,7 @@ class Predictor:
         scores, features = self.decode(photo, self.encode_image(photo), text, vocabulary)
         return Segmentation(
             self.method, self.name, vocabulary.names, vocabulary.seen, scores, penalty, limit, features,
-            time.perf_counter() - start, self.provenance,
+            time.perf_counter() - start, self.provenance, remarks=self._remarks_on_answer(vocabulary),
         )  # fmt: skip
 
     @torch.inference_mode()
@@ -212,8 +216,7 @@ class Predictor:
     def encode_text(self, vocabulary: Vocabulary) -> Tensor:
         """Encode every spelling, class after class, or remember having done so: (spellings, D) unit norm.
 
-        Raises:
-            UserError: a name is longer than the text tower reads; it would be cut off in silence otherwise.
+        Of one that is longer than the text tower reads, the end is left out; `remarks_on` tells of it.
         """
         spellings = [spelling for group in vocabulary.synonyms for spelling in group]
         # One by one, so that a name's vector is the same to the last bit whatever was asked before.
@@ -221,11 +224,29 @@ class Predictor:
 
     @torch.inference_mode()
     def _encode_name(self, name: str) -> Tensor:
-        backbone = self.model.backbone
         texts = with_templates(name, self.metadata.templates)
-        if max(map(backbone.token_count, texts)) > backbone.context_length:
-            raise UserError(f"The class name “{name}” is too long for this model: use fewer words.")
-        return F.normalize(backbone.encode_text(texts).mean(0), dim=0)  # (D,)
+        return F.normalize(self.model.backbone.encode_text(texts).mean(0), dim=0)  # (D,)
+
+    def remarks_on(self, vocabulary: Vocabulary) -> list[Remark]:
+        """What looks like a slip, or may surprise, in the names of a question to this model; none blocks an answer."""
+        backbone, known = self.model.backbone, (*self.metadata.seen, *self.metadata.unseen)
+        vectors = self.encode_text(vocabulary).cpu().numpy()
+        counts = self._token_counts(vocabulary)
+        return check_vocabulary(vocabulary, vectors, counts, backbone.context_length, backbone.piece_count, known)
+
+    def _remarks_on_answer(self, vocabulary: Vocabulary) -> tuple[str, ...]:
+        if max(self._token_counts(vocabulary)) <= self.model.backbone.context_length:
+            return ()
+        return of_cut_names(self.remarks_on(vocabulary))
+
+    def _token_counts(self, vocabulary: Vocabulary) -> list[int]:
+        """Tokens of every spelling in its longest template, class after class."""
+
+        def count(spelling: str) -> int:
+            return max(map(self.model.backbone.token_count, with_templates(spelling, self.metadata.templates)))
+
+        spellings = (spelling for group in vocabulary.synonyms for spelling in group)
+        return [self._counts.get(spelling, partial(count, spelling)) for spelling in spellings]
 
     @torch.inference_mode()
     def decode(

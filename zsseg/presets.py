@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from zsseg.scenes import NAMES
 from zsseg.vocabulary import CAMVID11, COCO80, COCO171, VOC20, parse_names
 
 
@@ -25,6 +26,7 @@ PRESETS: Mapping[str, tuple[str, ...]] = {
     "Street": _listed(
         "road, sidewalk, building, sky, tree, car, bus, bicycle, person, traffic light, traffic sign, pole"
     ),
+    "Drawn shapes": NAMES,
     "Pets": _listed("cat, dog, rabbit, hamster, horse, bird, fish, person, sofa, carpet, grass"),
 }
 """Title of a list: its class names, in the data set's order and spelling where it is a data set's."""

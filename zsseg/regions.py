@@ -17,6 +17,9 @@ from zsseg.vocabulary import Vocabulary
 MAX_REGION_LOGITS = 2**26
 """Logits of all regions of one photo, at most: 256 MiB."""
 
+PATCHES, REGIONS = "patches", "regions"
+"""Names of two groups of tokens."""
+
 
 @dataclass(frozen=True)
 class TokenGroup:
@@ -75,6 +78,13 @@ class RegionView:
         """The block of patches that each of the M regions owns, (row1, col1, row2, col2), ends exclusive."""
         places = (np.nonzero(self.owner == region) for region in range(self.regions))
         return tuple((int(r[0]), int(c.min()), int(r[-1]) + 1, int(c.max()) + 1) for r, c in places)
+
+    def attended(self, region: int) -> npt.NDArray[np.bool_]:
+        """(h,w) True where a region token may attend to the patch, read from the attention mask itself."""
+        tokens = {group.name: group for group in self.groups}
+        row = self.attention[tokens[REGIONS].start + region]
+        patches: npt.NDArray[np.bool_] = row[tokens[PATCHES].start : tokens[PATCHES].stop]
+        return patches.reshape(self.owner.shape)
 
     def block_in_photo(self, window: int, region: int) -> Box:
         """A region's block in pixels of the photo, (y1, x1, y2, x2), ends exclusive."""
@@ -138,7 +148,7 @@ def _in_photo(box: Box, photo: Windows) -> Box:
 def _groups(prompts: int, patches: int, regions: int) -> tuple[TokenGroup, ...]:
     """The order is that of `zsseg.layers.region_attention_mask`."""
     ends = np.cumsum([0, 1, prompts, patches, regions]).tolist()
-    names = ("class token", "prompts", "patches", "regions")
+    names = ("class token", "prompts", PATCHES, REGIONS)
     return tuple(TokenGroup(*group) for group in zip(names, ends[:-1], ends[1:], strict=True))
 
 

@@ -42,6 +42,7 @@ class Segmentation:
         seconds: wall time of the prediction.
         provenance: where the model comes from: sha256 of the checkpoint, backbone, its sha256, setting.
         off: names that no pixel is labelled with, as if they had not been asked; their scores are kept.
+        remarks: sentences on what was not asked as it was typed, such as a name cut short; mostly none.
 
     Raises:
         UserError: penalty or threshold outside 0..1.
@@ -59,6 +60,7 @@ class Segmentation:
     seconds: float = 0.0
     provenance: Mapping[str, str] = field(default_factory=dict)
     off: frozenset[str] = frozenset()
+    remarks: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         """Refuse parts that do not fit."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from zsseg.errors import UserError
 
 MAX_NAMES = 1000
-MAX_NAME_LENGTH = 200
+MAX_NAME_LENGTH = 500
 _QUOTES = "\"'`\u2018\u2019\u201c\u201d"
 
 

@@ -26,6 +26,7 @@ another value.
 # doubts none, of 93 rare nouns 6 (axolotl, quokka, ...); of words with one wrong key a quarter, of random letters 86 %.
 _PIECES = 3
 _LETTERS_PER_PIECE = 2.5
+_SHOWN = 60  # letters of a long name
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,7 @@ class Remark:
 
 def check_vocabulary(
     vocabulary: Vocabulary,
-    vectors: NDArray[np.floating] | None,
+    vectors: NDArray[np.floating],
     token_counts: Sequence[int],
     context_length: int,
     pieces: Callable[[str], int],
@@ -56,8 +57,7 @@ def check_vocabulary(
 
     Args:
         vocabulary: K classes of S spellings in all.
-        vectors: (S, D) unit-norm text vectors, class after class; None where a name is too long to have one, and then
-            near-duplicates are not looked for.
+        vectors: (S, D) unit-norm text vectors, class after class; of a name that is too long, that of what was read.
         token_counts: S counts, each of a spelling in its longest template, with start and end marks.
         context_length: tokens that the text tower reads.
         pieces: how many pieces the tokenizer breaks a word into.
@@ -71,13 +71,19 @@ def check_vocabulary(
         ValueError: `vectors` or `token_counts` do not have one entry per spelling.
     """
     spellings = [spelling for group in vocabulary.synonyms for spelling in group]
-    if len(token_counts) != len(spellings) or (vectors is not None and len(vectors) != len(spellings)):
+    if len(token_counts) != len(spellings) or len(vectors) != len(spellings):
         raise ValueError(f"{len(spellings)} spellings need as many token counts and vectors")
     return [
         *_too_long(vocabulary, token_counts, context_length),
         *_unknown_words(vocabulary, pieces, known_words),
-        *([] if vectors is None else _near_duplicates(vocabulary, vectors, near_duplicate)),
+        *_near_duplicates(vocabulary, vectors, near_duplicate),
     ]
+
+
+def of_cut_names(remarks: Sequence[Remark]) -> tuple[str, ...]:
+    """Sentences that belong to an answer, not only to its question: which names were cut, and what these now equal."""
+    cut = {name for remark in remarks if remark.kind == "too long" for name in remark.names}
+    return tuple(remark.sentence for remark in remarks if cut & set(remark.names))
 
 
 def _owners(vocabulary: Vocabulary) -> list[int]:
@@ -91,12 +97,16 @@ def _too_long(vocabulary: Vocabulary, token_counts: Sequence[int], context_lengt
         Remark(
             "too long",
             (vocabulary.names[owner],),
-            f"“{spelling}” takes {count} tokens with its sentence where this model reads {context_length}: "
-            "use fewer words.",
+            f"The end of “{_shown(spelling)}” is not read: with its sentence it takes {count} tokens, and this model "
+            f"reads {context_length}. Use fewer words.",
         )
         for spelling, count, owner in zip(spellings, token_counts, _owners(vocabulary), strict=True)
         if count > context_length
     ]
+
+
+def _shown(name: str) -> str:
+    return name if len(name) <= _SHOWN else f"{name[:_SHOWN].rstrip()}…"
 
 
 def _unknown_words(vocabulary: Vocabulary, pieces: Callable[[str], int], known_words: Collection[str]) -> list[Remark]:
@@ -140,6 +150,6 @@ def _alike(one: str, other: str) -> Remark:
     return Remark(
         "near-duplicates",
         (one, other),
-        f"“{one}” and “{other}” mean nearly the same to this model, so either may get the other’s pixels: "
-        f"ask for one of them, or join them as “{one} | {other}”.",
+        f"“{_shown(one)}” and “{_shown(other)}” mean nearly the same to this model, so either may get the other’s "
+        f"pixels: ask for one of them, or join them as “{_shown(one)} | {_shown(other)}”.",
     )

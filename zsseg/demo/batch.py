@@ -53,11 +53,12 @@ def run_batch(
             except UserError as error:
                 problems.append(f"{Path(photo.path).name}: {error}")
                 continue
+            problems += [remark for each in answer.results.values() for remark in each.remarks]
             _pack(archive, answer, look, photo)
             rows += _rows(answer, look, photo)
     if not rows:
         raise UserError(" ".join(problems))
-    told = "".join(help_text(escape(problem)) for problem in problems)
+    told = "".join(help_text(escape(problem)) for problem in dict.fromkeys(problems))
     return str(path), table(("photo", "method", "largest classes"), rows) + told
 
 

@@ -3,13 +3,12 @@
 import gradio as gr
 
 from zsseg.demo import callbacks, events, probe, tab_events, views
-from zsseg.demo.layout import make_card, make_opacity, make_question, make_warning
+from zsseg.demo.layout import make_card, make_opacity, make_question, make_warning, own_settings
 from zsseg.demo.page import Page
 from zsseg.demo.shelf import Shelf
 from zsseg.demo.tabs import make_details
 
 QUEUE_SIZE = 32
-CLEAN_EVERY_SECONDS = 600
 
 
 def build_demo(shelf: Shelf) -> gr.Blocks:
@@ -24,7 +23,7 @@ def build_demo(shelf: Shelf) -> gr.Blocks:
     blocks = gr.Blocks(
         title="ZegCLIP and CLIP-RC: zero-shot segmentation",
         analytics_enabled=False,
-        delete_cache=(CLEAN_EVERY_SECONDS, callbacks.KEEP_FILES_SECONDS),
+        delete_cache=(callbacks.CLEAN_EVERY_SECONDS, callbacks.KEEP_FILES_SECONDS),
         fill_width=True,
     )
     with blocks:
@@ -45,7 +44,7 @@ def _lay_out(shelf: Shelf) -> Page:
                 cards = [make_card(method, predictors) for method in predictors]
             opacity = make_opacity()
             pixel = gr.HTML(probe.EMPTY, elem_id="zs-probe")
-    details = make_details(predictors)
+    details = make_details(predictors, own_settings(cards[0].method, predictors)[0])
     gr.HTML(views.FOOTER)
     keep = callbacks.KEEP_FILES_SECONDS
     return Page(
@@ -69,9 +68,10 @@ def _wire(page: Page) -> None:
     tab_events.wire_followers(page, [events.wire_look(page), *events.wire_legend(page)])
     events.wire_names(page)
     events.wire_model(page)
+    events.wire_scene(page)
     events.wire_endpoint(page)
     tab_events.wire_choices(page)
-    tab_events.wire_truth(page)
+    tab_events.wire_truth(page, ran)
     tab_events.wire_files(page)
     tab_events.wire_batch(page)
     tab_events.wire_load(page)

@@ -1,10 +1,12 @@
 """What the page does, as plain functions: no Gradio here, so each can be called and tested alone."""
 
 import json
+import os
 import shutil
 import tempfile
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,7 +20,9 @@ from zsseg.segmentation import Segmentation
 from zsseg.vocabulary import Vocabulary, build_vocabulary
 
 MAX_NAMES = 200
-KEEP_FILES_SECONDS = 3600
+CLEAN_EVERY_SECONDS = 600
+KEEP_FILES_SECONDS = 3600 - CLEAN_EVERY_SECONDS
+"""Age from which a visitor's files are deleted at the next look, so that none is older than an hour."""
 
 
 @dataclass(frozen=True)
@@ -154,13 +158,23 @@ def write_files(answer: Answer, look: Look) -> str:
 
 
 def fresh_folder() -> Path:
-    """Make an empty folder for one answer's files, and throw away those older than an hour."""
-    root = Path(tempfile.gettempdir()) / "zsseg-demo"
+    """Make an empty folder for one answer's files, until `delete_folders` finds it too old."""
+    root = _folders()
     root.mkdir(exist_ok=True)
-    for old in root.iterdir():
-        if time.time() - old.stat().st_mtime > KEEP_FILES_SECONDS:
-            shutil.rmtree(old, ignore_errors=True)
-    return Path(tempfile.mkdtemp(dir=root))
+    return Path(tempfile.mkdtemp(prefix=f"{os.getpid()}-", dir=root))
+
+
+def delete_folders(own: bool = False) -> None:
+    """Delete every folder that is too old, whichever process made it, and with `own` all that this process made."""
+    mine = f"{os.getpid()}-"
+    for folder in _folders().glob("*"):
+        with suppress(FileNotFoundError):  # another process deletes here too
+            if time.time() - folder.stat().st_mtime > KEEP_FILES_SECONDS or (own and folder.name.startswith(mine)):
+                shutil.rmtree(folder, ignore_errors=True)
+
+
+def _folders() -> Path:
+    return Path(tempfile.gettempdir()) / "zsseg-demo"
 
 
 def _read(photo: str | None) -> Pixels:

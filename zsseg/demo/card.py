@@ -5,13 +5,21 @@ from collections.abc import Sequence
 from zsseg.demo.callbacks import Answer, Look
 from zsseg.demo.pictures import jpeg_uri, png_uri
 from zsseg.demo.shelf import TITLES, Predictors
-from zsseg.demo.views import escape
+from zsseg.demo.views import escape, remark
 from zsseg.errors import UserError
 from zsseg.segmentation import Segmentation
 from zsseg.visualize import LegendRow, isolation_masks, overlay
 from zsseg.visualize import legend as legend_rows
 
 MANY = 24
+SETTINGS = {
+    "inductive": "Training knew nothing of the unseen classes, not even their names.",
+    "transductive": "Training knew the names of the unseen classes, and met them in photos without masks.",
+    "fully-supervised": "Training had masks of every class.",
+    "training-free": "Nothing was trained.",
+}
+"""Setting of a checkpoint: what it means, in one sentence."""
+
 UNSURE = """
 <p class="zs-help">It is not sure of any of these names. Lower “None of these below” to see its best guesses.</p>
 """
@@ -22,8 +30,8 @@ def title(method: str, predictors: Predictors) -> str:
     predictor = predictors[method]
     if isinstance(predictor, UserError):
         return f'<div class="zs-card-title"><h2>{escape(TITLES[method])}</h2><span>not available</span></div>'
-    setting = escape(predictor.metadata.setting)
-    return f'<div class="zs-card-title"><h2>{escape(TITLES[method])}</h2><span>{setting}</span></div>'
+    setting, told = escape(predictor.metadata.setting), SETTINGS.get(predictor.metadata.setting, "")
+    return f'<div class="zs-card-title"><h2>{escape(TITLES[method])}</h2><abbr title="{told}">{setting}</abbr></div>'
 
 
 def waiting() -> str:
@@ -45,7 +53,7 @@ def card(answer: Answer, method: str, look: Look) -> str:
     return (
         f'<div class="zs-view" tabindex="0" role="button" aria-label="Photo painted by {name}: {hint}">'
         f'<img class="zs-base" src="{base}" alt="The photo painted by {name}">{layers}<i class="zs-cross"></i></div>'
-        f"{legend(shown)}"
+        f"{''.join(map(remark, shown.remarks))}{legend(shown)}"
     )
 
 
@@ -90,7 +98,7 @@ def _legend_row(index: int, row: LegendRow, is_off: bool) -> str:
         f'<li class="zs-row{empty}{" zs-off" if is_off else ""}" data-k="{index}" style="--c: {row.hex}">'
         f'<button type="button" class="zs-chip zs-toggle zs-{kind}" data-k="{index}" aria-pressed="{pressed}"'
         f' aria-label="{action} {escape(row.name)}" title="{action} this class"></button>'
-        f'<span class="zs-name">{escape(row.name)}</span>'
+        f'<span class="zs-name" title="{escape(row.name)}">{escape(row.name)}</span>'
         f'<span class="zs-badge zs-{kind}">{kind}</span>{_share(row.area)}</li>'
     )
 

@@ -4,7 +4,7 @@ from zsseg.compare import compare
 from zsseg.demo.callbacks import Answer, Look
 from zsseg.demo.pictures import figure, jpeg_uri
 from zsseg.demo.shelf import TITLES, Predictors, working
-from zsseg.demo.views import escape, help_text, number, table
+from zsseg.demo.views import class_table, escape, help_text, table
 from zsseg.visualize import disagreement_map, overlay
 
 ALONE = help_text("Only one method answered: there is nothing to compare it with.")
@@ -21,11 +21,11 @@ def comparison(answer: Answer, look: Look, predictors: Predictors) -> str:
     where = figure(
         disagreement_map(answer.photo, found), "Where the two methods disagree", "Bright: they disagree", photo=True
     )
-    rows = [(name, number(iou)) for name, iou in zip(found.names, found.iou, strict=True)]
+    by_class = class_table(("class", f"IoU of {one} and {two}"), found.names, found.iou)
     return (
         f'<p class="zs-big"><b>{found.agreement:.1%}</b> of the pixels get the same answer from both.</p>'
         f'<div class="zs-two">{_wipe(pictures, one, two)}{where}</div>'
-        f'<div class="zs-two">{table(("class", f"IoU of {one} and {two}"), rows)}{_sizes(answer, predictors)}</div>'
+        f'<div class="zs-two"><div>{by_class}</div>{_sizes(answer, predictors)}</div>'
     )
 
 

@@ -8,7 +8,7 @@ import gradio as gr
 from gradio.events import Dependency
 from gradio.utils import get_upload_folder
 
-from zsseg.demo import callbacks, card, examples, names, views
+from zsseg.demo import callbacks, card, examples, names, nel, scene, views
 from zsseg.demo.callbacks import Answer
 from zsseg.demo.layout import own_settings
 from zsseg.demo.page import MODEL_QUEUE, Page, as_error
@@ -17,12 +17,21 @@ from zsseg.demo.shelf import TITLES, working
 from zsseg.demo.spaces import on_gpu
 from zsseg.errors import UserError
 
-# The point that was probed belongs to the photo before. On a phone the answer lies below the button; go there.
+# The point that was probed belongs to the photo before. On a phone the answer lies below the button; go there, unless
+# the page asked by itself.
 _SHOW_ANSWER = """() => {
+  const byItself = window.zssegFirst;
+  window.zssegFirst = false;
   window.zssegPoint = null;
+  delete document.getElementById("zs-answer")?.dataset.stale;
   document.querySelectorAll(".zs-cross").forEach((cross) => { cross.style.display = "none"; });
-  if (window.innerWidth < 800) document.getElementById("zs-answer")?.scrollIntoView({behavior: "smooth"});
+  if (window.innerWidth < 800 && !byItself) document.getElementById("zs-answer")?.scrollIntoView({behavior: "smooth"});
 }"""
+
+_PRESS_RUN = """() => { document.getElementById("zs-run")?.click(); }"""
+_READY = """() => { document.body.dataset.zsReady = "yes"; }"""
+# What is painted is of the photo before: it must not look like an answer about the new one.
+_STALE = """() => { const answer = document.getElementById("zs-answer"); if (answer) answer.dataset.stale = "yes"; }"""
 
 _ask = on_gpu(callbacks.ask)
 
@@ -60,6 +69,8 @@ def wire_run(page: Page) -> Dependency:
         api_visibility="private",
     )
     event.success(None, js=_SHOW_ANSWER, api_visibility="private")
+    event.then(None, js=_READY, api_visibility="private")
+    gr.on([question.photo.upload, question.photo.clear], None, js=_STALE, api_visibility="private")
     return event
 
 
@@ -148,6 +159,7 @@ def wire_names(page: Page) -> None:
         question.sort.click(sort, [*boxes, question.model], boxes, **quiet),
         question.marks.select(flip, boxes, boxes, **quiet),
     ]
+    filled[0].success(None, js=_PRESS_RUN, api_visibility="private")
     triggers = [event.then for event in filled] + [question.seen.blur, question.unseen.blur]
     for trigger in triggers:
         trigger(marks, [*boxes, question.model], question.marks, **quiet)
@@ -162,16 +174,20 @@ def wire_model(page: Page) -> None:
         warning = views.banner(predictors)
         updates: list[Any] = [None, gr.update(value=warning, visible=bool(warning)), views.models(predictors)]
         updates.append(gr.update(interactive=bool(working(predictors))))
+        draws = scene.knows_scenes(predictors)
+        updates += [gr.update(visible=draws), gr.update(visible=not draws)]
+        updates.append(nel.own_level(own_settings(page.cards[0].method, predictors)[0]))
         for each in page.cards:
             waiting = "" if isinstance(predictors[each.method], UserError) else card.waiting()
             updates += [card.title(each.method, predictors), waiting, *own_settings(each.method, predictors)]
         return updates
 
+    others = [page.question.drawing, page.question.gallery, page.details.level]
     parts = [part for each in page.cards for part in (each.title, each.view, each.threshold, each.seen_penalty)]
     page.question.model.change(
         change,
         page.question.model,
-        [page.answer, page.warning, page.details.models, page.question.run, *parts],
+        [page.answer, page.warning, page.details.models, page.question.run, *others, *parts],
         concurrency_id=MODEL_QUEUE,
         api_visibility="private",
     ).then(
@@ -181,6 +197,21 @@ def wire_model(page: Page) -> None:
         show_progress="hidden",
         api_visibility="private",
     )
+
+
+def wire_scene(page: Page) -> None:
+    """Draw a fresh scene, fill the question and its true mask, and ask."""
+    question, details = page.question, page.details
+
+    def draw(model: str) -> tuple[str, ...]:
+        drawn = scene.fresh_scene()
+        marked = names.marks(drawn.seen, drawn.unseen, page.shelf.get(model))
+        return drawn.photo, drawn.seen, drawn.unseen, marked, drawn.mask, drawn.meanings
+
+    outputs = [question.photo, question.seen, question.unseen, question.marks, details.mask, details.meanings]
+    question.draw.click(
+        draw, question.model, outputs, show_progress="hidden", concurrency_limit=2, api_visibility="private"
+    ).success(None, js=_PRESS_RUN, api_visibility="private")
 
 
 def wire_endpoint(page: Page) -> None:
@@ -193,14 +224,17 @@ def wire_endpoint(page: Page) -> None:
         seen_penalty: float | None = None,
         threshold: float | None = None,
         method: Literal["zegclip", "clip_rc"] = "zegclip",
+        model: str = "",
     ) -> tuple[dict[str, Any], str, str]:
         """Segment a photo by class names with one method.
 
         Give names separated by commas. Without a seen penalty or threshold the checkpoint's own are used. Returns
-        the content of result.json, the label map as an index PNG (255 is none of these), and the scores as NPZ.
+        the content of result.json, the label map as an index PNG (255 is none of these), and the scores as NPZ. A
+        name longer than the model reads is asked by its beginning, and "remarks" in the result say so. The model is
+        named as in the page's list; without one the first of it is asked.
         """
         with as_error(html=False):
-            predictors = page.shelf.get(page.shelf.first)
+            predictors = page.shelf.get(model or page.shelf.first)
             return callbacks.segment_one(predictors, uploaded(photo), (seen, unseen), (seen_penalty, threshold), method)
 
     # Components of its own: those of the page would show what they hold as a program's defaults.
@@ -209,11 +243,12 @@ def wire_endpoint(page: Page) -> None:
     penalty = gr.Number(None, label="Seen penalty", visible=False)
     threshold = gr.Number(None, label="Threshold", visible=False)
     method = gr.Radio(list(TITLES), value="zegclip", label="Method", visible=False)
+    model = gr.Textbox("", label="Model", visible=False)
     outputs: list[Any] = [gr.JSON(visible=False, label="Result")]
     outputs += [gr.File(visible=False, label=name) for name in ("Label map", "Scores")]
     gr.Button("segment", visible=False).click(
         segment,
-        [photo, seen, unseen, penalty, threshold, method],
+        [photo, seen, unseen, penalty, threshold, method, model],
         outputs,
         api_name="segment",
         preprocess=False,

@@ -3,6 +3,7 @@
 import numpy as np
 
 from zsseg.demo.callbacks import Answer, Look
+from zsseg.demo.nel import own_level
 from zsseg.demo.pictures import figure
 from zsseg.demo.probe import boxes
 from zsseg.demo.shelf import TITLES, Predictors, working
@@ -55,7 +56,8 @@ def _pictures(answer: Answer, look: Look, predictors: Predictors) -> list[str]:
     able = working(predictors)
     method, result = next(iter(answer.results.items()))
     painted = overlay(answer.photo, look.see(answer, method), look.opacity)
-    counts = overlap(result)
+    level = own_level(look.settings[method][0])
+    counts = overlap(result, level)
     rc, rc_result = able.get("clip_rc"), answer.results.get("clip_rc")
     regions = recovered = ""
     if rc is not None and rc_result is not None:
@@ -68,7 +70,11 @@ def _pictures(answer: Answer, look: Look, predictors: Predictors) -> list[str]:
         figure(painted, "Your photo, painted", f"Painted by {TITLES[method]}", photo=True),
         _similarity(answer, able[method]) if method in able else "",
         regions,
-        figure(overlap_map(counts, max(2, int(counts.max()))), "How many classes claim each pixel", TITLES[method]),
+        figure(
+            overlap_map(counts, max(2, int(counts.max()))),
+            "How many classes claim each pixel",
+            f"{TITLES[method]}: black is none, yellow the most",
+        ),
         recovered,
     ]
 

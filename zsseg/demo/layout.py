@@ -5,7 +5,7 @@ from pathlib import Path
 
 import gradio as gr
 
-from zsseg.demo import card, examples, views
+from zsseg.demo import card, examples, scene, views
 from zsseg.demo.examples import Example
 from zsseg.demo.shelf import Predictors, Shelf, working
 from zsseg.errors import UserError
@@ -16,10 +16,12 @@ _HERE = Path(__file__).parent
 
 @dataclass(frozen=True)
 class Question:
-    """The left side: what a visitor gives."""
+    """The left side: what a visitor gives; `drawing` holds `draw`, where the model knows drawn scenes."""
 
     photo: gr.Image
     gallery: gr.HTML
+    drawing: gr.Column
+    draw: gr.Button
     seen: gr.Textbox
     unseen: gr.Textbox
     marks: gr.HTML
@@ -60,7 +62,13 @@ def make_question(shelf: Shelf) -> Question:
         buttons=[],
         alt_text="The photo to segment",
     )
-    gallery = gr.HTML(examples.gallery(shown), js_on_load=script("gallery.js"), elem_id="zs-examples")
+    draws = scene.knows_scenes(shelf.get(shelf.first))
+    gallery = gr.HTML(
+        examples.gallery(shown), js_on_load=script("gallery.js"), elem_id="zs-examples", visible=not draws
+    )
+    with gr.Column(visible=draws, elem_id="zs-drawing") as drawing:
+        gr.HTML(scene.NOTE)
+        draw = gr.Button("Draw a new scene", size="sm", elem_id="zs-draw")
     seen, unseen = _name_boxes(first)
     marks = gr.HTML("", js_on_load=script("names.js"), elem_id="zs-names")
     able = bool(working(shelf.get(shelf.first)))
@@ -71,7 +79,7 @@ def make_question(shelf: Shelf) -> Question:
         sort = gr.Button("Mark every name as this model was trained", size="sm", elem_id="zs-sort")
         told = "Backbone, and what training knew: a transductive model has met the unseen names, without masks."
         model = gr.Dropdown(shelf.titles, value=shelf.first, label="Model", info=told, elem_id="zs-model")
-    return Question(photo, gallery, seen, unseen, marks, run, preset, sort, model)
+    return Question(photo, gallery, drawing, draw, seen, unseen, marks, run, preset, sort, model)
 
 
 def _name_boxes(first: Example) -> tuple[gr.Textbox, gr.Textbox]:

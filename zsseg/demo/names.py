@@ -1,16 +1,13 @@
 """The class names while they are being typed: how each is marked, whether the model was trained on it, slips."""
 
-import numpy as np
-
 from zsseg.demo.shelf import Predictors, working
-from zsseg.demo.views import escape
+from zsseg.demo.views import escape, remark
 from zsseg.errors import UserError
-from zsseg.predictor import Predictor
 from zsseg.presets import PRESETS
-from zsseg.vocabulary import Vocabulary, build_vocabulary, format_names, parse_names, split_by_seen, with_templates
-from zsseg.vocabulary_check import Remark, check_vocabulary
+from zsseg.vocabulary import build_vocabulary, format_names, parse_names, split_by_seen
 
 _MANY = 60  # with more names than this the marks would bury the page
+_REMARKS = 2
 
 
 def preset(title: str, predictors: Predictors) -> tuple[str, str]:
@@ -53,7 +50,7 @@ def marks(seen: str, unseen: str, predictors: Predictors) -> str:
     try:
         vocabulary = build_vocabulary(seen, unseen)
     except UserError as error:
-        return f'<p class="zs-remark">{escape(error)}</p>' if (seen + unseen).strip(" ,;\n") else ""
+        return remark(str(error)) if (seen + unseen).strip(" ,;\n") else ""
     if not able:
         return ""
     trained = {name.casefold() for name in able[0].metadata.seen}
@@ -61,12 +58,17 @@ def marks(seen: str, unseen: str, predictors: Predictors) -> str:
         _chip(group, flag, any(spelling.casefold() in trained for spelling in group))
         for group, flag in zip(vocabulary.synonyms, vocabulary.seen, strict=True)
     )
-    remarks = "".join(
-        f'<p class="zs-remark">{escape(remark.sentence)}</p>' for remark in remarks_on(vocabulary, able[0])
-    )
+    remarks = _few([each.sentence for each in able[0].remarks_on(vocabulary)])
     if len(vocabulary.names) > _MANY:
         chips = f'<p class="zs-help">{len(vocabulary.names)} classes.</p>'
     return f'<div class="zs-marks">{chips}</div>{remarks}'
+
+
+def _few(sentences: list[str]) -> str:
+    """Remarks, the first ones open and the rest folded away: the button below must stay in sight."""
+    shown, rest = sentences[:_REMARKS], "".join(map(remark, sentences[_REMARKS:]))
+    more = f"<details><summary>{len(sentences) - _REMARKS} more remarks</summary>{rest}</details>" if rest else ""
+    return "".join(map(remark, shown)) + more
 
 
 def _chip(group: tuple[str, ...], seen: bool, trained: bool) -> str:
@@ -79,19 +81,5 @@ def _chip(group: tuple[str, ...], seen: bool, trained: bool) -> str:
     name = escape(group[0])
     return (
         f'<button type="button" class="zs-mark zs-{kind}" data-name="{name}" title="{hint}"'
-        f' aria-label="{name}, marked {kind}: {hint}">{name}{flag}<small>{kind}</small></button>'
+        f' aria-label="{name}, marked {kind}: {hint}"><span>{name}</span>{flag}<small>{kind}</small></button>'
     )
-
-
-def remarks_on(vocabulary: Vocabulary, predictor: Predictor) -> list[Remark]:
-    """What looks like a slip, or may surprise, in the names of a question to this model."""
-    backbone, templates = predictor.model.backbone, predictor.metadata.templates
-    counts = [
-        max(map(backbone.token_count, with_templates(spelling, templates)))
-        for group in vocabulary.synonyms
-        for spelling in group
-    ]
-    fits = max(counts) <= backbone.context_length
-    vectors = np.asarray(predictor.encode_text(vocabulary)) if fits else None
-    known = (*predictor.metadata.seen, *predictor.metadata.unseen)
-    return check_vocabulary(vocabulary, vectors, counts, backbone.context_length, backbone.piece_count, known)

@@ -16,6 +16,8 @@ SIGMOID, SOFTMAX = "Sigmoids (NEL)", "Softmax of the same logits"
 KINDS = (SIGMOID, SOFTMAX)
 MOST_MAPS = 36  # more would take long to send and nobody would look
 LEVEL = 0.5
+"""Above this a class claims a pixel, where the model has no lower threshold of its own."""
+
 LEAD = 0.5  # end of the scale: larger leads are rare
 
 SCORE_HELP = help_text(
@@ -24,6 +26,14 @@ SCORE_HELP = help_text(
     "would make the same classes compete: something always wins, even where nothing fits."
 )
 _RAMP = np.linspace(0, 1, 256, dtype=np.float32)[None].repeat(8, axis=0)
+
+
+def own_level(threshold: float) -> float:
+    """Where a class counts as claiming a pixel: at 0.5, or at the model's own threshold where that is lower.
+
+    A model whose scores all stay below 0.5 would give an empty map, though its pixels are painted.
+    """
+    return threshold if 0 < threshold < LEVEL else LEVEL
 
 
 def score_grid(answer: Answer, kind: str = SIGMOID) -> str:

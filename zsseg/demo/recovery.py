@@ -5,7 +5,7 @@ import numpy as np
 from zsseg.demo.callbacks import Answer, Look
 from zsseg.demo.pictures import MAP_SIDE, Picture, figure, scale
 from zsseg.demo.shelf import TITLES
-from zsseg.demo.views import escape, help_text, number, table
+from zsseg.demo.views import class_table, escape, help_text
 from zsseg.segmentation import Segmentation, recovery_by_class
 from zsseg.visualize import cosine_map, enlarge, pca_rgb
 
@@ -44,8 +44,7 @@ def _panel(method: str, shown: Segmentation) -> str:
     caption = f"Recovered against target: mean cosine {cosine.mean():.2f}"
     figures.append(figure(_blocks(cosine_map(cosine)), caption, caption))
     ramp = scale(cosine_map(_RAMP), "colour scale of the cosine")
-    rows = [(name, number(value)) for name, value in zip(shown.names, recovery_by_class(shown), strict=True)]
-    by_class = table(("painted as", "mean cosine"), rows)
+    by_class = class_table(("painted as", "mean cosine"), shown.names, recovery_by_class(shown))
     return f'<h3>{escape(TITLES[method])}</h3><div class="zs-features">{"".join(figures)}</div>{ramp}{by_class}'
 
 

@@ -1,6 +1,7 @@
 """The page as a server: its address, its health, its end."""
 
 import socket
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -12,6 +13,7 @@ from starlette.responses import JSONResponse
 from starlette.routing import Route
 
 from zsseg import __version__
+from zsseg.demo.callbacks import CLEAN_EVERY_SECONDS, delete_folders
 from zsseg.demo.shelf import Predictors, working
 from zsseg.demo.theme import launch_options
 from zsseg.errors import UserError
@@ -75,9 +77,33 @@ def running(
     routes = {"routes": [health_route(predictors)]}
     _, url, _ = page.launch(**options, server_port=port, app_kwargs=routes, prevent_thread_lock=True, quiet=quiet)
     try:
-        yield url
+        with _cleaning():
+            yield url
     finally:
         page.close(verbose=False)
+
+
+@contextmanager
+def _cleaning() -> Iterator[None]:
+    """Delete old files of visitors now and then, those that a killed server left among them, and all at the end.
+
+    Gradio deletes its own copies; these are the ones that they were copied from.
+    """
+    stop = threading.Event()
+
+    def clean() -> None:
+        delete_folders()
+        while not stop.wait(CLEAN_EVERY_SECONDS):
+            delete_folders()
+
+    cleaner = threading.Thread(target=clean, daemon=True)
+    cleaner.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        cleaner.join()
+        delete_folders(own=True)
 
 
 def wait_for_stop() -> None:

@@ -6,7 +6,7 @@ from typing import Any
 import gradio as gr
 from gradio.events import Dependency
 
-from zsseg.demo import callbacks, explain, link, names, nel, truth_tab, views
+from zsseg.demo import callbacks, explain, link, names, nel, scene, truth_tab, views
 from zsseg.demo.batch import run_batch
 from zsseg.demo.callbacks import Answer
 from zsseg.demo.compare_tab import comparison
@@ -23,6 +23,17 @@ _COPY = """(query) => {
   const address = window.location.origin + window.location.pathname + query;
   navigator.clipboard?.writeText(address).catch(() => {});
   return address;
+}"""
+
+# A visitor sees an answer before doing anything. A link's names were meant for a photo that it does not carry.
+_FIRST_RUN = """() => {
+  const run = document.getElementById("zs-run");
+  if (!run || run.disabled || /[?&](un)?seen=/.test(window.location.search)) {
+    document.body.dataset.zsReady = "yes";
+  } else {
+    window.zssegFirst = true;
+    run.click();
+  }
 }"""
 
 
@@ -133,28 +144,34 @@ def wire_choices(page: Page) -> None:
     )
 
 
-def wire_truth(page: Page) -> None:
-    """Read a true mask when it is dropped in or its table changes, and score against it."""
+def wire_truth(page: Page, ran: Dependency) -> None:
+    """Read a true mask when it is dropped in or its table changes, and score against it.
+
+    Args:
+        page: the components.
+        ran: the event that brought an answer: the mask of a drawn scene waits for it.
+    """
     details = page.details
 
     def read(found: Answer | None, path: str | None, meanings: str, *values: object) -> tuple[Any, str]:
-        if not path:
+        if not path or not scene.belongs(path, found.file_name if found else None):
             return None, ""
         try:
             if found is None:
                 raise UserError("There is no answer to judge yet: press Run, then drop the mask in again.")
             truth = truth_tab.read(found, path, meanings)
         except UserError as error:
-            return None, f'<p class="zs-remark">{views.escape(error)}</p>'
+            return None, views.remark(str(error))
         return truth, truth_tab.truth_table(found, page.read_look(values), truth)
 
-    gr.on(
-        [details.mask.change, details.meanings.blur],
-        read,
-        [page.answer, details.mask, details.meanings, *page.look],
-        [page.truth, details.truth],
-        **_QUIET,
-    )
+    def read_scene(found: Answer, path: str | None, meanings: str, *values: object) -> tuple[Any, Any]:
+        if not path or not scene.is_scene_mask(path):
+            return gr.skip(), gr.skip()
+        return read(found, path, meanings, *values)
+
+    inputs, outputs = [page.answer, details.mask, details.meanings, *page.look], [page.truth, details.truth]
+    gr.on([details.mask.change, details.meanings.blur], read, inputs, outputs, **_QUIET)
+    ran.success(read_scene, inputs, outputs, **_QUIET)
 
 
 def wire_files(page: Page) -> None:
@@ -167,8 +184,8 @@ def wire_files(page: Page) -> None:
                 raise UserError("There is nothing to save yet: press Run first.")
             return gr.update(value=callbacks.write_files(found, page.read_look(values)), visible=True)
 
-    def query(seen: str, unseen: str, model: str, *values: object) -> str:
-        return link.write_query(seen, unseen, model, page.read_look(values))
+    def query(seen: str, unseen: str, model: str, *values: object) -> object:
+        return gr.update(value=link.write_query(seen, unseen, model, page.read_look(values)), visible=True)
 
     details.make_files.click(
         make, [page.answer, *page.look], details.files, concurrency_limit=2, api_visibility="private"
@@ -205,7 +222,7 @@ def wire_batch(page: Page) -> None:
 
 
 def wire_load(page: Page) -> None:
-    """Take over what a shared link says, and show how the first names are marked."""
+    """Take over what a shared link says, show how the first names are marked, and answer the first question."""
     question = page.question
 
     def load(request: gr.Request) -> list[Any]:
@@ -227,4 +244,4 @@ def wire_load(page: Page) -> None:
         [question.seen, question.unseen, question.model],
         question.marks,
         **_QUIET,
-    ).then(None, js="() => { document.body.dataset.zsReady = 'yes'; }", api_visibility="private")
+    ).then(None, js=_FIRST_RUN, api_visibility="private")

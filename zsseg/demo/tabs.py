@@ -40,14 +40,19 @@ class Details:
     models: gr.HTML
 
 
-def make_details(predictors: Predictors) -> Details:
-    """Lay out the tabs, in the order in which visitors need them."""
+def make_details(predictors: Predictors, threshold: float) -> Details:
+    """Lay out the tabs, in the order in which visitors need them.
+
+    Args:
+        predictors: the models that the page starts with.
+        threshold: their own.
+    """
     parts: dict[str, object] = {}
     with gr.Tabs(elem_id="zs-tabs") as tabs:
         with gr.Tab("How it works", id="explain"):
             parts["explain"] = gr.HTML(explain.explain(None, None, predictors), elem_id="zs-explain")
         with gr.Tab("Scores", id="scores"):
-            parts |= _scores()
+            parts |= _scores(nel.own_level(threshold))
         with gr.Tab("Compare", id="compare"):
             parts["comparison"] = gr.HTML(_LATER, js_on_load=script("compare.js"), elem_id="zs-compare")
         with gr.Tab("Regions", id="regions"):
@@ -65,14 +70,15 @@ def make_details(predictors: Predictors) -> Details:
     return Details(tabs=tabs, **parts)  # type: ignore[arg-type]
 
 
-def _scores() -> dict[str, object]:
+def _scores(own_level: float) -> dict[str, object]:
     gr.HTML(nel.SCORE_HELP)
     kind = gr.Radio(
         list(nel.KINDS), value=nel.SIGMOID, show_label=False, label="Scores", elem_id="zs-kind"
     )  # explained above
     scores = gr.HTML(_LATER, elem_id="zs-scores")
     level = gr.Slider(
-        0, 1, nel.LEVEL, step=0.05, label="A class claims a pixel above", info="The maps below count such classes.",
+        0, 1, own_level, step=0.005, label="A class claims a pixel above",
+        info="The maps below count such classes. Starts at 0.5, or at the model’s own threshold if that is lower.",
         buttons=[], elem_id="zs-level", elem_classes="zs-plain-slider",
     )  # fmt: skip
     return {"kind": kind, "scores": scores, "level": level, "claims": gr.HTML("", elem_id="zs-claims")}
@@ -122,5 +128,5 @@ def _files() -> dict[str, object]:
     files = gr.File(label="Files", interactive=False, visible=False, elem_id="zs-files")
     gr.HTML(views.help_text("A link that carries names, model and sliders. It does not carry the photo."))
     link_button = gr.Button("Copy a link", size="sm", elem_id="zs-make-link", elem_classes="zs-small")
-    link = gr.Textbox("", label="Link", interactive=False, elem_id="zs-link", buttons=["copy"])
+    link = gr.Textbox("", label="Link", interactive=False, elem_id="zs-link", buttons=["copy"], visible=False)
     return {"make_files": make, "files": files, "make_link": link_button, "link": link}

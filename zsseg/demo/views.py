@@ -32,6 +32,11 @@ def help_text(text: str) -> str:
     return f'<p class="zs-help">{text}</p>'
 
 
+def remark(sentence: str) -> str:
+    """Something to look at, in plain text that may quote what a visitor typed."""
+    return f'<p class="zs-remark">{escape(sentence)}</p>'
+
+
 def banner(predictors: Predictors) -> str:
     """Say loudly which checkpoint cannot be used and why; empty when all can."""
     lines = [
@@ -51,6 +56,7 @@ def models(predictors: Predictors) -> str:
             head, backbone = predictor.parameters
             sizes = {"parameters": f"{head:,} trained, {backbone:,} in the frozen backbone"}
             body = facts({**_provenance(predictor.metadata, predictor.sha256), **sizes})
+            body += _names("seen", predictor.metadata.seen) + _names("unseen", predictor.metadata.unseen)
         cards.append(f'<section class="zs-panel"><h3>{escape(TITLES[method])}</h3>{body}</section>')
     return f'<div class="zs-panels">{"".join(cards)}</div>'
 
@@ -72,10 +78,13 @@ def _provenance(metadata: Metadata, sha256: str) -> dict[str, str]:
         "templates": "; ".join(metadata.templates),
         "recovery target": metadata.recovery_target or "",
         "pseudo-labels": (metadata.pseudo_label_where or "").replace("_", " "),
-        "seen classes": ", ".join(metadata.seen),
-        "unseen classes": ", ".join(metadata.unseen),
     }
     return {name: value for name, value in every.items() if value}
+
+
+def _names(kind: str, names: Sequence[str]) -> str:
+    summary = f"{len(names)} {kind} classes"
+    return f'<details class="zs-list"><summary>{summary}</summary><p>{escape(", ".join(names))}</p></details>'
 
 
 def facts(rows: Mapping[str, str]) -> str:
@@ -92,6 +101,14 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
         for first, *rest in rows
     )
     return f'<table class="zs-table"><thead><tr>{top}</tr></thead><tbody>{body}</tbody></table>'
+
+
+def class_table(head: tuple[str, str], names: Sequence[str], values: Sequence[float | None]) -> str:
+    """A table of the classes that have a value; the others, which would bury them, are only counted."""
+    rows = [(name, number(value)) for name, value in zip(names, values, strict=True) if value is not None]
+    rest = len(names) - len(rows)
+    told = help_text(f"{rest} {'class' if rest == 1 else 'classes'} without a pixel.") if rest else ""
+    return (table(head, rows) if rows else "") + told
 
 
 def number(value: float | None, digits: int = 2) -> str:

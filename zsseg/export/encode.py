@@ -61,7 +61,7 @@ def label_image(seg: Segmentation) -> Image.Image:
 
 
 def summary(seg: Segmentation) -> dict[str, Any]:
-    """What result.json says: settings, provenance, and per class its area (0..1) and mean score (0..1).
+    """What result.json says: settings, provenance, remarks, and per class its area and mean score (0..1).
 
     Not how long it took: `Segmentation.seconds` tells of one run, and the file of the answer, whoever makes it again.
     """
@@ -78,6 +78,7 @@ def summary(seg: Segmentation) -> dict[str, Any]:
         "width": width,
         "none_label": VOID if len(seg.names) <= VOID else WIDE_VOID,
         "none_area": max(0.0, 1 - sum(seg.area)),
+        "remarks": list(seg.remarks),
         "classes": [
             {"label": i, "name": name, "seen": bool(seen), "area": area, "mean_score": float(scores.mean())}
             for i, (name, seen, area, scores) in enumerate(rows)

@@ -19,7 +19,7 @@ from zsseg.visualize.overlays import (
     overlay,
     pixel_scores,
 )
-from zsseg.visualize.regions import draw_mask, draw_regions, region_maps
+from zsseg.visualize.regions import draw_attention, draw_mask, draw_regions, region_maps
 
 __all__ = [
     "Color",
@@ -29,6 +29,7 @@ __all__ = [
     "colors_of",
     "cosine_map",
     "disagreement_map",
+    "draw_attention",
     "draw_mask",
     "draw_regions",
     "enlarge",

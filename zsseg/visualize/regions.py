@@ -23,42 +23,68 @@ _WHITE, _BLACK, _HIGHLIGHT = (255, 255, 255), (0, 0, 0), (240, 228, 66)
 _FONT = cv2.FONT_HERSHEY_SIMPLEX
 
 
-def draw_regions(image: Pixels, view: "RegionView", window: int, highlight: int | None = None) -> Pixels:
+def draw_regions(image: Pixels, view: "RegionView", window: int) -> Pixels:
     """Outline and number the blocks of one window's regions on the photo; what lies outside the window is darker.
 
     Args:
         image: (H,W,3) RGB, the photo.
         view: of the photo.
         window: 0..n-1.
-        highlight: a region, 0..M-1, to be lit up and outlined in yellow; None for none.
 
     Returns:
         (H,W,3) RGB; regions are numbered from 1, row by row.
 
     Raises:
         ValueError: the photo is not the view's.
-        UserError: there is no such window or region.
+        UserError: there is no such window.
     """
-    if image.shape != (*view.photo, 3):
-        raise ValueError(f"a photo of {image.shape} does not match a view of {view.photo}")
-    _check_index(window, len(view.boxes), "window")
-    if highlight is not None:
-        _check_index(highlight, view.regions, "region")
+    _check(image, view, window)
     y1, x1, y2, x2 = view.boxes[window]
     picture = image // 3
     picture[y1:y2, x1:x2] = image[y1:y2, x1:x2]
     blocks = [view.block_in_photo(window, region) for region in range(view.regions)]
-    if highlight is not None:
-        picture[y1:y2, x1:x2] //= 2
-        y1, x1, y2, x2 = blocks[highlight]
-        picture[y1:y2, x1:x2] = image[y1:y2, x1:x2]
     for block in blocks:
         _outline(picture, block, _WHITE)
-    if highlight is not None:
-        _outline(picture, blocks[highlight], _HIGHLIGHT, 2)
     for region, block in enumerate(blocks):
         _number(picture, block, region + 1)
     return picture
+
+
+def draw_attention(image: Pixels, view: "RegionView", window: int, region: int) -> Pixels:
+    """Show on the photo what one region token may attend to: those patches in clear, all others dark.
+
+    Args:
+        image: (H,W,3) RGB, the photo.
+        view: of the photo.
+        window: 0..n-1.
+        region: 0..M-1.
+
+    Returns:
+        (h,w,3) RGB, the window alone; the block that the region owns is outlined in yellow.
+
+    Raises:
+        ValueError: the photo is not the view's.
+        UserError: there is no such window or region.
+    """
+    _check(image, view, window)
+    _check_index(region, view.regions, "region")
+    top, left, bottom, right = view.boxes[window]
+    patches = view.attended(region)
+    rows, cols = (
+        (2 * np.arange(side) + 1) * count // (2 * side)  # the patch that holds the centre of the pixel
+        for side, count in zip((bottom - top, right - left), patches.shape, strict=True)
+    )
+    part = image[top:bottom, left:right]
+    picture = np.where(patches[np.ix_(rows, cols)][..., None], part, part // 4)
+    y1, x1, y2, x2 = view.block_in_photo(window, region)
+    _outline(picture, (y1 - top, x1 - left, y2 - top, x2 - left), _HIGHLIGHT, 4)
+    return picture
+
+
+def _check(image: Pixels, view: "RegionView", window: int) -> None:
+    if image.shape != (*view.photo, 3):
+        raise ValueError(f"a photo of {image.shape} does not match a view of {view.photo}")
+    _check_index(window, len(view.boxes), "window")
 
 
 def _check_index(index: int, count: int, what: str) -> None:

@@ -1,0 +1,29 @@
+"""What several test files ask for: tiny checkpoints of both methods, loaded, and served as the page."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.demo_server import serve, tiny_checkpoints
+from zsseg.demo import shelf_of
+from zsseg.demo.shelf import Predictors
+
+
+@pytest.fixture(scope="module")
+def checkpoints(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """Method -> path of its tiny checkpoint."""
+    return tiny_checkpoints(tmp_path_factory.mktemp("weights"))
+
+
+@pytest.fixture(scope="module")
+def predictors(checkpoints: dict[str, str]) -> Predictors:
+    """Both methods, loaded."""
+    shelf = shelf_of(checkpoints)
+    return shelf.get(shelf.first)
+
+
+@pytest.fixture(scope="module")
+def url(checkpoints: dict[str, str]) -> Iterator[str]:
+    """Address of the page with both methods."""
+    with serve(checkpoints) as address:
+        yield address

@@ -1,0 +1,67 @@
+"""Fresh scenes in the page: exact masks, honest names, and no mask judged against another photo."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tests.demo_server import tiny_checkpoints
+from zsseg.demo import scene, shelf_of
+from zsseg.image import load_image
+from zsseg.scenes import GROUND, NAMES, held_out
+from zsseg.truth import VOID, read_truth
+from zsseg.vocabulary import build_vocabulary
+
+
+def test_a_scene_is_a_question_with_its_exact_mask() -> None:
+    drawn = scene.fresh_scene(7)
+    photo, ids = load_image(drawn.photo), np.asarray(Image.open(drawn.mask))
+    assert photo.shape == (*ids.shape, 3)
+    vocabulary = build_vocabulary(drawn.seen, drawn.unseen)
+    truth = read_truth(drawn.mask, vocabulary.names, drawn.meanings, size=ids.shape)
+    assert (truth.labels != VOID).all()  # every pixel has a name that is asked
+    assert truth.unmatched == {}
+    for index in np.unique(ids):
+        assert vocabulary.names[truth.labels[ids == index][0]] == NAMES[index]
+
+
+@pytest.mark.parametrize("number", range(5))
+def test_names_are_in_the_box_where_they_belong_and_some_are_not_in_the_scene(number: int) -> None:
+    drawn = scene.fresh_scene(number)
+    vocabulary = build_vocabulary(drawn.seen, drawn.unseen)
+    inside = {NAMES[index] for index in np.unique(np.asarray(Image.open(drawn.mask)))}
+    assert inside <= set(vocabulary.names)
+    assert len(set(vocabulary.names) - inside) == 4
+    assert vocabulary.names[0] == GROUND
+    for name, seen in zip(vocabulary.names, vocabulary.seen, strict=True):
+        assert seen == (name not in held_out())
+    assert inside & set(held_out())  # else the scene would say nothing of unseen names
+
+
+def test_every_scene_is_another() -> None:
+    first, second = scene.fresh_scene(), scene.fresh_scene()
+    assert Path(first.photo).read_bytes() != Path(second.photo).read_bytes()
+    assert Path(first.photo).name != Path(second.photo).name
+    again = [load_image(scene.fresh_scene(3).photo) for _ in range(2)]
+    np.testing.assert_array_equal(*again)
+
+
+def test_a_mask_of_a_scene_waits_for_the_answer_about_it() -> None:
+    assert scene.belongs("/x/scene-12-mask.png", "scene-12.png")
+    assert not scene.belongs("/x/scene-12-mask.png", "scene-1.png")
+    assert not scene.belongs("/x/scene-12-mask.png", "mine.png")
+    assert not scene.belongs("/x/scene-12-mask.png", None)
+    for name in ("/x/mask.png", "/x/scene-mask.png", "/x/my-scene-12-mask.png"):  # a visitor's own
+        assert scene.belongs(name, "mine.png")
+        assert scene.belongs(name, None)
+
+
+def test_only_models_of_drawn_scenes_know_them(tmp_path: Path) -> None:
+    (tmp_path / "shapes").mkdir()
+    usual = shelf_of(tiny_checkpoints(tmp_path))
+    drawn = shelf_of(tiny_checkpoints(tmp_path / "shapes", data=("shapes",)))
+    assert not scene.knows_scenes(usual.get(usual.first))
+    assert scene.knows_scenes(drawn.get(drawn.first))
+    missing = shelf_of({"zegclip": "gone", "clip_rc": "gone-too"})
+    assert not scene.knows_scenes(missing.get(missing.first))

@@ -1,0 +1,98 @@
+"""Fresh scenes of drawn shapes, for the models that were trained on such scenes: photo, names and the exact mask."""
+
+import re
+import secrets
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from zsseg.demo.callbacks import fresh_folder
+from zsseg.demo.shelf import Predictors, working
+from zsseg.demo.views import help_text
+from zsseg.image import Pixels
+from zsseg.scenes import GROUND, NAMES, held_out, render
+from zsseg.vocabulary import format_names
+
+DATA = "shapes"
+"""Name of the drawn world in a checkpoint's record of what it was trained on."""
+
+NOTE = help_text(
+    f"This small model knows drawn shapes and nothing else: “{NAMES[-1]}”, not “dog”. Unseen names are new "
+    "combinations of words that it knows. The exact mask of a drawn scene goes to the tab Ground truth."
+)
+_SPLIT = 1000  # of no training or test set
+_TRIES = 20
+_ABSENT = 2  # names in either box that are not in the scene
+_MASK = re.compile(r"(scene-\d+)-mask\.png")
+
+
+@dataclass(frozen=True)
+class Scene:
+    """One scene as a question, with its answer.
+
+    Attributes:
+        photo, mask: paths of the picture, and of its ids as a grey PNG.
+        seen, unseen: texts of the two boxes: what is in the scene, then some names that are not.
+        meanings: what the mask's ids mean, as `zsseg.label_table.parse_table` reads it.
+    """
+
+    photo: str
+    mask: str
+    seen: str
+    unseen: str
+    meanings: str
+
+
+def knows_scenes(predictors: Predictors) -> bool:
+    """Whether these models were trained on drawn scenes."""
+    return any(DATA in predictor.metadata.data for predictor in working(predictors).values())
+
+
+def fresh_scene(number: int | None = None) -> Scene:
+    """Draw a scene and write its two files; one with an unseen name, if one is found in a few tries.
+
+    Args:
+        number: which scene; None takes a random one.
+    """
+    number = secrets.randbelow(2**31) if number is None else number
+    photo, mask = _with_unseen(number)
+    unseen = set(held_out())
+    inside = [NAMES[index] for index in np.unique(mask)]
+    absent = [str(name) for name in np.random.default_rng(number).permutation(NAMES) if name not in inside]
+    boxes = []
+    for wanted in (False, True):
+        extra = [name for name in absent if (name in unseen) is wanted and name != GROUND][:_ABSENT]
+        boxes.append([name for name in inside if (name in unseen) is wanted] + extra)
+    folder = fresh_folder()
+    paths = [folder / f"scene-{number}.png", folder / f"scene-{number}-mask.png"]
+    for path, picture in zip(paths, (cv2.cvtColor(photo, cv2.COLOR_RGB2BGR), mask), strict=True):
+        cv2.imwrite(str(path), picture)
+    texts = [format_names([(name,) for name in box]) for box in boxes]
+    meanings = "\n".join(f"{NAMES.index(name)}: {name}" for name in inside)
+    return Scene(str(paths[0]), str(paths[1]), texts[0], texts[1], meanings)
+
+
+def _with_unseen(number: int) -> tuple[Pixels, np.ndarray]:
+    unseen = [NAMES.index(name) for name in held_out()]
+    for index in range(_TRIES):
+        photo, mask = render(number, _SPLIT, index)
+        if np.isin(mask, unseen).any():
+            break
+    return photo, mask
+
+
+def is_scene_mask(path: str) -> bool:
+    """Whether a file is the mask of a scene, by its name."""
+    return _MASK.fullmatch(Path(path).name) is not None
+
+
+def belongs(mask: str, photo: str | None) -> bool:
+    """Whether a mask may be scored against the answer about a photo, if there is one: a scene's only against its own.
+
+    Args:
+        mask, photo: names of the files.
+    """
+    found = _MASK.fullmatch(Path(mask).name)
+    return found is None or (photo is not None and found[1] == Path(photo).stem)
