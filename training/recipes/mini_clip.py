@@ -21,6 +21,6 @@ CONFIG: dict[str, Any] = {
 }
 
 # Low resolution first: 112 px is 49 tokens, four times the passes of 224 px.
-IMAGE = ImageRecipe(stages=(Stage(112, 128, 0.6), Stage(160, 64, 0.82), Stage(256, 24, 1.0)), minutes=47)
+IMAGE = ImageRecipe(stages=(Stage(112, 128, 0.6), Stage(160, 64, 0.85), Stage(192, 48, 1.0)), minutes=47)
 
 TEXT = TextRecipe(steps=2500)

@@ -25,8 +25,9 @@ RECIPE = Recipe(
     model=ModelConfig("zegclip", prompts=10, decoder_heads=6, decoder_ffn=384),
     backbone="mini-clip",
     sources=SOURCES,
-    size=256,
-    stride=208,
+    # The tower learnt most of what it knows at this size: at 256 px its training-free answer is a fifth worse.
+    size=160,
+    stride=128,
     iters=2000,
     batch=16,
     init="cosine",
@@ -37,7 +38,7 @@ RECIPE = Recipe(
     warmup=50,
     clip_norm=5.0,
     ema=0.995,
-    scale=(0.8, 2.0),
+    scale=(0.9, 1.8),
     # After so few steps sigmoids are small: the published 0.1 would give every pixel to an unseen name.
     seen_penalty=0.0,
     eval_every=500,
