@@ -1,6 +1,7 @@
 # make demo    everything the page needs, then the page on http://127.0.0.1:7860
 # make test    everything the tests need, then the whole test suite
 # make screenshots   the README's picture, and every tab into runs/screenshots
+# make train-shapes   a world of drawn shapes, its backbone and heads from nothing; INSTALL=checkpoints keeps them
 # make lint    ruff and mypy;   make setup    only the virtual environment;   make clean    throw it away
 # PYTHON=...   another interpreter (3.11 or newer);   PIP_FLAGS=...   more options for pip install
 
@@ -11,7 +12,7 @@ PIP_FLAGS ?=
 RUN := $(VENV)/bin/python
 PIP := $(RUN) -m pip install --disable-pip-version-check $(PIP_FLAGS)
 
-.PHONY: demo test lint setup screenshots clean
+.PHONY: demo test lint setup screenshots train-shapes clean
 .DEFAULT_GOAL := demo
 
 demo: $(VENV)/.demo-installed
@@ -29,6 +30,9 @@ setup: $(VENV)/.dev-installed
 
 screenshots: setup
 	$(RUN) -m tests.screenshots
+
+train-shapes: setup
+	$(RUN) -m training.train_shapes $(if $(INSTALL),--install $(INSTALL))
 
 clean:
 	rm -rf $(VENV)

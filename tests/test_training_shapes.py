@@ -1,0 +1,240 @@
+"""The world of shapes: scenes are what their names say, unseen names stay out, and every step of the way works."""
+
+import json
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from tests.tiny import CLIP_CONFIG
+from training import evaluate, pretrain_shapes, train_shapes
+from training.data.batches import Batch, Part
+from training.data.datasets import Item, open_set, read_mask, read_photo
+from training.data.shapes import GROUND, HUES, NAMES, SHAPES, SIDE, TEXTURES, held_out, render, write_scenes
+from training.data.splits import split_names
+from training.devices import Place
+from training.pretrain_image import Stage
+from training.pretrain_shapes import ShapesRecipe, ShapesRun, captions_of, cell_shares, neighbourhoods
+from zsseg.errors import UserError
+from zsseg.models.backbone import build_clip, load_backbone
+
+CPU = Place(torch.device("cpu"), autocast=False)
+TINY = {**CLIP_CONFIG, "stem": [4, 8, 16]}
+TINY_RECIPE = ShapesRecipe(stages=(Stage(64, 4, 0.5), Stage(96, 2, 1.0)), iters=4, warmup=1)
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("world")
+    write_scenes(root, {"train": 40, "val": 8})
+    return root
+
+
+@pytest.fixture
+def tiny(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pretrain_shapes.shapes_clip, "CONFIG", TINY)
+    monkeypatch.setattr(pretrain_shapes, "ShapesRecipe", lambda **_: TINY_RECIPE)
+
+
+def test_held_out__unseen_names_are_new_combinations_of_known_words() -> None:
+    unseen = held_out()
+    seen = [name.split() for name in NAMES if name not in unseen and name != GROUND]
+    assert len(unseen) == len(set(unseen)) == 18
+    for name in unseen:
+        texture, colour, shape = name.split()
+        for pair in ({texture, colour}, {texture, shape}, {colour, shape}):
+            assert any(pair <= set(words) for words in seen), f"{pair} of {name} is in no seen name"
+    for words in (TEXTURES, HUES, SHAPES):
+        counts = [sum(word in name.split() for name in unseen) for word in words]
+        assert len(set(counts)) == 1  # no word is held out more than another
+
+
+def test_render__depends_on_seed_split_and_index_alone() -> None:
+    photo, mask = render(0, 1, 5)
+    again = render(0, 1, 5)
+    np.testing.assert_array_equal(photo, again[0])
+    np.testing.assert_array_equal(mask, again[1])
+    assert photo.shape == (SIDE, SIDE, 3)
+    assert mask.shape == (SIDE, SIDE)
+    for other in ((1, 1, 5), (0, 0, 5), (0, 1, 6)):
+        assert (render(*other)[0] != photo).mean() > 0.5
+
+
+def test_render__colours_and_textures_are_what_the_names_say() -> None:
+    checked = dict.fromkeys(TEXTURES, 0)
+    for index in range(30):
+        photo, mask = render(3, 0, index)
+        hsv = cv2.cvtColor(photo, cv2.COLOR_RGB2HSV).astype(int)
+        detail = np.abs(photo - cv2.GaussianBlur(photo.astype(np.float32), (0, 0), 2)).mean(2)
+        for raw in set(np.unique(mask)) - {0}:
+            texture, colour, _ = NAMES[raw].split()
+            # Only well inside: at the edge a pixel is a mixture.
+            inside = cv2.erode((mask == raw).astype(np.uint8), np.ones((7, 7), np.uint8)) > 0
+            if inside.sum() < 150:
+                continue
+            checked[texture] += 1
+            away = np.abs((hsv[inside][:, 0] - HUES[colour] + 90) % 180 - 90)
+            assert np.median(away) < 6, f"{NAMES[raw]} in scene {index}"
+            assert (detail[inside].mean() > 6) == (texture != "plain"), f"{NAMES[raw]} in scene {index}"
+    assert min(checked.values()) > 5
+
+
+def test_render__every_name_occurs_and_shapes_stay_visible() -> None:
+    found = np.zeros(256, int)
+    for index in range(150):
+        areas = np.bincount(render(0, 0, index)[1].ravel(), minlength=256)
+        found += areas > 0
+        assert 0 < areas[0] < SIDE * SIDE
+        assert 1 <= np.count_nonzero(areas[1:]) <= 5
+    assert (found[: len(NAMES)] > 0).mean() > 0.95
+    assert not found[len(NAMES) :].any()
+
+
+def test_open_set__reads_the_scenes(world: Path) -> None:
+    train, development, val = (open_set("shapes", world, s) for s in ("train", "development", "val"))
+    assert len(train.items) + len(development.items) == 40
+    assert len(val.items) == 8
+    photo, mask = render(0, 0, int(train.items[0].photo.stem))
+    np.testing.assert_array_equal(read_photo(train.items[0]), photo)
+    np.testing.assert_array_equal(read_mask(train.items[0]), mask)
+    assert val.raw_names == NAMES
+
+
+def test_open_set__refuses_scenes_with_other_names(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="world of shapes was not found"):
+        open_set("shapes", tmp_path, "train")
+    home = write_scenes(tmp_path, {"train": 1, "val": 1})
+    (home / "classes.txt").write_text("ground\nplain red cube\n")
+    with pytest.raises(UserError, match="drawn with other names"):
+        open_set("shapes", tmp_path, "train")
+
+
+def test_captions__say_each_choice_of_words_once() -> None:
+    sets = captions_of(("ground", "plain red star", "dotted red star", "dotted blue ring"))
+    said = [set(captions.phrases) for captions in sets]
+    assert said[0] == {"ground", "plain red star", "dotted red star", "dotted blue ring"}
+    assert {"ground", "red", "blue"} in said
+    assert {"ground", "dotted star", "plain star", "dotted ring"} in said
+    assert len(sets) == 7
+    red = next(captions for captions in sets if "red" in captions.phrases)
+    assert [red.phrases[i] for i in red.says.argmax(1)] == ["ground", "red", "red", "blue"]
+    assert (red.says.sum(1) == 1).all()
+
+
+def test_cell_shares__are_areas_of_each_patch() -> None:
+    labels = torch.full((1, 32, 32), 255, dtype=torch.uint8)
+    labels[0, :16, :16] = 1
+    labels[0, :8, 16:] = 0
+    labels[0, 16:, 16:24] = 2
+    shares = cell_shares(labels, 3, 16)
+    assert shares.tolist() == [[[0, 1, 0], [0.5, 0, 0], [0, 0, 0], [0, 0, 0.5]]]
+
+
+def test_neighbourhoods__show_where_a_patch_s_region_lies() -> None:
+    ids = torch.tensor([[0, 0, 1], [0, 1, 1], [0, 0, 0]])
+    shares = torch.nn.functional.one_hot(ids.flatten(), 2).float()[None]
+    found = neighbourhoods(shares).view(3, 3, 7, 7)
+    for row in range(3):
+        for col in range(3):
+            expected = torch.zeros(7, 7)
+            for r in range(3):
+                for c in range(3):
+                    expected[3 + r - row, 3 + c - col] = float(ids[r, c] == ids[row, col])
+            torch.testing.assert_close(found[row, col], expected)
+
+
+def make_run(world: Path) -> ShapesRun:
+    seen, unseen = split_names("shapes")
+    torch.manual_seed(0)
+    return ShapesRun(build_clip(TINY), Part(open_set("shapes", world, "train"), seen, unseen), TINY_RECIPE, CPU)
+
+
+def test_shapes_run__learns_a_batch_and_moves_every_tensor(world: Path, tiny: None) -> None:
+    run = make_run(world)
+    before = {name: value.clone() for name, value in run.clip.state_dict().items()}
+    pixels = torch.zeros(2, 3, 64, 64)
+    labels = torch.zeros(2, 64, 64, dtype=torch.uint8)
+    pixels[:, :, :, 32:] = 1.0
+    labels[:, :, 32:] = 5
+    losses = [run.step(Batch(pixels, labels, 0), i, 60) for i in range(50)]
+    assert losses[-1]["names"] < 0.2 * losses[0]["names"]
+    still = {n for n, v in run.clip.state_dict().items() if torch.equal(v, before[n])}
+    assert still <= {"logit_scale", "attn_mask"}
+    tensors = [p for optimizer in run.optimizers for group in optimizer.param_groups for p in group["params"]]
+    assert len(tensors) == len({id(p) for p in tensors})
+
+
+def test_pretrain__makes_a_backbone_that_answers(world: Path, tmp_path: Path, tiny: None) -> None:
+    out = tmp_path / "weights/shapes-clip"
+    assert pretrain_shapes.main(["--data-root", str(world), "--out", str(out)]) == 0
+    assert load_backbone(out).context_length == 16
+    assert len(out.with_suffix(".csv").read_text().splitlines()) > 1
+    asked = ["--baseline", str(out), "--size", "64", "--data", "shapes", "--root", str(world), "--limit", "2"]
+    assert evaluate.main([*asked, "--json", str(tmp_path / "r.json")]) == 0
+    assert len(json.loads((tmp_path / "r.json").read_text())["per_class"]) == len(NAMES)
+
+
+def test_pretrain__unseen_labels_cannot_reach_the_weights(tmp_path: Path, tiny: None) -> None:
+    """Exchange all unseen labels on disk: the backbone is the same, to the bit."""
+    home = write_scenes(tmp_path, {"train": 20, "val": 1})
+    assert pretrain_shapes.main(["--data-root", str(tmp_path), "--out", str(tmp_path / "clean")]) == 0
+    unseen = [i for i, name in enumerate(NAMES) if name in held_out()]
+    poison = np.arange(256, dtype=np.uint8)
+    poison[unseen] = np.roll(unseen, 1)
+    changed = 0
+    for path in (home / "masks/train").glob("*.png"):
+        mask = read_mask(Item("", path, path))
+        changed += int((poison[mask] != mask).any())
+        Image.fromarray(poison[mask]).save(path)
+    assert changed > 3
+    assert pretrain_shapes.main(["--data-root", str(tmp_path), "--out", str(tmp_path / "poisoned")]) == 0
+    weights = [(tmp_path / name / "open_clip_model.safetensors").read_bytes() for name in ("clean", "poisoned")]
+    assert weights[0] == weights[1]
+
+
+def test_train_shapes__does_what_is_missing_in_order(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The scripts themselves are replaced by one that makes the files they would make."""
+    done: list[list[str]] = []
+
+    def pretend(commands: list[list[str]], weights: Path | None = None) -> None:
+        for command in commands:
+            done.append(command)
+            given = dict(zip(command, command[1:], strict=False))
+            if command[0] == "evaluate":
+                row = {"pAcc": 0.9, "mIoU_seen": 0.8, "mIoU_unseen": 0.7, "hIoU": 0.75, "photos": 2}
+                Path(given["--json"]).write_text(json.dumps(row))
+            elif command[0] == "train":
+                name = given["--recipe"].replace("_", "-").replace("clip-rc", "clip_rc")
+                (Path(given["--export"]) / f"{name}.safetensors").write_text(name)
+            else:
+                Path(given["--out"]).mkdir(parents=True)
+                (Path(given["--out"]) / "open_clip_model.safetensors").write_text("tower")
+
+    monkeypatch.setattr(train_shapes, "run_together", pretend)
+    monkeypatch.setattr(train_shapes, "SCENES", {"train": 1, "val": 1})
+    out, shipped = tmp_path / "runs", tmp_path / "checkpoints"
+    arguments = ["--out", str(out), "--minutes", "10", "--install", str(shipped)]
+    assert train_shapes.main(arguments) == 0
+    scripts = [command[0] for command in done]
+    assert scripts == ["pretrain_shapes", *["train"] * 4, *["evaluate"] * 5]
+    recipes = [command[2] for command in done if command[0] == "train"]
+    assert [name.split("_")[-1] for name in recipes] == ["inductive"] * 2 + ["transductive"] * 2
+    assert {p.name for p in shipped.rglob("*.safetensors")} == {
+        p.name for p in (out / "weights").rglob("*.safetensors")
+    }
+    assert json.loads((out / "scores.json").read_text())["zegclip-shapes-inductive"]["hIoU"] == 0.75
+    assert "hIoU 0.750" in capsys.readouterr().out
+    done.clear()
+    assert train_shapes.main(arguments) == 0
+    assert {command[0] for command in done} == {"evaluate"}
+
+
+def test_run_together__says_which_step_failed(tmp_path: Path) -> None:
+    train_shapes.run_together([["plots"]], tmp_path)
+    with pytest.raises(UserError, match="python -m training.evaluate --nonsense"):
+        train_shapes.run_together([["evaluate", "--nonsense"]])
