@@ -29,6 +29,7 @@ ARROWS: dict[str, set[str]] = {
     | {"zsseg.recipe", "zsseg.predictor", *DATA},
     "zsseg.cli_models": {"zsseg.predictor", "zsseg.checkpoint", "zsseg.export", "zsseg.recipe", "zsseg.terminal"},
     "zsseg.photos": set(),
+    "zsseg.scenes": set(),
     "zsseg.terminal": set(),
     "zsseg.visualize": {"zsseg.segmentation", "zsseg.image", "zsseg.compare", "zsseg.regions", "zsseg.sliding"},
     "zsseg.export": {"zsseg", "zsseg.recipe", "zsseg.segmentation", "zsseg.visualize", "zsseg.image"},

@@ -23,7 +23,6 @@ from training.budget import TimeBudget
 from training.console import run_for_person
 from training.data.batches import Batch, BatchStream, Part
 from training.data.datasets import open_set
-from training.data.shapes import GROUND
 from training.data.splits import split_names
 from training.data.transforms import Augmentation
 from training.devices import Place, find_place
@@ -35,6 +34,7 @@ from training.schedules import poly_lr
 from training.student import Student
 from zsseg.compat import OpenClip, import_open_clip
 from zsseg.models.backbone import build_clip, save_backbone
+from zsseg.scenes import GROUND
 
 _WORDS = 3  # of a full name
 _AROUND = 7  # patches along one side of the neighbourhood that a patch is to know
