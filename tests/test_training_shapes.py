@@ -15,15 +15,14 @@ from training.data.datasets import Item, open_set, read_mask, read_photo
 from training.data.shapes import write_scenes
 from training.data.splits import split_names
 from training.devices import Place
-from training.pretrain_image import Stage
-from training.pretrain_shapes import ShapesRecipe, ShapesRun, captions_of, cell_shares, neighbourhoods
+from training.pretrain_shapes import ShapesRecipe, ShapesRun, captions_of, cell_shares
 from zsseg.errors import UserError
 from zsseg.models.backbone import build_clip, load_backbone
 from zsseg.scenes import NAMES, held_out, render
 
 CPU = Place(torch.device("cpu"), autocast=False)
-TINY = {**CLIP_CONFIG, "stem": [4, 8, 16]}
-TINY_RECIPE = ShapesRecipe(stages=(Stage(64, 4, 0.5), Stage(96, 2, 1.0)), iters=4, warmup=1)
+TINY = {**CLIP_CONFIG, "stem": [4, 8, 16], "stem_dilations": [2]}
+TINY_RECIPE = ShapesRecipe(iters=4, batch=3, warmup=1)
 
 
 @pytest.fixture(scope="module")
@@ -79,19 +78,6 @@ def test_cell_shares__are_areas_of_each_patch() -> None:
     assert shares.tolist() == [[[0, 1, 0], [0.5, 0, 0], [0, 0, 0], [0, 0, 0.5]]]
 
 
-def test_neighbourhoods__show_where_a_patch_s_region_lies() -> None:
-    ids = torch.tensor([[0, 0, 1], [0, 1, 1], [0, 0, 0]])
-    shares = torch.nn.functional.one_hot(ids.flatten(), 2).float()[None]
-    found = neighbourhoods(shares).view(3, 3, 7, 7)
-    for row in range(3):
-        for col in range(3):
-            expected = torch.zeros(7, 7)
-            for r in range(3):
-                for c in range(3):
-                    expected[3 + r - row, 3 + c - col] = float(ids[r, c] == ids[row, col])
-            torch.testing.assert_close(found[row, col], expected)
-
-
 def make_run(world: Path) -> ShapesRun:
     seen, unseen = split_names("shapes")
     torch.manual_seed(0)
@@ -109,7 +95,7 @@ def test_shapes_run__learns_a_batch_and_moves_every_tensor(world: Path, tiny: No
     assert losses[-1]["names"] < 0.2 * losses[0]["names"]
     still = {n for n, v in run.clip.state_dict().items() if torch.equal(v, before[n])}
     assert still <= {"logit_scale", "attn_mask"}
-    tensors = [p for optimizer in run.optimizers for group in optimizer.param_groups for p in group["params"]]
+    tensors = [p for group in run.optimizer.param_groups for p in group["params"]]
     assert len(tensors) == len({id(p) for p in tensors})
 
 
