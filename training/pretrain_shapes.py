@@ -10,7 +10,7 @@ import argparse
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import combinations
+from itertools import combinations, permutations
 from pathlib import Path
 
 import numpy as np
@@ -36,6 +36,9 @@ from zsseg.models.backbone import build_clip, save_backbone
 from zsseg.scenes import GROUND
 
 _WORDS = 3  # of a full name
+_COLOUR = 1  # place of the colour among them
+_SHAPE_TERM = 3  # place among the terms
+_OTHER_ORDERS = tuple(np.array(order) for order in permutations(range(3)))[1:]
 _TERMS = ("names", "texture", "colour", "shape", "pairs", "whole", "early")
 
 
@@ -49,16 +52,23 @@ class ShapesRecipe:
         scale: range of the short side of a scene before the crop, in windows.
         temperature: of the softmax over captions.
         whole: weight of the loss of whole crops.
+        shape: weight of the losses of the word for a shape, which is learnt last.
+        stem_first: share of the steps in which only the stem learns, at half the cost of a step.
+        recoloured: share of the crops whose channels change places; of those no caption says the colour. Without them
+            the tower learns which shapes a colour has among the seen names, and finds no other.
         ground: weight of a patch of ground, beside 1 for a patch of a shape.
         lr: peak learning rate.
         templates: sentences that a caption is put into.
     """
 
-    iters: int = 5000
+    iters: int = 9000
     batch: int = 12
     scale: tuple[float, float] = (1.0, 1.25)
     temperature: float = 0.07
     whole: float = 0.2
+    shape: float = 2.0
+    stem_first: float = 0.4
+    recoloured: float = 0.5
     ground: float = 0.25
     lr: float = 3e-3
     weight_decay: float = 0.03
@@ -69,10 +79,11 @@ class ShapesRecipe:
 
 @dataclass(frozen=True)
 class Captions:
-    """P different captions, and (K, P) 1 where one is said of a name; one for each name."""
+    """P different captions, and (K, P) 1 where one is said of a name; one for each name; whether they say a colour."""
 
     phrases: tuple[str, ...]
     says: Tensor
+    coloured: bool
 
 
 def captions_of(names: Sequence[str]) -> list[Captions]:
@@ -83,7 +94,7 @@ def captions_of(names: Sequence[str]) -> list[Captions]:
             said = [_part_of(name, chosen) for name in names]
             phrases = tuple(dict.fromkeys(said))
             rows = torch.tensor([phrases.index(phrase) for phrase in said])
-            sets.append(Captions(phrases, F.one_hot(rows, len(phrases)).float()))
+            sets.append(Captions(phrases, F.one_hot(rows, len(phrases)).float(), _COLOUR in chosen))
     return sets
 
 
@@ -101,6 +112,20 @@ def cell_shares(labels: Tensor, names: int, patch: int) -> Tensor:
     counts = torch.zeros(*cells.shape[:2], names + 1)
     counts.scatter_add_(2, cells.clamp(max=names), torch.ones(cells.shape))
     return counts[..., :names] / 16
+
+
+def recolour(pixels: Tensor, share: float, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
+    """Let the channels of some crops (B, 3, S, S) change places; return all, and (B,) 1 for those left as they were."""
+    kept = rng.random(len(pixels)) >= share
+    orders = [np.arange(3) if keep else _OTHER_ORDERS[rng.integers(len(_OTHER_ORDERS))] for keep in kept]
+    index = torch.from_numpy(np.stack(orders)).to(pixels.device)[:, :, None, None]
+    changed = pixels.gather(1, index.expand_as(pixels))
+    return changed, torch.from_numpy(kept).to(pixels)
+
+
+def cross_entropy(logits: Tensor, shares: Tensor) -> Tensor:
+    """Mean over what has a share: logits and shares (..., P)."""
+    return -(shares * logits.log_softmax(-1)).sum() / shares.sum().clamp(min=1)
 
 
 def build_optimizer(module: nn.Module, recipe: ShapesRecipe) -> torch.optim.Optimizer:
@@ -144,31 +169,55 @@ class ShapesRun:
         for group in self.optimizer.param_groups:
             group["lr"] = poly_lr(iteration, iters, self.recipe.lr, power=1.0, warmup=self.recipe.warmup)
         self.optimizer.zero_grad(set_to_none=True)
-        terms = self.losses(batch, np.random.default_rng([self.recipe.seed, 3, iteration]))
+        only_stem = iteration < self.recipe.stem_first * iters
+        terms = self.losses(batch, np.random.default_rng([self.recipe.seed, 3, iteration]), only_stem)
         torch.stack(list(terms.values())).sum().backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_(self.trained.parameters(), 1.0)
         self.optimizer.step()
         return {name: float(term.detach()) for name, term in terms.items()}
 
-    def losses(self, batch: Batch, rng: np.random.Generator) -> dict[str, Tensor]:
-        """The terms of one batch, as in `_TERMS`: captions of each patch, names of the whole crop."""
+    def losses(self, batch: Batch, rng: np.random.Generator, only_stem: bool = False) -> dict[str, Tensor]:
+        """The terms of one batch, as in `_TERMS`; of the stem alone, only "early"."""
         shares = cell_shares(batch.labels, len(self.part.seen), self.patch).to(self.place.device)
+        pixels, true_colours = recolour(batch.pixels.to(self.place.device), self.recipe.recoloured, rng)
+        with torch.autocast(self.place.device.type, torch.bfloat16, enabled=self.place.autocast):
+            embedded = self.tower.embedded(pixels)
+        terms = {} if only_stem else self._late(embedded, shares, true_colours, rng)
+        return terms | {"early": self._early(embedded[:, 1:], shares, true_colours)}
+
+    def _late(
+        self, embedded: Tensor, shares: Tensor, true_colours: Tensor, rng: np.random.Generator
+    ) -> dict[str, Tensor]:
+        """What the whole tower says: captions of each patch, names of the whole crop."""
         present = (shares.sum(1) > 1).float()  # (B, K); an area of one patch is enough to be spoken of
-        shares = shares * self.balance.to(shares)
         pair = len(self.captions) - 1 - int(rng.integers(_WORDS))
         sets = [self.captions[i] for i in (*range(1 + _WORDS), pair)]
         with torch.autocast(self.place.device.type, torch.bfloat16, enabled=self.place.autocast):
-            embedded, tokens = self.tower.tokens(batch.pixels.to(self.place.device))
-            joint, early = tokens @ self.clip.visual.proj, self.stem_words(embedded[:, 1:]).float()
+            joint = self.tower.finished(embedded) @ self.clip.visual.proj
             texts = self._encode([captions.phrases for captions in sets], rng)
         joint = F.normalize(joint.float(), dim=-1)
         told = [
-            self._told_apart(joint[:, 1:], text, shares @ captions.says.to(shares))
-            for captions, text in zip(sets, texts, strict=True)
+            self._told_apart(joint[:, 1:], text, self._said(captions, shares, true_colours))
+            for text, captions in zip(texts, sets, strict=True)
         ]
-        told.append(self.recipe.whole * self._told_apart(joint[:, 0], texts[0], present))
-        told.append(self._told_early(early, shares))
-        return dict(zip(_TERMS, told, strict=True))
+        told[_SHAPE_TERM] = self.recipe.shape * told[_SHAPE_TERM]
+        whole = self._told_apart(joint[:, 0], texts[0], present * true_colours[:, None])
+        return dict(zip(_TERMS, [*told, self.recipe.whole * whole], strict=False))
+
+    def _early(self, patches: Tensor, shares: Tensor, true_colours: Tensor) -> Tensor:
+        """The words alone, told by a linear layer from the stem's patches (B, N, W)."""
+        sets = self.words()
+        logits = self.stem_words(patches.float()).split([len(captions.phrases) for captions in sets], dim=-1)
+        told = [cross_entropy(some, self._said(c, shares, true_colours)) for some, c in zip(logits, sets, strict=True)]
+        told[-1] = self.recipe.shape * told[-1]
+        return torch.stack(told).sum()
+
+    def _said(self, captions: Captions, shares: Tensor, true_colours: Tensor) -> Tensor:
+        """Share of each caption in each patch (B, N, P), weighted; none that says a colour of a recoloured crop."""
+        weight = self.balance.to(shares)
+        if captions.coloured:
+            weight = weight * true_colours[:, None, None]
+        return shares * weight @ captions.says.to(shares)
 
     def _encode(self, sets: Sequence[Sequence[str]], rng: np.random.Generator) -> list[Tensor]:
         """Unit vectors (P, D) of each set of captions, all in one of the recipe's sentences."""
@@ -180,21 +229,11 @@ class ShapesRun:
 
     def _told_apart(self, tokens: Tensor, text: Tensor, shares: Tensor) -> Tensor:
         """Cross-entropy of unit vectors (..., D) against the shares (..., P) of the captions (P, D)."""
-        logits = tokens.float() @ text.T / self.recipe.temperature
-        return -(shares * logits.log_softmax(-1)).sum() / shares.sum().clamp(min=1)
+        return cross_entropy(tokens @ text.T / self.recipe.temperature, shares)
 
     def words(self) -> list[Captions]:
         """Textures, colours, shapes: the captions of one word."""
         return self.captions[1 : 1 + _WORDS]
-
-    def _told_early(self, logits: Tensor, shares: Tensor) -> Tensor:
-        """The words alone, told by a linear layer on the stem's patches; logits (B, N, P) of all words in turn."""
-        split = logits.split([len(captions.phrases) for captions in self.words()], dim=-1)
-        told = [
-            -(shares @ captions.says.to(shares) * some.log_softmax(-1)).sum() / shares.sum().clamp(min=1)
-            for captions, some in zip(self.words(), split, strict=True)
-        ]
-        return torch.stack(told).sum()
 
     def finish(self) -> OpenClip:
         """The trained model, its stem folded, as it is shipped."""

@@ -73,14 +73,18 @@ class TrainableTower(nn.Module):
         self.channels, self.dilations = tuple(channels), tuple(dilations)
         _scale_residuals(visual)
 
-    def tokens(self, pixels: Tensor) -> tuple[Tensor, Tensor]:
-        """(B, 3, S, S) -> tokens before the first layer, normed ones after the last; (B, 1+N, W), class token first."""
-        embedded, _ = embed(self.visual, pixels)
+    def embedded(self, pixels: Tensor) -> Tensor:
+        """(B, 3, S, S) -> tokens before the first layer (B, 1+N, W), class token first."""
+        return embed(self.visual, pixels)[0]
+
+    def finished(self, embedded: Tensor) -> Tensor:
+        """Tokens before the first layer -> normed ones after the last, both (B, 1+N, W)."""
         tokens = self.visual.ln_pre(embedded)
         plain = tokens.shape[1] <= _PLAIN_ATTENTION_TOKENS
         with sdpa_kernel([SDPBackend.MATH] if plain else [SDPBackend.FLASH_ATTENTION, SDPBackend.MATH]):
             tokens = self.visual.transformer(tokens)
-        return embedded, self.visual.ln_post(tokens)
+        normed: Tensor = self.visual.ln_post(tokens)
+        return normed
 
     @torch.no_grad()
     def start_from(self, visual: OpenClip, pixels: Tensor) -> None:
@@ -132,7 +136,7 @@ class Student(TrainableTower):
 
     def forward(self, pixels: Tensor) -> tuple[Tensor, Tensor]:
         """(B, 3, S, S) -> joint tokens (B, 1+N, D), class token first, and predicted features (B, N, F)."""
-        _, tokens = self.tokens(pixels)
+        tokens = self.finished(self.embedded(pixels))
         return tokens @ self.visual.proj, self.read_out(tokens[:, 1:])
 
 
