@@ -10,7 +10,6 @@ import argparse
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import combinations, permutations
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +19,7 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from training.budget import TimeBudget
+from training.captions import WORDS, Captions, captions_of, cell_shares, cross_entropy, recolour
 from training.console import run_for_person
 from training.data.batches import Batch, BatchStream, Part
 from training.data.datasets import open_set
@@ -35,10 +35,7 @@ from zsseg.compat import OpenClip, import_open_clip
 from zsseg.models.backbone import build_clip, save_backbone
 from zsseg.scenes import GROUND
 
-_WORDS = 3  # of a full name
-_COLOUR = 1  # place of the colour among them
 _SHAPE_TERM = 3  # place among the terms
-_OTHER_ORDERS = tuple(np.array(order) for order in permutations(range(3)))[1:]
 _TERMS = ("names", "texture", "colour", "shape", "pairs", "whole", "early")
 
 
@@ -75,57 +72,6 @@ class ShapesRecipe:
     warmup: int = 50
     templates: tuple[str, ...] = ("{}", "a {}", "a photo of a {}")
     seed: int = 0
-
-
-@dataclass(frozen=True)
-class Captions:
-    """P different captions, and (K, P) 1 where one is said of a name; one for each name; whether they say a colour."""
-
-    phrases: tuple[str, ...]
-    says: Tensor
-    coloured: bool
-
-
-def captions_of(names: Sequence[str]) -> list[Captions]:
-    """Full names first, then a set for each choice of fewer of their words; a name of one word is always said whole."""
-    sets = []
-    for count in (_WORDS, *range(1, _WORDS)):
-        for chosen in combinations(range(_WORDS), count):
-            said = [_part_of(name, chosen) for name in names]
-            phrases = tuple(dict.fromkeys(said))
-            rows = torch.tensor([phrases.index(phrase) for phrase in said])
-            sets.append(Captions(phrases, F.one_hot(rows, len(phrases)).float(), _COLOUR in chosen))
-    return sets
-
-
-def _part_of(name: str, chosen: Sequence[int]) -> str:
-    words = name.split()
-    return " ".join(words[i] for i in chosen) if len(words) == _WORDS else name
-
-
-def cell_shares(labels: Tensor, names: int, patch: int) -> Tensor:
-    """Share of each name in each patch: labels (B, S, S) uint8 -> (B, N, K), 0..1; what has no label has no share."""
-    step = patch // 4  # every fourth of a patch's side says enough
-    sampled = labels[:, step // 2 :: step, step // 2 :: step].long()
-    batch, side = len(sampled), sampled.shape[1] // 4
-    cells = sampled.view(batch, side, 4, side, 4).transpose(2, 3).reshape(batch, side * side, 16)  # (B, N, 16)
-    counts = torch.zeros(*cells.shape[:2], names + 1)
-    counts.scatter_add_(2, cells.clamp(max=names), torch.ones(cells.shape))
-    return counts[..., :names] / 16
-
-
-def recolour(pixels: Tensor, share: float, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
-    """Let the channels of some crops (B, 3, S, S) change places; return all, and (B,) 1 for those left as they were."""
-    kept = rng.random(len(pixels)) >= share
-    orders = [np.arange(3) if keep else _OTHER_ORDERS[rng.integers(len(_OTHER_ORDERS))] for keep in kept]
-    index = torch.from_numpy(np.stack(orders)).to(pixels.device)[:, :, None, None]
-    changed = pixels.gather(1, index.expand_as(pixels))
-    return changed, torch.from_numpy(kept).to(pixels)
-
-
-def cross_entropy(logits: Tensor, shares: Tensor) -> Tensor:
-    """Mean over what has a share: logits and shares (..., P)."""
-    return -(shares * logits.log_softmax(-1)).sum() / shares.sum().clamp(min=1)
 
 
 def build_optimizer(module: nn.Module, recipe: ShapesRecipe) -> torch.optim.Optimizer:
@@ -190,8 +136,8 @@ class ShapesRun:
     ) -> dict[str, Tensor]:
         """What the whole tower says: captions of each patch, names of the whole crop."""
         present = (shares.sum(1) > 1).float()  # (B, K); an area of one patch is enough to be spoken of
-        pair = len(self.captions) - 1 - int(rng.integers(_WORDS))
-        sets = [self.captions[i] for i in (*range(1 + _WORDS), pair)]
+        pair = len(self.captions) - 1 - int(rng.integers(WORDS))
+        sets = [self.captions[i] for i in (*range(1 + WORDS), pair)]
         with torch.autocast(self.place.device.type, torch.bfloat16, enabled=self.place.autocast):
             joint = self.tower.finished(embedded) @ self.clip.visual.proj
             texts = self._encode([captions.phrases for captions in sets], rng)
@@ -233,7 +179,7 @@ class ShapesRun:
 
     def words(self) -> list[Captions]:
         """Textures, colours, shapes: the captions of one word."""
-        return self.captions[1 : 1 + _WORDS]
+        return self.captions[1 : 1 + WORDS]
 
     def finish(self) -> OpenClip:
         """The trained model, its stem folded, as it is shipped."""
