@@ -64,7 +64,7 @@ class ShapesRecipe:
     temperature: float = 0.07
     whole: float = 0.2
     shape: float = 2.0
-    stem_first: float = 0.4
+    stem_first: float = 0.3
     recoloured: float = 0.5
     ground: float = 0.25
     lr: float = 3e-3

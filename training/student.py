@@ -38,9 +38,10 @@ class TrainableStem(nn.Sequential):
         """Return (weight, bias) of each convolution with its batch norm multiplied in."""
         folded = []
         for conv, norm in self.pairs():
-            scale = norm.weight / torch.sqrt(norm.running_var + norm.eps)
+            mean, variance = norm.get_buffer("running_mean"), norm.get_buffer("running_var")
+            scale = norm.weight / torch.sqrt(variance + norm.eps)
             weight = conv.weight * scale[:, None, None, None]
-            folded.append((weight.detach(), (norm.bias - norm.running_mean * scale).detach()))
+            folded.append((weight.detach(), (norm.bias - mean * scale).detach()))
         return folded
 
 

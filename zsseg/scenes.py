@@ -1,8 +1,8 @@
 """A world to draw: coloured, textured shapes on textured grounds, with exact masks and names made of parts.
 
-A scene is a pure function of (seed, split, index). Everything is drawn at three times the size; the photo is the mean of
-each pixel's 9 parts, the mask their majority. Names are made of three words, "striped red star", and those held out as
-unseen are new only as combinations: each word, and each pair of words that occurs in them, also occurs in seen names.
+A scene is a pure function of (seed, split, index). Everything is drawn at three times the size; the photo is the mean
+of each pixel's 9 parts, the mask their majority. Names are made of three words, "striped red star". Those held out as
+unseen are new only as combinations: each word, and each pair of words in them, also occurs in seen names.
 """
 
 from collections.abc import Mapping
