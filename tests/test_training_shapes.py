@@ -118,6 +118,17 @@ def test_shapes_run__says_no_colour_of_a_recoloured_crop(world: Path, tiny: None
     assert min(said["texture"], said["shape"], said["early"]) > 0.1
 
 
+def test_shapes_run__stem_learns_alone_at_first(world: Path, tiny: None) -> None:
+    run = make_run(world, dataclasses.replace(TINY_RECIPE, stem_first=0.5))
+    batch = Batch(torch.rand(2, 3, 64, 64), torch.full((2, 64, 64), 5, dtype=torch.uint8), 0)
+    before = {name: value.clone() for name, value in run.clip.state_dict().items()}
+    assert set(run.step(batch, 1, 4)) == {"early"}
+    moved = {name for name, value in run.clip.state_dict().items() if not torch.equal(value, before[name])}
+    assert any(name.startswith("visual.conv1.") for name in moved)
+    assert not any("resblocks" in name or name.startswith("token_embedding") for name in moved)
+    assert len(run.step(batch, 2, 4)) > 1
+
+
 def test_pretrain__makes_a_backbone_that_answers(world: Path, tmp_path: Path, tiny: None) -> None:
     out = tmp_path / "weights/shapes-clip"
     assert pretrain_shapes.main(["--data-root", str(world), "--out", str(out)]) == 0
