@@ -197,6 +197,18 @@ def test_backbone_round_trip(tmp_path: Path, stem: bool) -> None:
     assert next(load_backbone(again).parameters()).dtype == torch.float32
 
 
+def test_a_stem_may_look_around_and_must_fit_the_patches(tmp_path: Path) -> None:
+    model = {**CLIP_CONFIG["model_cfg"], "vision_cfg": {**CLIP_CONFIG["model_cfg"]["vision_cfg"], "patch_size": 8}}
+    config = {**CLIP_CONFIG, "model_cfg": model, "stem": [4, 8], "stem_dilations": [1, 2]}
+    clip = build_clip(config).eval()
+    save_backbone(clip, config, tmp_path / "eight", torch.float32)
+    pixels = torch.randn(1, 3, 64, 64)
+    torch.testing.assert_close(load_backbone(tmp_path / "eight").visual.conv1(pixels), clip.visual.conv1(pixels))
+    (tmp_path / "eight" / CONFIG_FILE).write_text(json.dumps({**config, "stem": [4, 8, 8]}))
+    with pytest.raises(UserError, match="patches of 16 pixels"):
+        load_backbone(tmp_path / "eight")
+
+
 def test_pieces_and_tokens_of_a_text(tmp_path: Path) -> None:
     backbone = load_backbone(tiny_backbone(tmp_path))
     assert [backbone.piece_count(text) for text in ("dog", "Dog", "hot dog", "", "qwxzqwxz")] == [1, 1, 2, 0, 6]

@@ -144,10 +144,31 @@ def test_resampling_is_torchs_bilinear_and_the_identity_on_the_same_grid() -> No
     assert torch.equal(resize_positions(positions, (2, 3), (4, 5))[0], positions[0])
 
 
-def test_stem_divides_sides_by_16() -> None:
+def test_stem_divides_sides_by_16_or_8() -> None:
     assert ConvStem((4, 4, 8), 12)(torch.zeros(2, 3, 64, 96)).shape == (2, 12, 4, 6)
-    with pytest.raises(ValueError, match="three"):
-        ConvStem((4, 4), 12)
+    assert ConvStem((4, 8), 12, dilations=(1, 2))(torch.zeros(2, 3, 64, 96)).shape == (2, 12, 8, 12)
+
+
+def test_dilations_of_a_stem_let_a_patch_see_its_neighbours() -> None:
+    """Each residual convolution reaches as many patches further as its dilation says, and nothing beyond."""
+    torch.manual_seed(0)
+    pixels = torch.zeros(1, 3, 144, 144)
+    changed = pixels.clone()
+    changed[..., 64:80, 64:80] = 1.0  # patch (4, 4) of 9 x 9
+    for dilations in ((), (1,), (1, 2)):
+        stem = ConvStem((4, 4, 8), 12, dilations)
+        for parameter in stem.parameters():
+            torch.nn.init.uniform_(parameter, 0.05, 0.1)  # all positive: no ReLU cuts anything off
+        moved = (stem(changed) - stem(pixels)).abs().amax((0, 1)) > 0
+        # The strided convolutions alone reach into the patches below and to the right, and no further.
+        reached = torch.zeros(9, 9, dtype=torch.bool)
+        near, far = max(0, 4 - sum(dilations)), 6 + sum(dilations)
+        reached[near:far, near:far] = True
+        assert torch.equal(moved, reached), dilations
+
+
+def test_stem_without_dilations_has_the_tensors_it_always_had() -> None:
+    assert list(ConvStem((4, 4, 8), 12).state_dict()) == [f"{i}.{n}" for i in (0, 2, 4, 6) for n in ("weight", "bias")]
 
 
 @pytest.mark.parametrize("masked", [False, True])

@@ -1,5 +1,6 @@
 """The world of shapes: unseen names stay out, and every step of the way works."""
 
+import dataclasses
 import json
 from pathlib import Path
 
@@ -10,20 +11,20 @@ from PIL import Image
 
 from tests.tiny import CLIP_CONFIG
 from training import evaluate, pretrain_shapes, train_shapes
+from training.captions import captions_of, cell_shares, recolour
 from training.data.batches import Batch, Part
 from training.data.datasets import Item, open_set, read_mask, read_photo
 from training.data.shapes import write_scenes
 from training.data.splits import split_names
 from training.devices import Place
-from training.pretrain_image import Stage
-from training.pretrain_shapes import ShapesRecipe, ShapesRun, captions_of, cell_shares, neighbourhoods
+from training.pretrain_shapes import ShapesRecipe, ShapesRun
 from zsseg.errors import UserError
 from zsseg.models.backbone import build_clip, load_backbone
 from zsseg.scenes import NAMES, held_out, render
 
 CPU = Place(torch.device("cpu"), autocast=False)
-TINY = {**CLIP_CONFIG, "stem": [4, 8, 16]}
-TINY_RECIPE = ShapesRecipe(stages=(Stage(64, 4, 0.5), Stage(96, 2, 1.0)), iters=4, warmup=1)
+TINY = {**CLIP_CONFIG, "stem": [4, 8, 16], "stem_dilations": [2]}
+TINY_RECIPE = ShapesRecipe(iters=4, batch=3, warmup=1, stem_first=0.25)
 
 
 @pytest.fixture(scope="module")
@@ -79,38 +80,53 @@ def test_cell_shares__are_areas_of_each_patch() -> None:
     assert shares.tolist() == [[[0, 1, 0], [0.5, 0, 0], [0, 0, 0], [0, 0, 0.5]]]
 
 
-def test_neighbourhoods__show_where_a_patch_s_region_lies() -> None:
-    ids = torch.tensor([[0, 0, 1], [0, 1, 1], [0, 0, 0]])
-    shares = torch.nn.functional.one_hot(ids.flatten(), 2).float()[None]
-    found = neighbourhoods(shares).view(3, 3, 7, 7)
-    for row in range(3):
-        for col in range(3):
-            expected = torch.zeros(7, 7)
-            for r in range(3):
-                for c in range(3):
-                    expected[3 + r - row, 3 + c - col] = float(ids[r, c] == ids[row, col])
-            torch.testing.assert_close(found[row, col], expected)
-
-
-def make_run(world: Path) -> ShapesRun:
+def make_run(world: Path, recipe: ShapesRecipe = TINY_RECIPE) -> ShapesRun:
     seen, unseen = split_names("shapes")
     torch.manual_seed(0)
-    return ShapesRun(build_clip(TINY), Part(open_set("shapes", world, "train"), seen, unseen), TINY_RECIPE, CPU)
+    return ShapesRun(build_clip(TINY), Part(open_set("shapes", world, "train"), seen, unseen), recipe, CPU)
 
 
 def test_shapes_run__learns_a_batch_and_moves_every_tensor(world: Path, tiny: None) -> None:
     run = make_run(world)
-    before = {name: value.clone() for name, value in run.clip.state_dict().items()}
+    before = {name: value.clone() for name, value in run.trained.state_dict().items()}
     pixels = torch.zeros(2, 3, 64, 64)
     labels = torch.zeros(2, 64, 64, dtype=torch.uint8)
     pixels[:, :, :, 32:] = 1.0
     labels[:, :, 32:] = 5
     losses = [run.step(Batch(pixels, labels, 0), i, 60) for i in range(50)]
-    assert losses[-1]["names"] < 0.2 * losses[0]["names"]
-    still = {n for n, v in run.clip.state_dict().items() if torch.equal(v, before[n])}
-    assert still <= {"logit_scale", "attn_mask"}
-    tensors = [p for optimizer in run.optimizers for group in optimizer.param_groups for p in group["params"]]
+    assert losses[-1]["early"] < 0.2 * losses[0]["early"]
+    still = {n for n, v in run.trained.state_dict().items() if torch.equal(v, before[n])}
+    assert still <= {"0.logit_scale", "0.attn_mask"}
+    tensors = [p for group in run.optimizer.param_groups for p in group["params"]]
     assert len(tensors) == len({id(p) for p in tensors})
+
+
+def test_recolour__moves_channels_of_a_share_of_the_crops() -> None:
+    pixels = torch.arange(3.0)[None, :, None, None] + torch.zeros(400, 3, 2, 2)
+    changed, kept = recolour(pixels, 0.25, np.random.default_rng(0))
+    torch.testing.assert_close(changed.sort(1).values, pixels)
+    same = (changed == pixels).flatten(1).all(1)
+    assert torch.equal(same, kept > 0)
+    assert 0.65 < kept.mean() < 0.85
+
+
+def test_shapes_run__says_no_colour_of_a_recoloured_crop(world: Path, tiny: None) -> None:
+    run = make_run(world, dataclasses.replace(TINY_RECIPE, recoloured=1.0))
+    batch = Batch(torch.rand(2, 3, 64, 64), torch.full((2, 64, 64), 5, dtype=torch.uint8), 0)
+    said = {name: float(term.detach()) for name, term in run.losses(batch, np.random.default_rng(0)).items()}
+    assert {name for name, term in said.items() if term == 0} >= {"names", "colour", "whole"}
+    assert min(said["texture"], said["shape"], said["early"]) > 0.1
+
+
+def test_shapes_run__stem_learns_alone_at_first(world: Path, tiny: None) -> None:
+    run = make_run(world, dataclasses.replace(TINY_RECIPE, stem_first=0.5))
+    batch = Batch(torch.rand(2, 3, 64, 64), torch.full((2, 64, 64), 5, dtype=torch.uint8), 0)
+    before = {name: value.clone() for name, value in run.clip.state_dict().items()}
+    assert set(run.step(batch, 1, 4)) == {"early"}
+    moved = {name for name, value in run.clip.state_dict().items() if not torch.equal(value, before[name])}
+    assert any(name.startswith("visual.conv1.") for name in moved)
+    assert not any("resblocks" in name or name.startswith("token_embedding") for name in moved)
+    assert len(run.step(batch, 2, 4)) > 1
 
 
 def test_pretrain__makes_a_backbone_that_answers(world: Path, tmp_path: Path, tiny: None) -> None:

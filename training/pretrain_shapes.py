@@ -10,7 +10,6 @@ import argparse
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import combinations
 from pathlib import Path
 
 import numpy as np
@@ -20,26 +19,24 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from training.budget import TimeBudget
+from training.captions import WORDS, Captions, captions_of, cell_shares, cross_entropy, recolour
 from training.console import run_for_person
 from training.data.batches import Batch, BatchStream, Part
 from training.data.datasets import open_set
 from training.data.splits import split_names
 from training.data.transforms import Augmentation
 from training.devices import Place, find_place
-from training.pretrain_image import Stage
 from training.pretrain_text import encode_short
 from training.recipes import shapes_clip
 from training.runlog import RunLog
 from training.schedules import poly_lr
-from training.student import Student
+from training.student import TrainableTower
 from zsseg.compat import OpenClip, import_open_clip
 from zsseg.models.backbone import build_clip, save_backbone
 from zsseg.scenes import GROUND
 
-_WORDS = 3  # of a full name
-_AROUND = 7  # patches along one side of the neighbourhood that a patch is to know
-_WINDOW = 192
-_TERMS = ("names", "texture", "colour", "shape", "pairs", "whole", "around")
+_SHAPE_TERM = 3  # place among the terms
+_TERMS = ("names", "texture", "colour", "shape", "pairs", "whole", "early")
 
 
 @dataclass(frozen=True)
@@ -47,114 +44,47 @@ class ShapesRecipe:
     """Numbers of the run.
 
     Attributes:
-        stages: small crops first, which are many times cheaper; `until` is a share of the steps.
         iters: steps.
+        batch: crops a step, as large as the window.
         scale: range of the short side of a scene before the crop, in windows.
         temperature: of the softmax over captions.
         whole: weight of the loss of whole crops.
-        around: weight of the error in where around a patch the rest of its region lies.
+        shape: weight of the losses of the word for a shape, which is learnt last.
+        stem_first: share of the steps in which only the stem learns, at half the cost of a step.
+        recoloured: share of the crops whose channels change places; of those no caption says the colour. Without them
+            the tower learns which shapes a colour has among the seen names, and finds no other.
         ground: weight of a patch of ground, beside 1 for a patch of a shape.
-        lr, muon_lr: peak learning rates of AdamW and of Muon.
-        weight_decay, warmup: of both.
+        lr: peak learning rate.
         templates: sentences that a caption is put into.
-        shuffled: share of the batches in which the words before the last change places.
     """
 
-    stages: tuple[Stage, ...] = (Stage(96, 64, 0.75), Stage(192, 16, 1.0))
-    iters: int = 1600
-    scale: tuple[float, float] = (1.0, 1.4)
+    iters: int = 9000
+    batch: int = 12
+    scale: tuple[float, float] = (1.0, 1.25)
     temperature: float = 0.07
     whole: float = 0.2
-    around: float = 40.0
+    shape: float = 2.0
+    stem_first: float = 0.3
+    recoloured: float = 0.5
     ground: float = 0.25
-    lr: float = 4e-3
-    muon_lr: float = 0.015
+    lr: float = 3e-3
     weight_decay: float = 0.03
     warmup: int = 50
     templates: tuple[str, ...] = ("{}", "a {}", "a photo of a {}")
-    shuffled: float = 0.2
     seed: int = 0
 
 
-@dataclass(frozen=True)
-class Captions:
-    """P different captions, and (K, P) 1 where one is said of a name; one for each name."""
-
-    phrases: tuple[str, ...]
-    says: Tensor
-
-
-def captions_of(names: Sequence[str]) -> list[Captions]:
-    """Full names first, then a set for each choice of fewer of their words; a name of one word is always said whole."""
-    sets = []
-    for count in (_WORDS, *range(1, _WORDS)):
-        for chosen in combinations(range(_WORDS), count):
-            said = [_part_of(name, chosen) for name in names]
-            phrases = tuple(dict.fromkeys(said))
-            rows = torch.tensor([phrases.index(phrase) for phrase in said])
-            sets.append(Captions(phrases, F.one_hot(rows, len(phrases)).float()))
-    return sets
-
-
-def _part_of(name: str, chosen: Sequence[int]) -> str:
-    words = name.split()
-    return " ".join(words[i] for i in chosen) if len(words) == _WORDS else name
-
-
-def cell_shares(labels: Tensor, names: int, patch: int) -> Tensor:
-    """Share of each name in each patch: labels (B, S, S) uint8 -> (B, N, K), 0..1; what has no label has no share."""
-    step = patch // 4  # every fourth of a patch's side says enough
-    sampled = labels[:, step // 2 :: step, step // 2 :: step].long()
-    batch, side = len(sampled), sampled.shape[1] // 4
-    cells = sampled.view(batch, side, 4, side, 4).transpose(2, 3).reshape(batch, side * side, 16)  # (B, N, 16)
-    counts = torch.zeros(*cells.shape[:2], names + 1)
-    counts.scatter_add_(2, cells.clamp(max=names), torch.ones(cells.shape))
-    return counts[..., :names] / 16
-
-
-def neighbourhoods(shares: Tensor) -> Tensor:
-    """How much of each neighbour has the name that a patch has most of.
-
-    Args:
-        shares: (B, N, K) on a square grid, 0..1.
-
-    Returns:
-        (B, N, A * A), 0..1, A = 7 patches; 0 beyond the crop.
-    """
-    count, side = shares.shape[1], round(shares.shape[1] ** 0.5)
-    own = shares.argmax(-1, keepdim=True).expand(-1, -1, count)  # (B, N, N)
-    alike = shares.transpose(1, 2).gather(1, own)  # (B, N, N), of each patch and each other
-    offsets = torch.arange(_AROUND, device=shares.device) - _AROUND // 2
-    places = torch.arange(side, device=shares.device)[:, None] + offsets  # (side, A)
-    inside = (places >= 0) & (places < side)
-    places = places.clamp(0, side - 1)
-    index = (places[:, None, :, None] * side + places[None, :, None, :]).reshape(count, -1)  # (N, A * A)
-    valid = (inside[:, None, :, None] & inside[None, :, None, :]).reshape(count, -1)
-    found: Tensor = alike.gather(2, index.expand(len(shares), -1, -1)) * valid
-    return found
-
-
-def build_optimizers(clip: OpenClip, student: Student, recipe: ShapesRecipe) -> tuple[torch.optim.Optimizer, ...]:
-    """Muon for the matrices of the image tower's blocks, AdamW for the rest; every group carries its `peak_lr`."""
-    matrices = [p for p in student.visual.transformer.parameters() if p.ndim == 2]
-    taken = {id(p) for p in matrices}
-    # The image tower is a part of both modules.
-    named = {id(p): (n, p) for module in (clip, student) for n, p in module.named_parameters() if id(p) not in taken}
-    decays = {key: p.ndim > 1 and "embedding" not in n for key, (n, p) in named.items()}
+def build_optimizer(module: nn.Module, recipe: ShapesRecipe) -> torch.optim.Optimizer:
+    """AdamW; what is no matrix, and the embeddings, do not decay."""
+    named = list(module.named_parameters())
     groups = [
         {
-            "params": [p for key, (_, p) in named.items() if decays[key] is decay],
-            "weight_decay": recipe.weight_decay if decay else 0.0,
-            "peak_lr": recipe.lr,
+            "params": [p for name, p in named if (p.ndim > 1 and "embedding" not in name) is decays],
+            "weight_decay": recipe.weight_decay if decays else 0.0,
         }
-        for decay in (True, False)
+        for decays in (True, False)
     ]
-    muon = torch.optim.Muon(
-        [{"params": matrices, "peak_lr": recipe.muon_lr}],
-        weight_decay=recipe.weight_decay,
-        adjust_lr_fn="match_rms_adamw",
-    )
-    return muon, torch.optim.AdamW(groups, betas=(0.9, 0.98), fused=True)
+    return torch.optim.AdamW(groups, recipe.lr, betas=(0.9, 0.98), fused=True)
 
 
 class ShapesRun:
@@ -169,68 +99,91 @@ class ShapesRun:
 
     def __init__(self, clip: OpenClip, part: Part, recipe: ShapesRecipe, place: Place) -> None:
         self.clip, self.part, self.recipe, self.place = clip, part, recipe, place
-        self.student = Student(clip.visual, shapes_clip.CONFIG["stem"], _AROUND**2).to(place.device).train()
+        config = shapes_clip.CONFIG
+        self.tower = TrainableTower(clip.visual, config["stem"], config["stem_dilations"])
         self.patch = int(clip.visual.patch_size[0])
         self.captions = captions_of(part.seen)
         # The ground fills most of a scene and is learnt at once.
         self.balance = torch.tensor([recipe.ground if name == GROUND else 1.0 for name in part.seen])
         self.tokenize = import_open_clip().tokenizer.SimpleTokenizer(context_length=clip.context_length)
-        clip.to(place.device).train()
-        self.optimizers = build_optimizers(clip, self.student, recipe)
+        self.stem_words = nn.Linear(len(clip.visual.class_embedding), sum(len(c.phrases) for c in self.words()))
+        self.trained = nn.ModuleList([clip, self.stem_words]).to(place.device).train()
+        self.optimizer = build_optimizer(self.trained, recipe)
 
     def step(self, batch: Batch, iteration: int, iters: int) -> dict[str, float]:
         """Take one step; return the terms of the loss."""
-        for optimizer in self.optimizers:
-            for group in optimizer.param_groups:
-                group["lr"] = poly_lr(iteration, iters, group["peak_lr"], power=1.0, warmup=self.recipe.warmup)
-            optimizer.zero_grad(set_to_none=True)
-        terms = self.losses(batch, np.random.default_rng([self.recipe.seed, 3, iteration]))
+        for group in self.optimizer.param_groups:
+            group["lr"] = poly_lr(iteration, iters, self.recipe.lr, power=1.0, warmup=self.recipe.warmup)
+        self.optimizer.zero_grad(set_to_none=True)
+        only_stem = iteration < self.recipe.stem_first * iters
+        terms = self.losses(batch, np.random.default_rng([self.recipe.seed, 3, iteration]), only_stem)
         torch.stack(list(terms.values())).sum().backward()  # type: ignore[no-untyped-call]
-        nn.utils.clip_grad_norm_([*self.clip.parameters(), *self.student.read_out.parameters()], 1.0)
-        for optimizer in self.optimizers:
-            optimizer.step()
+        nn.utils.clip_grad_norm_(self.trained.parameters(), 1.0)
+        self.optimizer.step()
         return {name: float(term.detach()) for name, term in terms.items()}
 
-    def losses(self, batch: Batch, rng: np.random.Generator) -> dict[str, Tensor]:
-        """The terms of one batch, as in `_TERMS`: captions and neighbourhood of each patch, names of the whole crop."""
+    def losses(self, batch: Batch, rng: np.random.Generator, only_stem: bool = False) -> dict[str, Tensor]:
+        """The terms of one batch, as in `_TERMS`; of the stem alone, only "early"."""
         shares = cell_shares(batch.labels, len(self.part.seen), self.patch).to(self.place.device)
-        present = (shares.sum(1) > 1).float()  # (B, K); an area of one patch is enough to be spoken of
-        lies = neighbourhoods(shares)
-        shares = shares * self.balance.to(shares)
-        pair = len(self.captions) - 1 - int(rng.integers(_WORDS))
-        sets = [self.captions[i] for i in (*range(1 + _WORDS), pair)]
+        pixels, true_colours = recolour(batch.pixels.to(self.place.device), self.recipe.recoloured, rng)
         with torch.autocast(self.place.device.type, torch.bfloat16, enabled=self.place.autocast):
-            joint, around = self.student(batch.pixels.to(self.place.device))
+            embedded = self.tower.embedded(pixels)
+        terms = {} if only_stem else self._late(embedded, shares, true_colours, rng)
+        return terms | {"early": self._early(embedded[:, 1:], shares, true_colours)}
+
+    def _late(
+        self, embedded: Tensor, shares: Tensor, true_colours: Tensor, rng: np.random.Generator
+    ) -> dict[str, Tensor]:
+        """What the whole tower says: captions of each patch, names of the whole crop."""
+        present = (shares.sum(1) > 1).float()  # (B, K); an area of one patch is enough to be spoken of
+        pair = len(self.captions) - 1 - int(rng.integers(WORDS))
+        sets = [self.captions[i] for i in (*range(1 + WORDS), pair)]
+        with torch.autocast(self.place.device.type, torch.bfloat16, enabled=self.place.autocast):
+            joint = self.tower.finished(embedded) @ self.clip.visual.proj
             texts = self._encode([captions.phrases for captions in sets], rng)
         joint = F.normalize(joint.float(), dim=-1)
         told = [
-            self._told_apart(joint[:, 1:], text, shares @ captions.says.to(shares))
-            for captions, text in zip(sets, texts, strict=True)
+            self._told_apart(joint[:, 1:], text, self._said(captions, shares, true_colours))
+            for text, captions in zip(texts, sets, strict=True)
         ]
-        told.append(self.recipe.whole * self._told_apart(joint[:, 0], texts[0], present))
-        weight = shares.amax(-1)  # (B, N)
-        error = F.mse_loss(around.float(), lies, reduction="none").mean(-1)
-        told.append(self.recipe.around * (weight * error).sum() / weight.sum().clamp(min=1))
-        return dict(zip(_TERMS, told, strict=True))
+        told[_SHAPE_TERM] = self.recipe.shape * told[_SHAPE_TERM]
+        whole = self._told_apart(joint[:, 0], texts[0], present * true_colours[:, None])
+        return dict(zip(_TERMS, [*told, self.recipe.whole * whole], strict=False))
+
+    def _early(self, patches: Tensor, shares: Tensor, true_colours: Tensor) -> Tensor:
+        """The words alone, told by a linear layer from the stem's patches (B, N, W)."""
+        sets = self.words()
+        logits = self.stem_words(patches.float()).split([len(captions.phrases) for captions in sets], dim=-1)
+        told = [cross_entropy(some, self._said(c, shares, true_colours)) for some, c in zip(logits, sets, strict=True)]
+        told[-1] = self.recipe.shape * told[-1]
+        return torch.stack(told).sum()
+
+    def _said(self, captions: Captions, shares: Tensor, true_colours: Tensor) -> Tensor:
+        """Share of each caption in each patch (B, N, P), weighted; none that says a colour of a recoloured crop."""
+        weight = self.balance.to(shares)
+        if captions.coloured:
+            weight = weight * true_colours[:, None, None]
+        return shares * weight @ captions.says.to(shares)
 
     def _encode(self, sets: Sequence[Sequence[str]], rng: np.random.Generator) -> list[Tensor]:
         """Unit vectors (P, D) of each set of captions, all in one of the recipe's sentences."""
         template = self.recipe.templates[rng.integers(len(self.recipe.templates))]
         words = [phrase.split() for phrases in sets for phrase in phrases]
-        if rng.random() < self.recipe.shuffled:
-            words = [[*some[-2::-1], some[-1]] for some in words]
         tokens = self.tokenize([template.format(" ".join(some)) for some in words]).to(self.place.device)
         vectors = F.normalize(encode_short(self.clip, tokens).float(), dim=-1)
         return list(torch.split(vectors, [len(phrases) for phrases in sets]))
 
     def _told_apart(self, tokens: Tensor, text: Tensor, shares: Tensor) -> Tensor:
         """Cross-entropy of unit vectors (..., D) against the shares (..., P) of the captions (P, D)."""
-        logits = tokens.float() @ text.T / self.recipe.temperature
-        return -(shares * logits.log_softmax(-1)).sum() / shares.sum().clamp(min=1)
+        return cross_entropy(tokens @ text.T / self.recipe.temperature, shares)
+
+    def words(self) -> list[Captions]:
+        """Textures, colours, shapes: the captions of one word."""
+        return self.captions[1 : 1 + WORDS]
 
     def finish(self) -> OpenClip:
         """The trained model, its stem folded, as it is shipped."""
-        self.clip.visual.conv1 = self.student.folded_stem()
+        self.clip.visual.conv1 = self.tower.folded_stem()
         return self.clip.cpu().eval()
 
 
@@ -249,34 +202,30 @@ def pretrain(options: argparse.Namespace) -> Path:
     run = ShapesRun(build_clip(shapes_clip.CONFIG), part, recipe, place)
     options.out.mkdir(parents=True, exist_ok=True)
     log = RunLog(options.out.with_suffix(".csv"), _TERMS, 0)
-    follow(run, [_stream(part, stage, recipe) for stage in recipe.stages], options.minutes, log)
-    save_backbone(run.finish(), shapes_clip.CONFIG, options.out)
-    print(f"{options.out}: score it with python -m training.evaluate --baseline {options.out} --data shapes --size 192")
+    follow(run, _stream(part, recipe), options.minutes, log)
+    save_backbone(run.finish(), shapes_clip.CONFIG, options.out, pack_table=True)
+    print(f"{options.out}: score it with python -m training.evaluate --baseline {options.out} --data shapes --size 128")
     return Path(options.out)
 
 
-def _stream(part: Part, stage: Stage, recipe: ShapesRecipe) -> BatchStream:
-    preprocess = shapes_clip.CONFIG["preprocess_cfg"]
-    mean, std = ((255 * v[0], 255 * v[1], 255 * v[2]) for v in (preprocess["mean"], preprocess["std"]))
-    # A small crop shows a whole scene at times, and at times a part of one almost as large as in a window.
-    scale = (recipe.scale[0], recipe.scale[1] * max(1.0, 0.8 * _WINDOW / stage.size))
+def _stream(part: Part, recipe: ShapesRecipe) -> BatchStream:
+    config = shapes_clip.CONFIG
+    mean, std = ((255 * v[0], 255 * v[1], 255 * v[2]) for v in map(config["preprocess_cfg"].get, ("mean", "std")))
     # No change of colour: the colours have names.
-    how = Augmentation(stage.size, scale, photometric=False, mean=mean, std=std)
-    return BatchStream((part,), how, stage.batch, recipe.iters, seed=recipe.seed)
+    how = Augmentation(config["model_cfg"]["vision_cfg"]["image_size"], recipe.scale, False, mean, std)
+    return BatchStream((part,), how, recipe.batch, recipe.iters, seed=recipe.seed)
 
 
-def follow(run: ShapesRun, streams: Sequence[BatchStream], minutes: float | None, log: RunLog) -> int:
-    """Train through the recipe's stages, a stream each, or as far as the minutes reach; return the steps taken."""
-    stages, iters, began = run.recipe.stages, run.recipe.iters, time.monotonic()
+def follow(run: ShapesRun, stream: BatchStream, minutes: float | None, log: RunLog) -> int:
+    """Train through the recipe, or as far as the minutes reach; return the steps taken."""
+    iters, began, done = run.recipe.iters, time.monotonic(), 0
     budget = TimeBudget(minutes, iters)
-    done = stage = 0
     with tqdm(total=iters) as bar:
         while done < iters:
-            stage = next(i for i in range(stage, len(stages)) if done < stages[i].until * iters)
-            terms = run.step(streams[stage][done], done, iters)
+            terms = run.step(stream[done], done, iters)
             if done % 25 == 0:
                 log.write(done, terms)
-                bar.set_postfix({"px": stages[stage].size, **{name: round(v, 3) for name, v in terms.items()}})
+                bar.set_postfix({name: round(value, 3) for name, value in terms.items()})
             done += 1
             bar.update()
             if budget.is_time_to_look(done):

@@ -1,11 +1,11 @@
 """A world to draw: coloured, textured shapes on textured grounds, with exact masks and names made of parts.
 
-A scene is a pure function of (seed, split, index). Everything is drawn at four times the size; the photo is the mean of
-each pixel's 16 parts, the mask their majority. Names are made of three words, "striped red star", and those held out as
-unseen are new only as combinations: each word, and each pair of words that occurs in them, also occurs in seen names.
+A scene is a pure function of (seed, split, index). Everything is drawn at three times the size; the photo is the mean
+of each pixel's 9 parts, the mask their majority. Names are made of three words, "striped red star". Those held out as
+unseen are new only as combinations: each word, and each pair of words in them, also occurs in seen names.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from itertools import product
 
 import cv2
@@ -14,7 +14,7 @@ import numpy as np
 TEXTURES = ("plain", "striped", "dotted")
 # Hue in OpenCV's half degrees.
 HUES: Mapping[str, int] = {"red": 0, "orange": 13, "yellow": 28, "green": 60, "blue": 110, "purple": 145}
-SHAPES = ("circle", "square", "triangle", "star", "cross", "ring")
+SHAPES = ("circle", "square", "triangle", "star")
 GROUND = "ground"
 COMBINATIONS = tuple(product(TEXTURES, HUES, SHAPES))
 
@@ -24,26 +24,26 @@ NAMES = (GROUND, *(" ".join(words) for words in COMBINATIONS))
 SIDE = 128
 """Height and width of a scene in pixels."""
 
-_FINE = 4  # parts of a pixel along one side
-_RADII = (20.0, 36.0)  # of a shape, in pixels
+_FINE = 3  # parts of a pixel along one side
+_RADII = (24.0, 40.0)  # of a shape, in pixels
 _TILT = np.pi / 9  # of a shape, at most, to either side
 _INSIDE = 0.85  # radii that a centre keeps from the edge
-_LEAST_VISIBLE = 0.6  # share of a shape that others may not cover
+_LEAST_VISIBLE = 0.7  # share of a shape that others may not cover
 _TRIES = 30
 
 
 def held_out() -> tuple[str, ...]:
-    """The unseen names: one in six, no two of a colour and a shape in common."""
-    colours = list(HUES)
-    return tuple(
-        " ".join((texture, colour, shape))
-        for texture, colour, shape in COMBINATIONS
-        if (colours.index(colour) + SHAPES.index(shape) - 2 * TEXTURES.index(texture)) % len(SHAPES) == 0
-    )
+    """The unseen names: one in six, as many of each word of a kind, no two of a colour and a shape in common."""
+    unseen = []
+    for texture, colour, shape in COMBINATIONS:
+        place, turn = list(HUES).index(colour), TEXTURES.index(texture)
+        if (place + turn) % len(TEXTURES) and SHAPES.index(shape) == (place - turn) % len(SHAPES):
+            unseen.append(" ".join((texture, colour, shape)))
+    return tuple(unseen)
 
 
 def render(seed: int, split: int, index: int) -> tuple[np.ndarray, np.ndarray]:
-    """Draw one scene of two to five shapes, later ones in front; a shape for which there is no room is left out.
+    """Draw one scene of two to four shapes, later ones in front; a shape for which there is no room is left out.
 
     Args:
         seed, split, index: which scene; nothing else decides what is drawn.
@@ -55,7 +55,7 @@ def render(seed: int, split: int, index: int) -> tuple[np.ndarray, np.ndarray]:
     canvas = _ground(rng)
     owner = np.zeros(canvas.shape[:2], np.uint8)  # 0 the ground, i the i-th shape
     ids, areas = [0], [0]
-    for _ in range(rng.integers(2, 6)):
+    for _ in range(rng.integers(2, 5)):
         placed = _place(rng, owner, areas)
         if placed is None:
             continue
@@ -75,11 +75,11 @@ def _place(rng: np.random.Generator, owner: np.ndarray, areas: list[int]) -> tup
     """Choose a shape and a place that leaves enough of every earlier shape; None where no try finds one.
 
     Args:
-        owner: (4S, 4S) which shape is in front, 0 for the ground.
+        owner: (3S, 3S) which shape is in front, 0 for the ground.
         areas: how large each shape was when drawn, by its number.
 
     Returns:
-        The shape, its inside (4S, 4S) bool, and its centre (y, x) on the fine grid.
+        The shape, its inside (3S, 3S) bool, and its centre (y, x) on the fine grid.
     """
     visible = np.bincount(owner.ravel(), minlength=len(areas))
     shape, side = SHAPES[rng.integers(len(SHAPES))], SIDE * _FINE
@@ -88,7 +88,7 @@ def _place(rng: np.random.Generator, owner: np.ndarray, areas: list[int]) -> tup
         centre = rng.uniform(_INSIDE * radius, side - _INSIDE * radius, 2)
         angle = rng.uniform(-_TILT, _TILT)
         inside = np.zeros(owner.shape, np.uint8)
-        cv2.fillPoly(inside, [_turned(p, radius, centre, angle) for p in _OUTLINES[shape]()], 1)
+        cv2.fillPoly(inside, [_turned(_OUTLINES[shape], radius, centre, angle)], 1)
         left = visible - np.bincount(owner[inside > 0], minlength=len(areas))
         if (left[1:] >= _LEAST_VISIBLE * np.array(areas)[1:]).all():
             return shape, inside > 0, centre[::-1]
@@ -106,21 +106,12 @@ def _polygon(radii: np.ndarray) -> np.ndarray:
     return np.asarray(np.stack([np.cos(angles), np.sin(angles)], 1) * radii[:, None])
 
 
-def _cross() -> np.ndarray:
-    arm = 0.38
-    quarter = np.array([[arm, arm], [arm, 1.05], [-arm, 1.05]])
-    turns = [np.array([[c, s], [-s, c]]) for c, s in ((1, 0), (0, 1), (-1, 0), (0, -1))]
-    return np.concatenate([quarter @ turn for turn in turns])
-
-
-# Outlines of about equal area at radius 1; where two overlap, the inner one is a hole.
-_OUTLINES: Mapping[str, Callable[[], list[np.ndarray]]] = {
-    "circle": lambda: [_polygon(np.full(64, 0.9))],
-    "square": lambda: [0.82 * np.array([[-1, -1], [-1, 1], [1, 1], [1, -1]])],
-    "triangle": lambda: [_polygon(np.full(3, 1.3))],
-    "star": lambda: [_polygon(np.tile([1.3, 0.55], 5))],
-    "cross": lambda: [_cross()],
-    "ring": lambda: [_polygon(np.full(64, 1.1)), _polygon(np.full(64, 0.55))],
+# Outlines of about equal area at radius 1.
+_OUTLINES: Mapping[str, np.ndarray] = {
+    "circle": _polygon(np.full(64, 0.9)),
+    "square": 0.82 * np.array([[-1, -1], [-1, 1], [1, 1], [1, -1]]),
+    "triangle": _polygon(np.full(3, 1.3)),
+    "star": _polygon(np.tile([1.3, 0.55], 5)),
 }
 
 
@@ -143,7 +134,7 @@ def _painted(rng: np.random.Generator, texture: str, colour: str, places: np.nda
 
 
 def _ground(rng: np.random.Generator) -> np.ndarray:
-    """A muted colour with clouds, grain or faint lines, (4S, 4S, 3) uint8."""
+    """A muted colour with clouds, grain or faint lines, (3S, 3S, 3) uint8."""
     base = _rgb(rng.uniform(0, 180), rng.uniform(0, 60), rng.uniform(70, 210))
     cells = int(rng.choice([4, 12, 48]))
     clouds = cv2.resize(rng.normal(0, 1, (cells, cells)).astype(np.float32), (SIDE, SIDE))
@@ -165,7 +156,7 @@ def _lit(rng: np.random.Generator, photo: np.ndarray) -> np.ndarray:
 
 
 def _majority(owner: np.ndarray, count: int) -> np.ndarray:
-    """(4S, 4S) -> (S, S): which owner has most of each pixel, the first at ties."""
+    """(3S, 3S) -> (S, S): which owner has most of each pixel, the first at ties."""
     size = (SIDE, SIDE)
     shares = [
         cv2.resize((owner == number).astype(np.float32), size, interpolation=cv2.INTER_AREA) for number in range(count)

@@ -3,8 +3,7 @@
     make train-shapes
     python -m training.train --recipe clip_rc_shapes_inductive --data-root runs/shapes --minutes 5
 
-As `zegclip_shapes_inductive`; four region tokens, because a region asks about each of the 91 seen names. Not run
-yet; it should reach a hIoU of .75 on the validation scenes.
+As `zegclip_shapes_inductive`; four region tokens, because a region asks about each of the 61 seen names.
 """
 
 import dataclasses

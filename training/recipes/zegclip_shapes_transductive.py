@@ -4,8 +4,7 @@
     python -m training.train --recipe zegclip_shapes_transductive --data-root runs/shapes --minutes 3
 
 The start is the inductive head. Every pixel of a scene has a name, so a pixel without a label is one of an unseen name:
-the papers' way of placing pseudo-labels and the way that looks at no mask of an unseen name are the same here. Not run
-yet.
+the papers' way of placing pseudo-labels and the way that looks at no mask of an unseen name are the same here.
 """
 
 import dataclasses

@@ -2,22 +2,39 @@
 
 from collections.abc import Sequence
 
-from torch import nn
+from torch import Tensor, nn
+
+
+class ResidualConv(nn.Module):
+    """ReLU(x + 3 x 3 convolution of x): a patch looks at its neighbours; (B, W, h, w) -> the same.
+
+    Args:
+        width: channels W.
+        dilation: how many patches away the neighbours are.
+    """
+
+    def __init__(self, width: int, dilation: int = 1) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(width, width, 3, padding=dilation, dilation=dilation)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Add what each place makes of its neighbourhood."""
+        looked: Tensor = (x + self.conv(x)).relu()
+        return looked
 
 
 class ConvStem(nn.Sequential):
-    """Four 3 x 3 convolutions of stride 2, a ReLU after each: (B, 3, H, W) -> (B, W', H/16, W/16).
+    """3 x 3 convolutions of stride 2, a ReLU after each, and then residual ones: (B, 3, H, W) -> (B, W', H/p, W/p).
 
     Args:
-        channels: output channels of the first three convolutions.
+        channels: output channels of the strided convolutions but the last; p is 2 ** (len(channels) + 1).
         width: output channels W' of the last.
+        dilations: of the residual convolutions, one each.
     """
 
-    def __init__(self, channels: Sequence[int], width: int) -> None:
-        if len(channels) != 3:
-            raise ValueError(f"a stem has three inner channel counts, not {len(channels)}")
+    def __init__(self, channels: Sequence[int], width: int, dilations: Sequence[int] = ()) -> None:
         counts = (3, *channels, width)
         layers: list[nn.Module] = []
         for inputs, outputs in zip(counts, counts[1:], strict=False):
             layers += [nn.Conv2d(inputs, outputs, 3, stride=2, padding=1), nn.ReLU()]
-        super().__init__(*layers)
+        super().__init__(*layers, *(ResidualConv(width, dilation) for dilation in dilations))

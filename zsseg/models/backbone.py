@@ -1,8 +1,9 @@
 """An open_clip model as a frozen pair of towers, and the folder it is kept in.
 
 A folder holds `open_clip_config.json` (open_clip's own format: "model_cfg", "preprocess_cfg"; plus, for a
-convolutional patch embedding, "stem": its three inner channel counts) and `open_clip_model.safetensors`, in which the
-token table, half of a small model, may be packed: 8-bit rows, each with a scale of its own.
+convolutional patch embedding, "stem": its inner channel counts, and "stem_dilations" of what follows) and
+`open_clip_model.safetensors`, in which the token table, half of a small model, may be packed: 8-bit rows, each with a
+scale of its own.
 """
 
 import hashlib
@@ -83,10 +84,16 @@ def build_clip(config: Mapping[str, Any]) -> OpenClip:
 
     Args:
         config: what `open_clip_config.json` holds; "model_cfg" and, where there is one, "stem" are read.
+
+    Raises:
+        ValueError: the stem's patches are not as large as the tower's.
     """
     clip = import_open_clip().CLIP(**config["model_cfg"])
     if "stem" in config:
-        clip.visual.conv1 = ConvStem(config["stem"], clip.visual.transformer.width)
+        side = 2 ** (len(config["stem"]) + 1)
+        if (side, side) != tuple(clip.visual.patch_size):
+            raise ValueError(f"the stem makes patches of {side} pixels, the tower wants {clip.visual.patch_size}")
+        clip.visual.conv1 = ConvStem(config["stem"], clip.visual.transformer.width, config.get("stem_dilations", ()))
     return clip
 
 
