@@ -102,7 +102,7 @@ def export(clip: OpenClip, student: Student, runs: Path, out: Path, has_text: bo
     averaged = {name.removeprefix("module."): value for name, value in state.items() if name != "n_averaged"}
     student.load_state_dict(averaged)
     clip.visual.conv1 = student.folded_stem()
-    return save_backbone(clip, mini_clip.CONFIG, out, pack_table=True)
+    return save_backbone(clip, mini_clip.CONFIG, out, pack=True)
 
 
 if __name__ == "__main__":

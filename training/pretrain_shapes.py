@@ -203,7 +203,7 @@ def pretrain(options: argparse.Namespace) -> Path:
     options.out.mkdir(parents=True, exist_ok=True)
     log = RunLog(options.out.with_suffix(".csv"), _TERMS, 0)
     follow(run, _stream(part, recipe), options.minutes, log)
-    save_backbone(run.finish(), shapes_clip.CONFIG, options.out, pack_table=True)
+    save_backbone(run.finish(), shapes_clip.CONFIG, options.out, pack=True)
     print(f"{options.out}: score it with python -m training.evaluate --baseline {options.out} --data shapes --size 128")
     return Path(options.out)
 

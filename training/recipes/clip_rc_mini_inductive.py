@@ -1,8 +1,8 @@
 """CLIP-RC over the embedded backbone, inductive: the checkpoint `clip_rc-mini-inductive` of the demo.
 
-    python -m training.train --recipe clip_rc_mini_inductive --data-root DATA --minutes 20
+    python -m training.train --recipe clip_rc_mini_inductive --data-root DATA --minutes 14
 
-About 40 minutes on one CPU core for all iterations; --minutes shortens the schedule. Must reach, on the VOC
+About 25 minutes on one CPU core for all iterations; --minutes shortens the schedule. Must reach, on the VOC
 validation photos, a mean IoU of seen names above the training-free baseline's.
 
 No dropout: drawing its masks for 16 x K queries doubles the time of the decoder on a CPU.

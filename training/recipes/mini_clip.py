@@ -1,7 +1,7 @@
 """The embedded backbone: a small open_clip model taught from `shared/data` (training/README.md has the command).
 
-Two CPU cores with bf16 matrix instructions: 4 minutes of teacher, 7 of text tower, `IMAGE.minutes` of image tower.
-That reached a training-free pAcc of .33 on the VOC validation photos; the tower was still learning fast.
+4 minutes of teacher, 7 of text tower, `IMAGE.minutes` of image tower on one CPU core. What ships took three rounds of
+the image tower, each from the one before (`--start-from`), of 47 minutes on two cores and 72 and 80 on one: LOG.md.
 """
 
 from typing import Any
@@ -20,7 +20,7 @@ CONFIG: dict[str, Any] = {
     "stem": [32, 64, 128],
 }
 
-# Low resolution first: 112 px is 49 tokens, four times the passes of 224 px.
-IMAGE = ImageRecipe(stages=(Stage(112, 128, 0.6), Stage(160, 64, 0.85), Stage(192, 48, 1.0)), minutes=47)
+# Low resolution first: 112 px is 49 tokens, four times the passes of 224 px. The heads then work at 160 px.
+IMAGE = ImageRecipe(stages=(Stage(112, 128, 0.6), Stage(160, 64, 0.85), Stage(192, 48, 1.0)), minutes=80)
 
 TEXT = TextRecipe(steps=2500)

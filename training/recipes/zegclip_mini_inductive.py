@@ -1,8 +1,8 @@
 """ZegCLIP over the embedded backbone, inductive: the checkpoint `zegclip-mini-inductive` of the demo.
 
-    python -m training.train --recipe zegclip_mini_inductive --data-root DATA --minutes 20
+    python -m training.train --recipe zegclip_mini_inductive --data-root DATA --minutes 12
 
-About 35 minutes on one CPU core for all iterations; --minutes shortens the schedule. Must reach, on the VOC
+About 20 minutes on one CPU core for all iterations; --minutes shortens the schedule. Must reach, on the VOC
 validation photos, a mean IoU of seen names above the training-free baseline's.
 
 The start is the training-free cosine: a head that starts from random weights learns the few frequent names and

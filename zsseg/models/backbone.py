@@ -2,8 +2,7 @@
 
 A folder holds `open_clip_config.json` (open_clip's own format: "model_cfg", "preprocess_cfg"; plus, for a
 convolutional patch embedding, "stem": its inner channel counts, and "stem_dilations" of what follows) and
-`open_clip_model.safetensors`, in which the token table, half of a small model, may be packed: 8-bit rows, each with a
-scale of its own.
+`open_clip_model.safetensors`, in which matrices may be packed: 8-bit rows, each with a scale of its own.
 """
 
 import hashlib
@@ -26,8 +25,8 @@ from zsseg.layers import ConvStem
 CONFIG_FILE = "open_clip_config.json"
 WEIGHTS_FILE = "open_clip_model.safetensors"
 _TEXT_BATCH = 256
-_TABLE = "token_embedding.weight"
-_ROWS, _SCALES = f"{_TABLE}.rows", f"{_TABLE}.scales"
+_ROWS, _SCALES = ".rows", ".scales"
+_PACKED_FROM = 2**14  # numbers in a tensor that is worth packing
 
 
 class Backbone(nn.Module):
@@ -121,7 +120,7 @@ def save_backbone(
     config: Mapping[str, Any],
     folder: Path,
     dtype: torch.dtype = torch.float16,
-    pack_table: bool = False,
+    pack: bool = False,
 ) -> str:
     """Write a backbone's folder and return the sha256 of its weights file.
 
@@ -130,12 +129,14 @@ def save_backbone(
         config: what goes into `open_clip_config.json`.
         folder: made where it does not exist.
         dtype: of the stored weights; fp32 for an exact copy.
-        pack_table: store the token table in 8 bits; each value moves by at most 1/254 of its row's largest.
+        pack: store large matrices in 8 bits; each value moves by at most 1/254 of its row's largest.
     """
     folder.mkdir(parents=True, exist_ok=True)
     state = {name: value.detach().cpu() for name, value in clip.state_dict().items()}
-    packed = _packed(state.pop(_TABLE)) if pack_table else {}
-    tensors = {name: value.to(dtype).contiguous() for name, value in state.items()} | packed
+    tensors = {}
+    for name, value in state.items():
+        large = pack and value.ndim > 1 and value.numel() >= _PACKED_FROM
+        tensors |= _packed(name, value) if large else {name: value.to(dtype).contiguous()}
     (folder / CONFIG_FILE).write_text(json.dumps(config, indent=1) + "\n", encoding="utf-8")
     partial = folder / (WEIGHTS_FILE + ".part")
     save_file(tensors, partial)
@@ -144,18 +145,20 @@ def save_backbone(
     return file_sha256(folder / WEIGHTS_FILE)
 
 
-def _packed(table: Tensor) -> dict[str, Tensor]:
-    """A token table (V, W) as int8 rows and their fp32 scales (V,)."""
-    scales = table.float().abs().amax(1).clamp(min=1e-12) / 127
-    return {_ROWS: (table.float() / scales[:, None]).round().to(torch.int8), _SCALES: scales}
+def _packed(name: str, matrix: Tensor) -> dict[str, Tensor]:
+    """A tensor (R, ...) as int8 rows of the same shape and their fp32 scales (R,)."""
+    rows = matrix.float().flatten(1)
+    scales = rows.abs().amax(1).clamp(min=1e-12) / 127
+    return {name + _ROWS: (rows / scales[:, None]).round().to(torch.int8).view_as(matrix), name + _SCALES: scales}
 
 
-def _unpacked(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
-    """The tensors of a file with the token table whole again, if it was packed."""
-    if _ROWS not in tensors:
-        return tensors
-    table = tensors[_ROWS].float() * tensors[_SCALES][:, None]
-    return {name: value for name, value in tensors.items() if name not in (_ROWS, _SCALES)} | {_TABLE: table}
+def _unpacked(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The tensors of a file, those whole again that were packed."""
+    whole = {name: value for name, value in tensors.items() if not name.endswith((_ROWS, _SCALES))}
+    for name in (key.removesuffix(_ROWS) for key in tensors if key.endswith(_ROWS)):
+        rows = tensors[name + _ROWS].float()
+        whole[name] = rows * tensors[name + _SCALES].view(-1, *[1] * (rows.ndim - 1))
+    return whole
 
 
 def file_sha256(path: Path) -> str:
