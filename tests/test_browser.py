@@ -6,6 +6,7 @@ import re
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import urlencode
 
 import numpy as np
 import pytest
@@ -15,6 +16,7 @@ from tests.browsing import CHROMIUM, LAUNCH, ask, open_tab, pick_model, problems
 from tests.demo_server import serve
 from tests.tiny import tiny_checkpoint
 from zsseg.demo import build_demo, find_shelf
+from zsseg.demo.examples import EXAMPLES
 from zsseg.demo.serve import running
 from zsseg.predictor import DEFAULT_CHECKPOINTS
 from zsseg.scenes import NAMES
@@ -389,9 +391,11 @@ def test_a_model_of_drawn_scenes_draws_them_and_scores_itself(
         page = visitor.open()
         expect(page.locator(".zs-example").first).to_be_visible()
         expect(page.locator("#zs-draw")).to_be_hidden()
-        pick_model(page, "tiny-clip, transductive")
+        pick_model(page, "Drawn shapes: tiny-clip, transductive")
         expect(page.locator("#zs-drawing")).to_contain_text("drawn shapes")
         expect(page.locator(".zs-example").first).to_be_hidden()
+        expect(page.locator("#zs-seen textarea")).to_have_value(re.compile("^ground, "))  # the cat is unknown here
+        expect(page.locator("#zs-zegclip .zs-name").first).to_have_text("ground", timeout=60_000)
         open_tab(page, "Ground truth")
         for _ in range(2):
             before = page.locator("#zs-photo img").get_attribute("src") or ""
@@ -407,6 +411,14 @@ def test_a_model_of_drawn_scenes_draws_them_and_scores_itself(
         upload(page, _plain_photo(tmp_path))
         page.locator("#zs-run").click()
         expect(page.locator("#zs-truth tbody")).to_have_count(0, timeout=30_000)  # the mask is of another picture
+        page.locator("#zs-draw").click()
+        expect(page.locator("#zs-truth tbody tr").filter(has_text="hIoU")).to_be_visible(timeout=60_000)
+        page.locator("#zs-model input").click()
+        page.get_by_role("option", name="Real photos: tiny-clip, inductive").click()
+        expect(page.locator("#zs-seen textarea")).to_have_value(EXAMPLES[0].seen)
+        expect(page.locator("#zs-zegclip .zs-name").first).to_have_text("cat", timeout=60_000)
+        expect(page.locator("#zs-truth tbody")).to_have_count(0)
+        expect(page.locator("#zs-meanings textarea")).to_have_value("")
         assert visitor.errors == []
         page.close()
 
@@ -430,14 +442,21 @@ def test_another_model_brings_its_own_settings(
         visitor = Visitor(browser, url)
         page = visitor.open()
         ask(page, "dog", "cow")
-        pick_model(page, "tiny-clip, transductive")
+        page.evaluate("document.querySelectorAll('.zs-view').forEach((view) => { view.dataset.old = 'yes'; })")
+        pick_model(page, "Real photos: tiny-clip, transductive")
         for method in DEFAULT_CHECKPOINTS:
             expect(page.locator(f"#zs-{method} .zs-card-title")).to_contain_text("transductive")
             number = page.locator(f"#zs-{method}").get_by_label("number input for None of these below")
             expect(number).to_have_value("0.25")
-            expect(page.locator(f"#zs-{method} .zs-waiting")).to_be_visible()  # the old answer is not this model's
+            expect(page.locator(f"#zs-{method} .zs-view:not([data-old])")).to_be_visible()  # asked again by itself
         open_tab(page, "Model")
         expect(page.locator("#zs-models")).to_contain_text("zegclip-mini-transductive")
-        ask(page, "dog", "cow")
+        expect(page.locator("#zs-seen textarea")).to_have_value("dog")
+        fields = {"model": "tiny-clip, transductive", "threshold-zegclip": "0.4", "seen": "dog"}
+        linked = visitor.open(query="?" + urlencode(fields))
+        for method, threshold in (("zegclip", "0.4"), ("clip_rc", "0.25")):  # the link's, else the model's own
+            number = linked.locator(f"#zs-{method}").get_by_label("number input for None of these below")
+            expect(number).to_have_value(threshold)
+            expect(linked.locator(f"#zs-{method} .zs-card-title")).to_contain_text("transductive")
         assert visitor.errors == []
         page.close()

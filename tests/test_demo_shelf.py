@@ -53,6 +53,16 @@ def test_a_method_that_is_missing_in_a_choice_is_told(folder: Path) -> None:
     assert "no CLIP-RC checkpoint for tiny-clip, transductive" in problems(half)["clip_rc"]
 
 
+def test_each_entry_says_what_kind_of_pictures_it_knows(folder: Path) -> None:
+    _both(folder, "inductive")
+    for method in DEFAULT_CHECKPOINTS:
+        tiny_checkpoint(folder, method, name=f"{method}-drawn", setting="transductive", data=("shapes",))  # type: ignore[arg-type]
+    assert find_shelf(str(folder)).entries == [
+        ("Real photos: tiny-clip, inductive", "tiny-clip, inductive"),
+        ("Drawn shapes: tiny-clip, transductive", "tiny-clip, transductive"),
+    ]
+
+
 def test_two_of_one_kind_are_both_offered(folder: Path) -> None:
     _both(folder, "inductive")
     tiny_checkpoint(folder, "zegclip", name="zegclip-other")

@@ -2,7 +2,7 @@
 
 import gradio as gr
 
-from zsseg.demo import callbacks, events, probe, tab_events, views
+from zsseg.demo import callbacks, choice, events, probe, tab_events, views
 from zsseg.demo.layout import make_card, make_opacity, make_question, make_warning, own_settings
 from zsseg.demo.page import Page
 from zsseg.demo.shelf import Shelf
@@ -67,7 +67,7 @@ def _wire(page: Page) -> None:
     tab_events.wire_answer(page, ran)
     tab_events.wire_followers(page, [events.wire_look(page), *events.wire_legend(page)])
     events.wire_names(page)
-    events.wire_model(page)
+    choice.wire_choice(page)
     events.wire_scene(page)
     events.wire_endpoint(page)
     tab_events.wire_choices(page)

@@ -1,21 +1,17 @@
 """What happens on the first screen when a visitor does something; the work itself is in callbacks."""
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any, Literal, cast
 
 import gradio as gr
 from gradio.events import Dependency
-from gradio.utils import get_upload_folder
 
-from zsseg.demo import callbacks, card, examples, names, nel, scene, views
+from zsseg.demo import callbacks, examples, names, scene
 from zsseg.demo.callbacks import Answer
-from zsseg.demo.layout import own_settings
-from zsseg.demo.page import MODEL_QUEUE, Page, as_error
+from zsseg.demo.page import MODEL_QUEUE, Page, as_error, uploaded
 from zsseg.demo.probe import EMPTY, probe
-from zsseg.demo.shelf import TITLES, working
+from zsseg.demo.shelf import TITLES
 from zsseg.demo.spaces import on_gpu
-from zsseg.errors import UserError
 
 # The point that was probed belongs to the photo before. On a phone the answer lies below the button; go there, unless
 # the page asked by itself.
@@ -165,40 +161,6 @@ def wire_names(page: Page) -> None:
         trigger(marks, [*boxes, question.model], question.marks, **quiet)
 
 
-def wire_model(page: Page) -> None:
-    """Take another model from the shelf: its settings, its record, and a clean slate for its answer."""
-
-    def change(model: str) -> list[Any]:
-        with as_error():
-            predictors = page.shelf.get(model)
-        warning = views.banner(predictors)
-        updates: list[Any] = [None, gr.update(value=warning, visible=bool(warning)), views.models(predictors)]
-        updates.append(gr.update(interactive=bool(working(predictors))))
-        draws = scene.knows_scenes(predictors)
-        updates += [gr.update(visible=draws), gr.update(visible=not draws)]
-        updates.append(nel.own_level(own_settings(page.cards[0].method, predictors)[0]))
-        for each in page.cards:
-            waiting = "" if isinstance(predictors[each.method], UserError) else card.waiting()
-            updates += [card.title(each.method, predictors), waiting, *own_settings(each.method, predictors)]
-        return updates
-
-    others = [page.question.drawing, page.question.gallery, page.details.level]
-    parts = [part for each in page.cards for part in (each.title, each.view, each.threshold, each.seen_penalty)]
-    page.question.model.change(
-        change,
-        page.question.model,
-        [page.answer, page.warning, page.details.models, page.question.run, *others, *parts],
-        concurrency_id=MODEL_QUEUE,
-        api_visibility="private",
-    ).then(
-        lambda seen, unseen, model: names.marks(seen, unseen, page.shelf.get(model)),
-        [page.question.seen, page.question.unseen, page.question.model],
-        page.question.marks,
-        show_progress="hidden",
-        api_visibility="private",
-    )
-
-
 def wire_scene(page: Page) -> None:
     """Draw a fresh scene, fill the question and its true mask, and ask."""
     question, details = page.question, page.details
@@ -255,18 +217,3 @@ def wire_endpoint(page: Page) -> None:
         concurrency_id=MODEL_QUEUE,
         concurrency_limit=1,
     )
-
-
-def uploaded(photo: Mapping[str, Any] | None) -> str | None:
-    """Return the uploaded file as it came.
-
-    The events that take a photo are wired with ``preprocess=False``: Gradio would open the picture first, and fail
-    without a sentence where it cannot. A caller may then name any file of this machine, hence the check.
-
-    Raises:
-        UserError: the file is not one that was uploaded here.
-    """
-    path = photo.get("path") if photo else None
-    if path is not None and not Path(path).resolve().is_relative_to(Path(get_upload_folder()).resolve()):
-        raise UserError("This photo was not uploaded to the page: upload it first, then ask again.")
-    return path

@@ -1,11 +1,13 @@
 """The page's parts held together for its events, and what they read and write in common."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, cast
 
 import gradio as gr
+from gradio.utils import get_upload_folder
 
 from zsseg.demo import views
 from zsseg.demo.callbacks import Answer, Look
@@ -84,3 +86,18 @@ def as_error(html: bool = True) -> Iterator[None]:
     except UserError as error:
         sentence = views.escape(error) if html else str(error)
         raise gr.Error(sentence, duration=12, print_exception=False) from error
+
+
+def uploaded(photo: Mapping[str, Any] | None) -> str | None:
+    """Return the uploaded file as it came.
+
+    The events that take a photo are wired with ``preprocess=False``: Gradio would open the picture first, and fail
+    without a sentence where it cannot. A caller may then name any file of this machine, hence the check.
+
+    Raises:
+        UserError: the file is not one that was uploaded here.
+    """
+    path = photo.get("path") if photo else None
+    if path is not None and not Path(path).resolve().is_relative_to(Path(get_upload_folder()).resolve()):
+        raise UserError("This photo was not uploaded to the page: upload it first, then ask again.")
+    return path

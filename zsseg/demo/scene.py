@@ -9,14 +9,11 @@ import cv2
 import numpy as np
 
 from zsseg.demo.callbacks import fresh_folder
-from zsseg.demo.shelf import Predictors, working
+from zsseg.demo.shelf import DRAWN, Predictors, working
 from zsseg.demo.views import help_text
 from zsseg.image import Pixels
 from zsseg.scenes import GROUND, NAMES, held_out, render
 from zsseg.vocabulary import format_names
-
-DATA = "shapes"
-"""Name of the drawn world in a checkpoint's record of what it was trained on."""
 
 NOTE = help_text(
     f"This small model knows drawn shapes and nothing else: “{NAMES[-1]}”, not “dog”. Unseen names are new "
@@ -25,6 +22,7 @@ NOTE = help_text(
 _SPLIT = 1000  # of no training or test set
 _TRIES = 20
 _ABSENT = 2  # names in either box that are not in the scene
+_PHOTO = re.compile(r"scene-\d+\.png")
 _MASK = re.compile(r"(scene-\d+)-mask\.png")
 
 
@@ -47,7 +45,7 @@ class Scene:
 
 def knows_scenes(predictors: Predictors) -> bool:
     """Whether these models were trained on drawn scenes."""
-    return any(DATA in predictor.metadata.data for predictor in working(predictors).values())
+    return any(DRAWN in predictor.metadata.data for predictor in working(predictors).values())
 
 
 def fresh_scene(number: int | None = None) -> Scene:
@@ -81,6 +79,11 @@ def _with_unseen(number: int) -> tuple[Pixels, np.ndarray]:
         if np.isin(mask, unseen).any():
             break
     return photo, mask
+
+
+def is_scene(photo: str | None) -> bool:
+    """Whether a file is the picture of a scene, by its name."""
+    return photo is not None and _PHOTO.fullmatch(Path(photo).name) is not None
 
 
 def is_scene_mask(path: str) -> bool:

@@ -13,6 +13,8 @@ from zsseg.errors import UserError
 from zsseg.predictor import DEFAULT_CHECKPOINTS, Predictor
 
 TITLES: Mapping[str, str] = {"zegclip": "ZegCLIP", "clip_rc": "CLIP-RC"}
+DRAWN = "shapes"
+"""Name of the drawn world in a checkpoint's record of what it was trained on."""
 
 # A method's predictor, or the sentence that says why there is none.
 Predictors = Mapping[str, Predictor | UserError]
@@ -25,10 +27,12 @@ class Choice:
     Attributes:
         title: as it stands in the list, different from all others.
         checkpoints: method -> name or path of its checkpoint, or the sentence that says why there is none.
+        world: what kind of pictures it knows, for a visitor who has never heard of its backbone.
     """
 
     title: str
     checkpoints: Mapping[str, str | UserError]
+    world: str = ""
 
 
 class Shelf:
@@ -51,6 +55,11 @@ class Shelf:
     def titles(self) -> list[str]:
         """The choices' titles."""
         return list(self._choices)
+
+    @property
+    def entries(self) -> list[tuple[str, str]]:
+        """What the list shows of each choice, and its title."""
+        return [(f"{each.world}: {title}" if each.world else title, title) for title, each in self._choices.items()]
 
     @property
     def first(self) -> str:
@@ -105,12 +114,21 @@ def find_shelf(weights: str | None = None) -> Shelf:
         found = list_checkpoints(weights)
     except UserError:  # told by the default checkpoints, which were looked for in the same place
         found = []
-    choices = _group((path, content) for path, content in found if isinstance(content, Metadata))
+    readable = [(path, content) for path, content in found if isinstance(content, Metadata)]
+    choices, worlds = _group(readable), {str(path): _world(content) for path, content in readable}
     wanted = {str(source) for source in default.values()}
     first = next((title for title, sources in choices.items() if wanted & set(map(str, sources.values()))), None)
-    rest = [Choice(title, sources) for title, sources in choices.items() if title != first]
+    every = {first or "default": default} | {title: each for title, each in choices.items() if title != first}
     device = "cuda" if torch.cuda.is_available() else "cpu"
-    return Shelf([Choice(first or "default", default), *rest], device)
+    return Shelf([_choice(title, sources, worlds) for title, sources in every.items()], device)
+
+
+def _choice(title: str, sources: Mapping[str, str | UserError], worlds: Mapping[str, str]) -> Choice:
+    return Choice(title, sources, next((worlds[str(each)] for each in sources.values() if str(each) in worlds), ""))
+
+
+def _world(metadata: Metadata) -> str:
+    return "Drawn shapes" if DRAWN in metadata.data else "Real photos"
 
 
 def _find(name: str, weights: str | None) -> str | UserError:

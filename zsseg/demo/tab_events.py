@@ -6,7 +6,7 @@ from typing import Any
 import gradio as gr
 from gradio.events import Dependency
 
-from zsseg.demo import callbacks, explain, link, names, nel, scene, truth_tab, views
+from zsseg.demo import callbacks, choice, explain, link, names, nel, scene, truth_tab, views
 from zsseg.demo.batch import run_batch
 from zsseg.demo.callbacks import Answer
 from zsseg.demo.compare_tab import comparison
@@ -227,17 +227,22 @@ def wire_load(page: Page) -> None:
 
     def load(request: gr.Request) -> list[Any]:
         shared = link.read_query(dict(request.query_params))
-        model = shared.model if shared.model in page.shelf.titles else None
-        values: list[Any] = [shared.seen, shared.unseen, model]
-        for each in page.cards:
-            values += [shared.thresholds.get(each.method), shared.penalties.get(each.method)]
-        return [gr.skip() if value is None else value for value in (*values, shared.opacity)]
+        outputs = choice.model_outputs(page)
+        updates: list[Any] = [gr.skip()] * len(outputs)
+        model = shared.model if shared.model in page.shelf.titles[1:] else None
+        if model is not None:
+            updates = choice.model_updates(page, model)
+        own = len(outputs) - 2 * len(page.cards)
+        told = [table.get(each.method) for each in page.cards for table in (shared.thresholds, shared.penalties)]
+        updates[own:] = [old if new is None else new for old, new in zip(updates[own:], told, strict=True)]
+        values = [shared.seen, shared.unseen, model, shared.opacity]
+        return [*(gr.skip() if value is None else value for value in values), *updates]
 
     gr.on(
         None,
         load,
         None,
-        [question.seen, question.unseen, question.model, *page.sliders],
+        [question.seen, question.unseen, question.model, page.opacity, *choice.model_outputs(page)],
         **_QUIET,
     ).then(
         lambda seen, unseen, model: names.marks(seen, unseen, page.shelf.get(model)),

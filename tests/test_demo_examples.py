@@ -1,0 +1,16 @@
+"""The example questions mark each name as the shipped models were trained."""
+
+import pytest
+
+from zsseg.checkpoint import find_checkpoint, read_metadata
+from zsseg.demo.examples import EXAMPLES, Example
+from zsseg.predictor import DEFAULT_CHECKPOINTS
+from zsseg.vocabulary import build_vocabulary
+
+
+@pytest.mark.parametrize("example", EXAMPLES, ids=lambda example: example.title)
+@pytest.mark.parametrize("name", DEFAULT_CHECKPOINTS.values())
+def test_names_are_in_the_box_where_they_belong(example: Example, name: str) -> None:
+    vocabulary = build_vocabulary(example.seen, example.unseen)
+    trained = read_metadata(find_checkpoint(name)).seen
+    assert [group in trained for group in vocabulary.names] == list(vocabulary.seen)
