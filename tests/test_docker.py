@@ -38,7 +38,7 @@ def test_nothing_else_reaches_the_builder() -> None:
 
 def test_python_is_that_of_the_space() -> None:
     (image,) = every("FROM")
-    version = re.search(r"^python_version: (.+)$", (ROOT / "README.md").read_text(encoding="utf-8"), re.MULTILINE)
+    version = re.search(r'^python_version: "(.+)"$', (ROOT / "README.md").read_text(encoding="utf-8"), re.MULTILINE)
     assert version
     assert image == f"python:{version[1]}-slim"
 

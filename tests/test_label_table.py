@@ -60,7 +60,7 @@ def test_data_sets_by_name() -> None:
         ('{"1": "cat"', "begins like JSON"),
         ("[" * 90_000, "begins like JSON"),
         ("1: cat\n" * MAX_TEXT, "at most"),
-        ("1: " + "c" * 300, "too long"),
+        ("1: " + "c" * 600, "too long"),
     ],
 )
 def test_what_cannot_be_read(text: str, words: str) -> None:
