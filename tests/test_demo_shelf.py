@@ -57,7 +57,9 @@ def test_each_entry_says_what_kind_of_pictures_it_knows(folder: Path) -> None:
     _both(folder, "inductive")
     for method in DEFAULT_CHECKPOINTS:
         tiny_checkpoint(folder, method, name=f"{method}-drawn", setting="transductive", data=("shapes",))  # type: ignore[arg-type]
-    assert find_shelf(str(folder)).entries == [
+    shelf = find_shelf(str(folder))
+    assert shelf.worlds == ["Real photos", "Drawn shapes"]
+    assert shelf.entries == [
         ("Real photos: tiny-clip, inductive", "tiny-clip, inductive"),
         ("Drawn shapes: tiny-clip, transductive", "tiny-clip, transductive"),
     ]

@@ -28,8 +28,9 @@ def wire_choice(page: Page) -> None:
         with as_error():
             predictors = page.shelf.get(model)
             asked = fitting_question(predictors, uploaded(photo), seen, unseen)
-        boxes = [seen, unseen] if asked is None else asked[1:3]
-        marked = names.marks(*boxes, predictors)
+        if asked is not None:
+            _, seen, unseen, _, _ = asked
+        marked = names.marks(seen, unseen, predictors)
         return [*([gr.skip()] * 5 if asked is None else asked), marked, *model_updates(page, model)]
 
     asking = [question.photo, question.seen, question.unseen]
@@ -72,7 +73,7 @@ def fitting_question(
 def model_outputs(page: Page) -> list[Any]:
     """What `model_updates` fills; the last of it are the cards' sliders, two each."""
     question, details = page.question, page.details
-    parts = [page.answer, page.warning, details.models, question.run]
+    parts: list[Any] = [page.answer, page.warning, details.models, question.run]
     parts += [question.drawing, question.gallery, details.level]
     parts += [part for each in page.cards for part in (each.title, each.view)]
     return parts + page.sliders[:-1]

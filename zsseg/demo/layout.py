@@ -73,7 +73,8 @@ def make_question(shelf: Shelf) -> Question:
     marks = gr.HTML("", js_on_load=script("names.js"), elem_id="zs-names")
     able = bool(working(shelf.get(shelf.first)))
     run = gr.Button("Run", variant="primary", size="lg", elem_id="zs-run", interactive=able)
-    with gr.Accordion("More: ready lists, other models", open=False, elem_id="zs-more"):
+    others = "".join(f", {world.lower()}" for world in shelf.worlds[1:])
+    with gr.Accordion(f"More: ready lists, other models{others}", open=False, elem_id="zs-more"):
         told = "Fills both boxes; each name is marked as this model was trained."
         preset = gr.Dropdown(list(PRESETS), value=None, label="Ask a ready list", info=told, elem_id="zs-preset")
         sort = gr.Button("Mark every name as this model was trained", size="sm", elem_id="zs-sort")

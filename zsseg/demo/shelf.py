@@ -62,6 +62,11 @@ class Shelf:
         return [(f"{each.world}: {title}" if each.world else title, title) for title, each in self._choices.items()]
 
     @property
+    def worlds(self) -> list[str]:
+        """The kinds of pictures that the choices know, each once, that of the first choice first."""
+        return list(dict.fromkeys(each.world for each in self._choices.values() if each.world))
+
+    @property
     def first(self) -> str:
         """Title of the choice that the page starts with."""
         return next(iter(self._choices))
