@@ -133,7 +133,7 @@ def save_backbone(
     """
     folder.mkdir(parents=True, exist_ok=True)
     state = {name: value.detach().cpu() for name, value in clip.state_dict().items()}
-    tensors = {}
+    tensors: dict[str, Tensor] = {}
     for name, value in state.items():
         large = pack and value.ndim > 1 and value.numel() >= _PACKED_FROM
         tensors |= _packed(name, value) if large else {name: value.to(dtype).contiguous()}
