@@ -90,7 +90,7 @@ def main() -> None:
         sys.stdout.write(
             f"app.py to /healthz {healthy:.1f} s, page open to first answer {time.monotonic() - began:.1f} s\n"
         )
-        page.locator("#zs-seen textarea").fill("dog, person, car")
+        page.locator("#zs-seen textarea").fill("cat, person, car")
         run = "document.querySelector('#zs-run').click()"
         tell("Run, same photo, other names", [float(page.evaluate(_UNTIL, ["#zs-clip_rc .zs-base", "src", run]))])
         page.wait_for_timeout(5000)
