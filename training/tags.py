@@ -33,10 +33,9 @@ class TagTable:
         self.said = torch.zeros(len(photos), len(columns), dtype=torch.bool)
         self.possible = torch.zeros_like(self.said)
         for index, photo in enumerate(photos):
-            for column, (one, name) in enumerate(columns):
-                if one == _set_of(photo) and photo.names:
-                    self.possible[index, column] = True
-                    self.said[index, column] = name in photo.names
+            if photo.names and (own := _set_of(photo)) in asked:
+                self.possible[index] = torch.tensor([one == own for one, _ in columns])
+                self.said[index] = torch.tensor([one == own and name in photo.names for one, name in columns])
 
     def rarity(self) -> np.ndarray:
         """How often each photo should be drawn, so that frequent names do not take all: (G,), 0 for untagged photos.

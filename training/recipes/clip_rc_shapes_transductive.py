@@ -7,18 +7,7 @@ The start is the inductive head. Every pixel of a scene has a name, so a pixel w
 the papers' way of placing pseudo-labels and the way that looks at no mask of an unseen name are the same here.
 """
 
-import dataclasses
-
 from training.recipes.clip_rc_shapes_inductive import RECIPE as INDUCTIVE
+from training.recipes.self_training import second_stage_of_drawn
 
-RECIPE = dataclasses.replace(
-    INDUCTIVE,
-    name="clip_rc_shapes_transductive",
-    setting="transductive",
-    start_from="clip_rc-shapes-inductive",
-    self_training_from=0.0,
-    pseudo_label_where="unlabelled_pixels",
-    pseudo_label_threshold=0.0,
-    iters=INDUCTIVE.iters // 2,
-    lr=INDUCTIVE.lr / 2,
-)
+RECIPE = second_stage_of_drawn(INDUCTIVE, "clip_rc_shapes_transductive", start_from="clip_rc-shapes-inductive")

@@ -26,6 +26,22 @@ def second_stage(inductive: Recipe, name: str, start_from: str) -> Recipe:
     )
 
 
+def second_stage_of_drawn(inductive: Recipe, name: str, start_from: str) -> Recipe:
+    """A second stage where every pixel has a name, so that one without a label is one of an unseen name.
+
+    Half as long as the first, at half its learning rate; arguments as of `second_stage`.
+    """
+    return dataclasses.replace(
+        _self_training(inductive),
+        name=name,
+        start_from=start_from,
+        self_training_from=0.0,
+        pseudo_label_where="unlabelled_pixels",
+        iters=inductive.iters // 2,
+        lr=inductive.lr / 2,
+    )
+
+
 def both_stages(inductive: Recipe) -> Recipe:
     """The papers' schedule in one run: the first half of the steps inductive, the second half with pseudo-labels."""
     return dataclasses.replace(_self_training(inductive), self_training_from=0.5)

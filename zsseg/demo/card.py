@@ -13,8 +13,8 @@ from zsseg.visualize import legend as legend_rows
 
 MANY = 24
 SETTINGS = {
-    "inductive": "Training knew nothing of the unseen classes, not even their names.",
-    "transductive": "Training knew the names of the unseen classes, and met them in photos without masks.",
+    "inductive": "The heads' training knew nothing of the unseen classes, not even their names.",
+    "transductive": "The heads' training knew the names of the unseen classes and labelled pixels with them itself.",
     "fully-supervised": "Training had masks of every class.",
     "training-free": "Nothing was trained.",
 }
