@@ -18,6 +18,8 @@ from training.pretrain_image import ImageRecipe, ImageRun, NameTable, Stage, lea
 from training.pretrain_text import TextRecipe, TextRun, encode_short, retrieval
 from training.recipes import mini_clip
 from training.student import Student, TrainableStem, TrainableTower
+from training.tag_teacher import TagTeacher
+from training.tags import TagTable
 from training.teacher import Teacher
 from training.text_targets import TextTargets
 from zsseg.compat import import_open_clip
@@ -132,27 +134,28 @@ def test_learning_rate__warms_up_peaks_and_decays() -> None:
     assert rates[1] > rates[2] > rates[3] > 0
 
 
-def sampler_and_names(photos: list[Photo], targets: TextTargets) -> tuple[CropSampler, NameTable]:
+def lessons(photos: list[Photo], targets: TextTargets) -> tuple[CropSampler, NameTable, TagTeacher]:
     rng = np.random.default_rng(2)
-    maps = [rng.standard_normal((3, 14, 14, size)).astype(np.float16) for size in (4, 8)]
-    return CropSampler(photos, maps[0], maps[1], 0.5), NameTable(photos, targets)
+    features, concepts = (rng.standard_normal((3, 14, 14, size)).astype(np.float16) for size in (4, 8))
+    places = TagTeacher(TagTable(photos, targets), features)
+    return CropSampler(photos, features, concepts, 0.5), NameTable(photos, targets), places
 
 
 def test_losses__reach_every_weight_of_the_tower(photos: list[Photo], targets: TextTargets) -> None:
-    sampler, names = sampler_and_names(photos, targets)
+    sampler, names, places = lessons(photos, targets)
     student = Student(build_clip(TINY).visual, TINY["stem"], 4)  # type: ignore[arg-type]
-    terms = losses(student, sampler.draw(32, 6, np.random.default_rng(0)), names, RECIPE)
+    terms = losses(student, sampler.draw(32, 6, np.random.default_rng(0)), names, places, RECIPE)
     torch.stack(list(terms.values())).sum().backward()
     without = [name for name, p in student.named_parameters() if p.grad is None or not p.grad.any()]
     assert without == []
 
 
 def test_image_run__resumes_where_it_stopped(photos: list[Photo], targets: TextTargets, tmp_path: Path) -> None:
-    sampler, names = sampler_and_names(photos, targets)
+    sampler, names, places = lessons(photos, targets)
     student = Student(build_clip(TINY).visual, TINY["stem"], 4)  # type: ignore[arg-type]
-    average = ImageRun(student, sampler, names, RECIPE, tmp_path).train().state_dict()
+    average = ImageRun(student, sampler, names, places, RECIPE, tmp_path).train().state_dict()
     again = Student(build_clip(TINY).visual, TINY["stem"], 4)  # type: ignore[arg-type]
-    run = ImageRun(again, sampler, names, dataclasses.replace(RECIPE, minutes=0.0), tmp_path)
+    run = ImageRun(again, sampler, names, places, dataclasses.replace(RECIPE, minutes=0.0), tmp_path)
     assert run.passes > 0
     for name, value in run.average.module.state_dict().items():
         torch.testing.assert_close(value, average[name])

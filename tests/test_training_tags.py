@@ -1,4 +1,4 @@
-"""Image-level names: some patch must show each name said of a photo, and none an absent one."""
+"""Image-level names: some place must show each name said of a photo, and none an absent one."""
 
 from pathlib import Path
 
@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from torch.nn.functional import normalize
 
 from training.crops import CropSampler
 from training.data.photos import Photo, _said_of, _training_files
 from training.data.splits import is_development
+from training.tag_teacher import TagTeacher
 from training.tags import TagTable
 from training.text_targets import TextTargets
 
@@ -31,17 +31,24 @@ def table(targets: TextTargets) -> TagTable:
     return TagTable([Photo(key, GREY, names) for key, names in said], targets)
 
 
-def patches(*columns: int) -> torch.Tensor:
-    """One crop of patches that each lie on a name's own vector."""
-    return torch.eye(4, 8)[list(columns)][None]
+def places(*columns: int) -> torch.Tensor:
+    """Logits of one photo at places that are each sure of one name, a column of the table."""
+    return 20 * torch.eye(3)[list(columns)][None]
 
 
 def test_tag_table__asks_a_photo_the_names_of_its_own_set_alone(table: TagTable) -> None:
     asked = table.vectors.argmax(1).tolist()
     assert [NAMES[i] for i in asked] == ["cat", "dog", "sheep"]  # in VOC's order; "sky" is no name of VOC
-    assert not table.possible[0].any()
-    assert not table.possible[3].any()
+    assert table.said.tolist() == [[False] * 3, [True, False, False], [False, True, True], [False] * 3]
     assert table.rarity().tolist() == pytest.approx([0, 0.1, 0.1, 0])
+
+
+def test_tag_table__asks_a_photo_of_no_labelled_set_the_names_of_voc(targets: TextTargets) -> None:
+    said = [("voc2012/1", ("cat",)), ("coco_mini/2", ("dog",)), ("camvid/3", ()), ("pretrain/4", ("sky",))]
+    table = TagTable([Photo(key, GREY, names) for key, names in said], targets)
+    own = [[one == "coco_mini" for one in ("coco_mini",) * 3 + ("voc2012",) * 3]]
+    assert table.asked[1].tolist() == own[0]
+    assert all(row.tolist() == [not mine for mine in own[0]] for row in table.asked[[0, 2, 3]])
 
 
 def test_rarity__is_the_mean_of_the_names(targets: TextTargets) -> None:
@@ -51,27 +58,68 @@ def test_rarity__is_the_mean_of_the_names(targets: TextTargets) -> None:
 
 
 def test_loss__is_least_where_the_said_name_is_shown_and_no_other(table: TagTable) -> None:
-    sure, photo = torch.ones(1, 4), torch.tensor([1])
+    photo = torch.tensor([1])
     right, mixed, wrong = (
-        table.loss(patches(*columns), sure, photo, 0.07) for columns in ((0, 0, 0, 0), (0, 0, 1, 1), (1, 1, 1, 1))
+        table.loss(places(*columns), photo) for columns in ((0, 0, 0, 0), (0, 0, 1, 1), (1, 1, 1, 1))
     )
     assert 0 <= right < 0.01
     assert right < mixed < wrong
 
 
 def test_loss__wants_every_said_name_somewhere(table: TagTable) -> None:
-    sure, photo = torch.ones(1, 4), torch.tensor([2])
-    both, one = (table.loss(patches(*columns), sure, photo, 0.07) for columns in ((1, 1, 3, 3), (1, 1, 1, 1)))
+    photo = torch.tensor([2])
+    both, one = (table.loss(places(*columns), photo) for columns in ((1, 1, 2, 2), (1, 1, 1, 1)))
     assert both < one
 
 
 def test_loss__of_photos_without_tags_is_zero_and_they_change_no_other(table: TagTable) -> None:
-    crop = normalize(torch.randn(1, 4, 8, generator=torch.Generator().manual_seed(0)), dim=-1)
-    sure = torch.ones(1, 4)
-    assert table.loss(crop, sure, torch.tensor([0]), 0.07) == 0
-    alone = table.loss(crop, sure, torch.tensor([2]), 0.07)
-    beside = table.loss(crop.repeat(3, 1, 1), sure.repeat(3, 1), torch.tensor([0, 2, 3]), 0.07)
+    logits = torch.randn(1, 4, 3, generator=torch.Generator().manual_seed(0))
+    assert table.loss(logits, torch.tensor([0])) == 0
+    alone = table.loss(logits, torch.tensor([2]))
+    beside = table.loss(logits.repeat(3, 1, 1), torch.tensor([0, 2, 3]))
     torch.testing.assert_close(alone, beside)
+
+
+@pytest.fixture(scope="module")
+def taught() -> TagTeacher:
+    """A teacher whose first feature is high on cats, the second on dogs; half of each photo shows neither."""
+    vectors = np.eye(4, 8, dtype=np.float32)
+    targets = TextTargets(NAMES, vectors, vectors[:3], np.zeros(4, bool), np.eye(1000, 8, dtype=np.float32))
+    photos = [Photo(f"voc2012/{i}", GREY, (NAMES[i % 2],)) for i in range(40)] + [Photo("p/0", GREY, ())]
+    features = np.random.default_rng(0).standard_normal((41, 14, 14, 5)).astype(np.float16)
+    for row in range(40):
+        features[row, :, :7, row % 2] += 6
+    return TagTeacher(TagTable(photos, targets), features, unit=2.0)
+
+
+def test_tag_teacher__finds_the_places_of_names_that_it_was_only_told_of(taught: TagTeacher) -> None:
+    cat, dog = (torch.eye(5)[None, None, k] * 3 for k in (0, 1))  # 6 in units of 2
+    unsaid = torch.tensor([40])
+    assert [int(taught.answers(place, unsaid).argmax()) for place in (cat, dog)] == [0, 1]
+    for place in (cat, dog):
+        torch.testing.assert_close(taught.answers(place, unsaid).sum(), torch.tensor(1.0))
+    assert taught.answers(cat, unsaid)[..., 0] > 0.9
+
+
+def test_tag_teacher__leaves_little_to_a_name_that_is_not_said(taught: TagTeacher) -> None:
+    cat = torch.eye(5)[None, None, 0] * 0.5
+    share = {row: float(taught.answers(cat, torch.tensor([row]))[..., 0]) for row in (0, 1, 40)}  # cat, dog, neither
+    assert share[0] > share[40] > share[1] > 0
+
+
+def test_tag_teacher__teaches_patches_its_answers(taught: TagTeacher) -> None:
+    photo, features = torch.tensor([0, 40]), torch.eye(5)[:2].repeat(2, 2, 1) * 3  # cat, dog, cat, dog
+    cat, dog = taught.tags.vectors[0], taught.tags.vectors[1]
+    as_told, turned = torch.stack([cat, dog, cat, dog]), torch.stack([dog, cat, dog, cat])
+    right, wrong = (taught.loss(patches.expand(2, 4, -1), features, photo, 0.2) for patches in (as_told, turned))
+    assert 0 < right < wrong
+    assert not any(parameter.requires_grad for parameter in taught.parameters())
+
+
+def test_tag_teacher__of_a_pool_without_labelled_sets_teaches_nothing(targets: TextTargets) -> None:
+    photos = [Photo("p/0", GREY, ("cat",))]
+    teacher = TagTeacher(TagTable(photos, targets), np.zeros((1, 14, 14, 5), np.float16))
+    assert teacher.loss(torch.ones(1, 4, 8), torch.ones(1, 4, 5), torch.tensor([0]), 0.1) == 0
 
 
 def test_crop_sampler__draws_favoured_photos_more_often() -> None:

@@ -20,6 +20,8 @@ from training.pretrain_image import ImageRun, NameTable
 from training.pretrain_text import TextRun
 from training.recipes import mini_clip
 from training.student import Student
+from training.tag_teacher import TagTeacher
+from training.tags import TagTable
 from training.text_targets import TextTargets, load_text_targets
 from zsseg.compat import OpenClip, import_open_clip
 from zsseg.errors import UserError
@@ -73,13 +75,13 @@ def _image_run(student: Student, shipped: OpenClip | None, targets: TextTargets,
     recipe = dataclasses.replace(mini_clip.IMAGE, minutes=args.minutes or mini_clip.IMAGE.minutes)
     photos, maps = load_pool(args.data_root, args.runs / "cache/pool")
     concepts = concept_maps(maps, targets.imagenet)
-    names = NameTable(photos, targets)
-    favour = names.tags.rarity()
-    sampler = CropSampler(photos, maps.features, concepts, recipe.min_area, favour, recipe.tagged_share)
+    tags = TagTable(photos, targets)
+    sampler = CropSampler(photos, maps.features, concepts, recipe.min_area, tags.rarity(), recipe.tagged_share)
+    places = TagTeacher(tags, maps.features, sampler.feature_scale)
     if shipped is not None:
         first = sampler.draw(recipe.stages[0].size, 256, np.random.default_rng(recipe.seed))
         student.start_from(shipped.visual, first.pixels)
-    return ImageRun(student, sampler, names, recipe, args.runs / "mini-image")
+    return ImageRun(student, sampler, NameTable(photos, targets), places, recipe, args.runs / "mini-image")
 
 
 def export(clip: OpenClip, student: Student, runs: Path, out: Path, has_text: bool = False) -> str:

@@ -17,7 +17,7 @@ from training.data.photos import Photo
 from training.devices import has_bf16
 from training.runlog import append_row
 from training.student import Student
-from training.tags import TagTable
+from training.tag_teacher import TagTeacher
 from training.text_targets import TextTargets
 
 
@@ -49,8 +49,8 @@ class ImageRecipe:
         min_area: smallest share of a photo that a crop covers.
         name_temperature: of every softmax over names.
         name_weight: of the names said of whole photos, among all names.
-        tag_weight: of the names said of photos of the labelled sets, among their set's names.
-        tagged_share: of the crops that come from such photos.
+        tag_weight: of the names at places, as the teacher's features tell them, among a set's names.
+        tagged_share: of the crops that come from photos of which a labelled set's names are said.
         ema: decay of the averaged weights.
         save_every: seconds.
         seed: of the crops.
@@ -89,7 +89,6 @@ class NameTable:
         column = {name: index for index, name in enumerate(candidates)}
         self.vectors = torch.from_numpy(targets.vectors[[row[name] for name in candidates]])
         self.columns = [[column[name] for name in group] for group in groups]
-        self.tags = TagTable(photos, targets)
 
     def loss(self, tokens: Tensor, photo: Tensor, temperature: float) -> Tensor:
         """Cross-entropy of unit vectors (B, D) against their photos' names, among all candidate names."""
@@ -105,7 +104,9 @@ def _clean(name: str) -> str:
     return " ".join(name.lower().replace("_", " ").split())
 
 
-def losses(student: Student, batch: CropBatch, names: NameTable, recipe: ImageRecipe) -> dict[str, Tensor]:
+def losses(
+    student: Student, batch: CropBatch, names: NameTable, places: TagTeacher, recipe: ImageRecipe
+) -> dict[str, Tensor]:
     """Return the five terms of the loss, each a scalar, weighted where the recipe has a weight."""
     with torch.autocast("cpu", torch.bfloat16, enabled=has_bf16(torch.device("cpu"))):
         joint, predicted = student(batch.pixels)
@@ -117,12 +118,13 @@ def losses(student: Student, batch: CropBatch, names: NameTable, recipe: ImageRe
     whole = 1 - F.cosine_similarity(cls_token, concepts.mean(1), dim=-1, eps=1e-4).mean()
     pooled = F.normalize(patches.mean(1), dim=-1)
     said = sum(names.loss(vector, batch.photo, recipe.name_temperature) for vector in (cls_token, pooled))
+    features = batch.features.flatten(1, 2)  # (B, N, F)
     return {
-        "features": F.mse_loss(predicted.float(), batch.features.flatten(1, 2)),
+        "features": F.mse_loss(predicted.float(), features),
         "dense": dense,
         "whole": whole,
         "names": recipe.name_weight * torch.as_tensor(said),
-        "tags": recipe.tag_weight * names.tags.loss(patches, sure, batch.photo, recipe.name_temperature),
+        "tags": recipe.tag_weight * places.loss(patches, features, batch.photo, recipe.name_temperature),
     }
 
 
@@ -154,14 +156,22 @@ class ImageRun:
         student: the tower.
         sampler: the crops.
         names: image-level names.
+        places: where those are that are said of photos of the labelled sets.
         recipe: the numbers.
         folder: where `state.pt` and `log.csv` go; a `state.pt` found there is resumed.
     """
 
     def __init__(
-        self, student: Student, sampler: CropSampler, names: NameTable, recipe: ImageRecipe, folder: Path
+        self,
+        student: Student,
+        sampler: CropSampler,
+        names: NameTable,
+        places: TagTeacher,
+        recipe: ImageRecipe,
+        folder: Path,
     ) -> None:
-        self.student, self.sampler, self.names, self.recipe, self.folder = student, sampler, names, recipe, folder
+        self.student, self.sampler, self.names, self.places = student, sampler, names, places
+        self.recipe, self.folder = recipe, folder
         self.optimizers = build_optimizers(student, recipe)
         average = torch.optim.swa_utils.get_ema_multi_avg_fn(recipe.ema)  # type: ignore[no-untyped-call]
         self.average = torch.optim.swa_utils.AveragedModel(student, multi_avg_fn=average, use_buffers=True)
@@ -198,7 +208,7 @@ class ImageRun:
     def _step(self, batch: CropBatch, progress: float) -> dict[str, float]:
         for group in (group for optimizer in self.optimizers for group in optimizer.param_groups):
             group["lr"] = learning_rate(progress, self.recipe)
-        terms = losses(self.student, batch, self.names, self.recipe)
+        terms = losses(self.student, batch, self.names, self.places, self.recipe)
         torch.stack(list(terms.values())).sum().backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_(self.student.parameters(), 1.0)
         for optimizer in self.optimizers:
