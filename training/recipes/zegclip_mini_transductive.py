@@ -12,8 +12,7 @@ where to look. The published gains rest on that, and only so are ours like their
 name uses nothing of those masks; the checkpoint says which it is, and the two are never compared with each other, nor
 with an inductive head.
 
-Must reach a higher hIoU on the VOC validation photos than the head it begins with. Whether it did, round by round, is in
-training/LOG.md; failed ones are not shipped.
+Must reach a higher hIoU on the VOC validation photos than the head it begins with; training/LOG.md says whether it did.
 """
 
 from training.recipes.self_training import second_stage
