@@ -10,9 +10,10 @@ from PIL import Image, ImageOps
 from torch import nn
 
 from training.crops import CropSampler, concept_maps
-from training.data.photos import Photo
+from training.data.photos import Photo, _training_files
+from training.data.splits import is_development
 from training.hypernyms import everyday_names
-from training.pool import TeacherMaps
+from training.pool import TeacherMaps, load_pool
 from training.pretrain import export
 from training.pretrain_image import ImageRecipe, ImageRun, NameTable, Stage, learning_rate, losses
 from training.pretrain_text import TextRecipe, TextRun, encode_short, retrieval
@@ -200,15 +201,25 @@ def test_teacher__agrees_with_the_published_network(photo: str, name: str, proba
 
 
 @needs_data
-def test_iter_photos__opens_no_validation_photo() -> None:
+def test_iter_photos__opens_no_photo_of_validation_or_development() -> None:
     voc = DATA / "voc2012/VOCdevkit/VOC2012/ImageSets/Segmentation"
     kept = {f"voc2012/{name}" for name in (voc / "val.txt").read_text().split()}
     kept |= {f"ccp/{name}" for name in (DATA / "ccp/val.txt").read_text().split()}
-    from training.data.photos import _training_files
-
     keys = {key for key, _, _ in _training_files(DATA)}
     assert len(keys) > 4000
     assert not keys & kept
+    assert not any(is_development(key) for key in keys)
+
+
+def test_load_pool__of_other_photos_says_what_to_delete(
+    photos: list[Photo], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("features", "classes", "probabilities"):
+        np.save(tmp_path / f"{name}.npy", np.zeros(2))
+    np.save(tmp_path / "explained.npy", 0.7)
+    monkeypatch.setattr("training.pool.iter_photos", lambda root: iter(photos))
+    with pytest.raises(UserError, match="made for 2 photos, not 3: delete it"):
+        load_pool(tmp_path, tmp_path)
 
 
 @pytest.mark.parametrize("dilations", [(), (1, 2)])

@@ -16,6 +16,7 @@ from tqdm import tqdm
 
 from training.data.photos import Photo, iter_photos
 from training.teacher import Teacher
+from zsseg.errors import UserError
 
 SIDE = 224
 GRID = SIDE // 16
@@ -43,7 +44,11 @@ class TeacherMaps:
 
 
 def load_pool(data_root: Path, cache: Path) -> tuple[list[Photo], TeacherMaps]:
-    """Read the photos and the teacher's maps, computing the maps first where `cache` has none."""
+    """Read the photos and the teacher's maps, computing the maps first where `cache` has none.
+
+    Raises:
+        UserError: the maps are of other photos.
+    """
     photos = list(iter_photos(data_root))
     if not (cache / "explained.npy").exists():
         teacher = Teacher(data_root / "teacher/mobilenet_v2_imagenet.npz")
@@ -55,7 +60,7 @@ def load_pool(data_root: Path, cache: Path) -> tuple[list[Photo], TeacherMaps]:
         explained=float(np.load(cache / "explained.npy")),
     )
     if len(maps.features) != len(photos):
-        raise ValueError(f"{cache} was made for {len(maps.features)} photos, not {len(photos)}: delete it")
+        raise UserError(f"{cache} was made for {len(maps.features)} photos, not {len(photos)}: delete it.")
     return photos, maps
 
 

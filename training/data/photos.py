@@ -33,8 +33,9 @@ class Photo:
 def iter_photos(root: Path) -> Iterator[Photo]:
     """Yield the shards' named pictures, then the training photos of the pixel-labelled sets.
 
-    Those of the development split, and CamVid's, which all show the same, have no names. Validation and test photos are
-    never opened. The order is that of the files, hence the same on every machine.
+    CamVid's, which all show the same, have no names. Photos of the development split are left out: a tower that learnt
+    the teacher's answers on them would know them by heart. Those of validation and test are never opened. The order is
+    that of the files, hence the same on every machine.
     """
     for shard in sorted((root / "pretrain").glob("*.tar")):
         yield from _shard(shard)
@@ -45,7 +46,7 @@ def iter_photos(root: Path) -> Iterator[Photo]:
 def _said_of(key: str, mask: Path) -> tuple[str, ...]:
     """Names that a photo of a labelled set shows, in id order, if they may be said."""
     name = key.split("/")[0]
-    if name == "camvid" or is_development(key):
+    if name == "camvid":
         return ()
     raw_names = class_names(name)
     shown = np.unique(np.asarray(Image.open(mask)))
@@ -66,6 +67,11 @@ def _shard(path: Path) -> Iterator[Photo]:
 
 
 def _training_files(root: Path) -> Iterator[tuple[str, Path, Path]]:
+    """Key, photo and mask of every photo of the labelled sets that training may open."""
+    return (files for files in _listed_files(root) if not is_development(files[0]))
+
+
+def _listed_files(root: Path) -> Iterator[tuple[str, Path, Path]]:
     voc = root / "voc2012/VOCdevkit/VOC2012"
     for name in (voc / "ImageSets/Segmentation/train_aug.txt").read_text().split():
         yield f"voc2012/{name}", voc / f"JPEGImages/{name}.jpg", voc / f"SegmentationClassAug/{name}.png"
