@@ -2,7 +2,8 @@
 
 Names said of 4,000 photos teach a tower from nothing to know those photos by heart. The teacher's features are
 those of a million photos: a linear map from them to the names holds for other photos too, and answers at every
-position. The tower then learns from its answers (`TagTeacher.loss`), not from the names themselves.
+position. The tower then learns from its answers (`TagTeacher.loss`), not from the names themselves. (Shown the same
+photos too often it learns the answers by heart as well: training/LOG.md, fourth round.)
 """
 
 import math
