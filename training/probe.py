@@ -29,7 +29,8 @@ from zsseg.models.backbone import Backbone
 _VOID = 255
 _FINE = 4  # mask pixels along a patch's side
 _STEPS, _BATCH, _LR, _DECAY = 1500, 1024, 1e-3, 0.05
-_MIN_PHOTOS = 3
+_MIN_PHOTOS = 3  # of a class that counts in the mean
+_SHOWN = 20  # photos of a class that is printed by itself
 
 
 class PatchProbe:
@@ -108,7 +109,7 @@ def measure(options: argparse.Namespace) -> None:
     splits = {split: open_set("voc2012", options.data_root, split).items for split in ("development", "val")}
     for split, items in {"train, not taught": known, **splits}.items():
         matrix = score(probe, *encode(backbone, folder, _some(items, options.photos), options.size), len(names))
-        iou = {name: value for name, value, seen in zip(names, matrix.iou(), matrix.photos, strict=True) if seen >= 20}
+        iou = {n: value for n, value, count in zip(names, matrix.iou(), matrix.photos, strict=True) if count >= _SHOWN}
         print(f"{split:18s} pAcc {matrix.accuracy():.3f}  mIoU {matrix.mean_iou(range(len(names)), _MIN_PHOTOS):.3f}")
         print(" " * 19 + "  ".join(f"{name} {value:.2f}" for name, value in iou.items()))
 
