@@ -36,18 +36,24 @@ class CropBatch:
     photo: Tensor
 
 
-def concept_maps(maps: TeacherMaps, imagenet: np.ndarray, chunk: int = 512) -> np.ndarray:
-    """Return (G, 14, 14, D) float16: each position's class probabilities times the classes' text vectors (ConSE)."""
-    table = torch.from_numpy(imagenet)
-    shape = maps.classes.shape
-    out = np.empty((*shape[:3], imagenet.shape[1]), np.float16)
-    for start in range(0, shape[0], chunk):
-        part = slice(start, start + chunk)
-        classes = torch.from_numpy(maps.classes[part].astype(np.int64)).flatten(0, 2)
-        weights = torch.from_numpy(maps.probabilities[part].astype(np.float32)).flatten(0, 2)
-        summed = F.embedding_bag(classes, table, per_sample_weights=weights, mode="sum")
-        out[part] = summed.view(-1, *shape[1:3], table.shape[1]).half().numpy()
-    return out
+class ConceptMaps:
+    """Each position's class probabilities times the classes' text vectors (ConSE), computed where they are asked for.
+
+    Args:
+        maps: what the teacher says of G photos.
+        imagenet: (1000, D) vectors of its classes.
+    """
+
+    def __init__(self, maps: TeacherMaps, imagenet: np.ndarray) -> None:
+        self.maps, self.table = maps, torch.from_numpy(imagenet)
+
+    def __getitem__(self, rows: np.ndarray) -> np.ndarray:
+        """Return (B, 14, 14, D) float32 of the photos `rows` (B,)."""
+        picked = self.maps.classes[rows].astype(np.int64)
+        classes = torch.from_numpy(picked).flatten(0, 2)
+        weights = torch.from_numpy(self.maps.probabilities[rows].astype(np.float32)).flatten(0, 2)
+        summed = F.embedding_bag(classes, self.table, per_sample_weights=weights, mode="sum")
+        return summed.view(*picked.shape[:3], -1).numpy()
 
 
 class CropSampler:
@@ -56,7 +62,7 @@ class CropSampler:
     Args:
         photos: the pool.
         features: (G, 14, 14, F) float16.
-        concepts: (G, 14, 14, D) float16.
+        concepts: (G, 14, 14, D), of which only the rows of a batch are read.
         min_area: smallest share of the photo that a crop covers.
         favour: (G,) how often each photo is drawn in `share` of the crops; scaled to a sum of 1.
         share: of the crops, 0..1; the rest come from all photos alike.
@@ -66,7 +72,7 @@ class CropSampler:
         self,
         photos: Sequence[Photo],
         features: np.ndarray,
-        concepts: np.ndarray,
+        concepts: np.ndarray | ConceptMaps,
         min_area: float,
         favour: np.ndarray | None = None,
         share: float = 0.0,

@@ -43,13 +43,18 @@ class TeacherMaps:
     explained: float
 
 
-def load_pool(data_root: Path, cache: Path) -> tuple[list[Photo], TeacherMaps]:
+def load_pool(data_root: Path, cache: Path, more: Path | None = None) -> tuple[list[Photo], TeacherMaps]:
     """Read the photos and the teacher's maps, computing the maps first where `cache` has none.
+
+    Args:
+        data_root: `shared/data`.
+        cache: the folder of the maps.
+        more: a folder of unlabelled photos.
 
     Raises:
         UserError: the maps are of other photos.
     """
-    photos = list(iter_photos(data_root))
+    photos = list(iter_photos(data_root, more))
     if not (cache / "explained.npy").exists():
         teacher = Teacher(data_root / "teacher/mobilenet_v2_imagenet.npz")
         _build(photos, teacher, cache)

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 
 from training.console import run_for_person
-from training.crops import CropSampler, concept_maps
+from training.crops import ConceptMaps, CropSampler
 from training.devices import flush_denormals
 from training.pool import FEATURES, load_pool
 from training.pretrain_image import ImageRun, NameTable
@@ -55,6 +55,7 @@ def pretrain(args: argparse.Namespace) -> None:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data-root", type=Path, required=True)
+    parser.add_argument("--photos", type=Path, metavar="DIR", help="more photos, of which nothing need be known")
     parser.add_argument("--runs", type=Path, default=Path("runs"))
     parser.add_argument("--out", type=Path, default=Path("checkpoints/mini-clip"))
     parser.add_argument(
@@ -73,8 +74,8 @@ def _text_run(clip: OpenClip, targets: TextTargets, runs: Path) -> TextRun:
 
 def _image_run(student: Student, shipped: OpenClip | None, targets: TextTargets, args: argparse.Namespace) -> ImageRun:
     recipe = dataclasses.replace(mini_clip.IMAGE, minutes=args.minutes or mini_clip.IMAGE.minutes)
-    photos, maps = load_pool(args.data_root, args.runs / "cache/pool")
-    concepts = concept_maps(maps, targets.imagenet)
+    photos, maps = load_pool(args.data_root, args.runs / "cache/pool", args.photos)
+    concepts = ConceptMaps(maps, targets.imagenet)
     tags = TagTable(photos, targets)
     sampler = CropSampler(photos, maps.features, concepts, recipe.min_area, tags.rarity(), recipe.tagged_share)
     places = TagTeacher(tags, maps.features, sampler.feature_scale)

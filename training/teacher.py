@@ -29,18 +29,15 @@ class _Conv(nn.Conv2d):
     def __init__(
         self, cin: int, cout: int, kernel: int, *, stride: int = 1, dilation: int = 1, groups: int = 1, linear: bool
     ) -> None:
-        super().__init__(cin, cout, kernel, stride, 0, dilation, groups)
-        self.linear = linear
         total = dilation * (kernel - 1)
-        # On even inputs a stride of 2 pads one pixel less at the top and left.
-        self.before = (total - 1) // 2 if stride == 2 else total // 2
-        self.after = total - self.before - (1 if stride == 2 else 0)
+        super().__init__(cin, cout, kernel, stride, total // 2 if stride == 1 else 0, dilation, groups)
+        self.linear = linear
 
     def forward(self, x: Tensor) -> Tensor:
-        if self.before or self.after:
-            x = F.pad(x, (self.before, self.after, self.before, self.after))
+        if self.stride[0] == 2:
+            x = F.pad(x, (0, 1, 0, 1))  # on even inputs nothing at the top and left
         y: Tensor = super().forward(x)
-        return y if self.linear else F.relu6(y)
+        return y if self.linear else F.relu6(y, inplace=True)
 
 
 class _Block(nn.Module):

@@ -14,6 +14,9 @@ from PIL import Image
 
 from training.data.splits import class_names, is_development
 
+_LONG_SIDE = 224  # pixels kept of an unlabelled photo: what the teacher looks at
+_SUFFIXES = (".jpg", ".jpeg", ".png")
+
 
 @dataclass(frozen=True)
 class Photo:
@@ -30,17 +33,31 @@ class Photo:
     names: tuple[str, ...]
 
 
-def iter_photos(root: Path) -> Iterator[Photo]:
-    """Yield the shards' named pictures, then the training photos of the pixel-labelled sets.
+def iter_photos(root: Path, more: Path | None = None) -> Iterator[Photo]:
+    """Yield the shards' named pictures, the training photos of the pixel-labelled sets, then those of `more`.
 
     CamVid's, which all show the same, have no names. Photos of the development split are left out: a tower that learnt
     the teacher's answers on them would know them by heart. Those of validation and test are never opened. The order is
     that of the files, hence the same on every machine.
+
+    Args:
+        root: `shared/data`.
+        more: a folder of photos of which nothing is known, folders in it included.
     """
     for shard in sorted((root / "pretrain").glob("*.tar")):
         yield from _shard(shard)
     for key, photo, mask in _training_files(root):
         yield Photo(key, _decode(photo.read_bytes()), _said_of(key, mask))
+    if more is not None:
+        yield from _unlabelled(more)
+
+
+def _unlabelled(folder: Path) -> Iterator[Photo]:
+    for path in sorted(path for path in folder.rglob("*") if path.suffix.lower() in _SUFFIXES):
+        with Image.open(path) as opened:
+            image = opened.convert("RGB")
+        image.thumbnail((_LONG_SIDE, _LONG_SIDE))
+        yield Photo(f"more/{path.relative_to(folder).with_suffix('')}", np.asarray(image), ())
 
 
 def _said_of(key: str, mask: Path) -> tuple[str, ...]:
