@@ -31,8 +31,8 @@ def table(targets: TextTargets) -> TagTable:
 
 
 def places(*columns: int) -> torch.Tensor:
-    """Logits of one photo at places that are each sure of one name, a column of the table."""
-    return 20 * torch.eye(3)[list(columns)][None]
+    """Logits of one photo at places that are each sure of one name, a column of the table, or of none (3)."""
+    return 20 * torch.eye(4)[list(columns)][None]
 
 
 def test_tag_table__asks_a_photo_the_names_of_its_own_set_alone(table: TagTable) -> None:
@@ -71,8 +71,17 @@ def test_loss__wants_every_said_name_somewhere(table: TagTable) -> None:
     assert both < one
 
 
+def test_loss__lets_places_show_nothing_but_not_all_of_them(table: TagTable) -> None:
+    photo = torch.tensor([1])
+    right, half, nowhere = (
+        table.loss(places(*columns), photo) for columns in ((0, 0, 0, 0), (0, 0, 3, 3), (3, 3, 3, 3))
+    )
+    torch.testing.assert_close(right, half)
+    assert half + 1 < nowhere
+
+
 def test_loss__of_photos_without_tags_is_zero_and_they_change_no_other(table: TagTable) -> None:
-    logits = torch.randn(1, 4, 3, generator=torch.Generator().manual_seed(0))
+    logits = torch.randn(1, 4, 4, generator=torch.Generator().manual_seed(0))
     assert table.loss(logits, torch.tensor([0])) == 0
     alone = table.loss(logits, torch.tensor([2]))
     beside = table.loss(logits.repeat(3, 1, 1), torch.tensor([0, 2, 3]))
@@ -97,7 +106,12 @@ def test_tag_teacher__finds_the_places_of_names_that_it_was_only_told_of(taught:
     assert [int(taught.answers(place, unsaid).argmax()) for place in (cat, dog)] == [0, 1]
     for place in (cat, dog):
         torch.testing.assert_close(taught.answers(place, unsaid).sum(), torch.tensor(1.0))
-    assert taught.answers(cat, unsaid)[..., 0] > 0.9
+    assert taught.answers(cat, unsaid)[..., 0] > 0.7
+
+
+def test_tag_teacher__calls_none_what_photos_of_all_names_have_in_common(taught: TagTeacher) -> None:
+    common = torch.zeros(1, 1, 5)
+    assert int(taught.answers(common, torch.tensor([40])).argmax()) == len(taught.tags.vectors)
 
 
 def test_tag_teacher__leaves_little_to_a_name_that_is_not_said(taught: TagTeacher) -> None:
@@ -112,6 +126,8 @@ def test_tag_teacher__teaches_patches_its_answers(taught: TagTeacher) -> None:
     as_told, turned = torch.stack([cat, dog, cat, dog]), torch.stack([dog, cat, dog, cat])
     right, wrong = (taught.loss(patches.expand(2, 4, -1), features, photo, 0.2) for patches in (as_told, turned))
     assert 0 < right < wrong
+    nothing, orthogonal = torch.zeros(2, 4, 5), torch.eye(8)[-1].expand(2, 4, -1)
+    assert taught.loss(orthogonal, nothing, photo, 0.05) < taught.loss(cat.expand(2, 4, -1), nothing, photo, 0.05)
     assert not any(parameter.requires_grad for parameter in taught.parameters())
 
 

@@ -14,14 +14,15 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from tqdm import trange
 
-from training.tags import TagTable
+from training.tags import TagTable, or_none
 
-_STEPS, _BATCH, _LR, _DECAY = 800, 64, 3e-3, 0.1
+_STEPS, _BATCH, _LR, _DECAY = 400, 64, 3e-3, 0.1
 _UNSAID = 0.1  # what is left of a name's share where it is not said of the photo
+_NONE = 0.2  # cosine that a patch must have with a name to show it rather than none
 
 
 class TagTeacher(nn.Module):
-    """Linear logits of the table's names from the teacher's features.
+    """Linear logits of the table's names, and of none of them, from the teacher's features.
 
     Args:
         tags: the names, and what is said of each photo.
@@ -33,34 +34,38 @@ class TagTeacher(nn.Module):
     def __init__(self, tags: TagTable, features: np.ndarray, unit: float = 1.0, seed: int = 0) -> None:
         super().__init__()
         self.tags, self.unit = tags, unit
-        self.weight = nn.Parameter(torch.zeros(len(tags.vectors), features.shape[-1]))
-        self.bias = nn.Parameter(torch.zeros(len(tags.vectors)))
+        self.weight = nn.Parameter(torch.zeros(len(tags.vectors) + 1, features.shape[-1]))
+        self.bias = nn.Parameter(torch.zeros(len(tags.vectors) + 1))
         self.mean, self.scale = torch.zeros(features.shape[-1]), torch.ones(())
         if tags.said.any():
             self._fit(features, np.random.default_rng(seed))
         self.requires_grad_(False)
 
     def forward(self, features: Tensor) -> Tensor:
-        """(..., F) features in units of `unit` -> logits (..., C)."""
+        """(..., F) features in units of `unit` -> logits (..., C+1), the last of none of the names."""
         logits: Tensor = F.linear((features - self.mean) / self.scale, self.weight, self.bias)
         return logits
 
     def answers(self, features: Tensor, photo: Tensor) -> Tensor:
-        """Return each name's share at each position, (B, N, C), sum 1 over the names that the photo is asked.
+        """Return each name's share at each position, and last that of none, (B, N, C+1); they sum to 1.
+
+        Names that the photo is not asked have a share of 0.
 
         Args:
             features: (B, N, F) in units of `unit`.
             photo: (B,) rows of the pool; where names are said of a photo, others keep a tenth of their share.
         """
-        shares = self(features).masked_fill(~self.tags.asked[photo][:, None], -torch.inf).softmax(-1)
+        shares = self(features).masked_fill(~or_none(self.tags.asked[photo])[:, None], -torch.inf).softmax(-1)
         said = self.tags.said[photo]
-        kept = torch.where(said | ~said.any(1, keepdim=True), 1.0, _UNSAID)[:, None]  # (B, 1, C)
+        kept = torch.where(or_none(said | ~said.any(1, keepdim=True)), 1.0, _UNSAID)[:, None]  # (B, 1, C+1)
         weighted = shares * kept
         answers: Tensor = weighted / weighted.sum(-1, keepdim=True)
         return answers
 
     def loss(self, patches: Tensor, features: Tensor, photo: Tensor, temperature: float) -> Tensor:
-        """Cross-entropy of the patches' softmax over the names against the answers; a scalar, 0 without any name.
+        """Cross-entropy of the patches' softmax over names and none against the answers; a scalar, 0 without any name.
+
+        None stands at a fixed cosine: a patch is nearer to the names that it shows, and farther from all others.
 
         Args:
             patches: (B, N, D) unit vectors.
@@ -72,8 +77,8 @@ class TagTeacher(nn.Module):
         if not known.any():
             return patches.new_zeros(())
         patches, features, photo = patches[known], features[known], photo[known]
-        logits = patches @ self.tags.vectors.T / temperature
-        asked = self.tags.asked[photo][:, None].expand_as(logits)
+        logits = F.pad(patches @ self.tags.vectors.T, (0, 1), value=_NONE) / temperature
+        asked = or_none(self.tags.asked[photo])[:, None].expand_as(logits)
         log_shares = logits.masked_fill(~asked, -torch.inf).log_softmax(-1).masked_fill(~asked, 0)
         return -(self.answers(features, photo) * log_shares).sum(-1).mean()
 

@@ -5,6 +5,7 @@ from collections.abc import Container, Sequence
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from training.data.photos import Photo
 from training.data.splits import SETS, class_names
@@ -55,20 +56,27 @@ class TagTable:
     def loss(self, logits: Tensor, photo: Tensor) -> Tensor:
         """Sum of two cross-entropies over tagged photos: no absent name anywhere, each present one somewhere.
 
+        Any place may show none of the names. What is common to photos of many names, grass or walls, becomes that.
+
         Args:
-            logits: (B, N, C) at N places of each photo.
+            logits: (B, N, C+1) at N places of each photo, the last for none of the names.
             photo: (B,) rows of the pool.
         """
         said = self.said[photo]  # (B, C)
         tagged = said.any(1)
         if not tagged.any():
             return logits.new_zeros(())
-        logits, said, asked = logits[tagged], said[tagged], self.asked[photo[tagged]]
-        shares = logits.masked_fill(~asked[:, None], -torch.inf).softmax(-1)  # (B, N, C)
-        present = (shares * said[:, None]).sum(-1)
-        absent = -present.clamp(min=1e-6).log().mean()
-        best = shares.topk(max(1, round(_SHOWN * shares.shape[1])), dim=1).values.mean(1)  # (B, C)
+        logits, said, asked = logits[tagged], said[tagged], or_none(self.asked[photo[tagged]])
+        shares = logits.masked_fill(~asked[:, None], -torch.inf).softmax(-1)  # (B, N, C+1)
+        possible = (shares * or_none(said)[:, None]).sum(-1)
+        absent = -possible.clamp(min=1e-6).log().mean()
+        best = shares[..., :-1].topk(max(1, round(_SHOWN * shares.shape[1])), dim=1).values.mean(1)  # (B, C)
         return absent - best[said].clamp(min=1e-6).log().mean()
+
+
+def or_none(names: Tensor) -> Tensor:
+    """(B, C) bool -> (B, C+1): a place may always show none of the names."""
+    return F.pad(names, (0, 1), value=True)
 
 
 def _set_to_ask(key: str, labelled: Container[str]) -> str:
