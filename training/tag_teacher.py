@@ -18,7 +18,6 @@ from training.tags import TagTable, or_none
 
 _STEPS, _BATCH, _LR, _DECAY = 400, 64, 3e-3, 0.1
 _UNSAID = 0.1  # what is left of a name's share where it is not said of the photo
-_NONE = 0.2  # cosine that a patch must have with a name to show it rather than none
 
 
 class TagTeacher(nn.Module):
@@ -63,9 +62,10 @@ class TagTeacher(nn.Module):
         return answers
 
     def loss(self, patches: Tensor, features: Tensor, photo: Tensor, temperature: float) -> Tensor:
-        """Cross-entropy of the patches' softmax over names and none against the answers; a scalar, 0 without any name.
+        """Cross-entropy of the patches' softmax over the names against the answers; a scalar, 0 without any name.
 
-        None stands at a fixed cosine: a patch is nearer to the names that it shows, and farther from all others.
+        A place counts as much as it shows any name. (To ask for a low cosine with all of them elsewhere fights with the
+        concepts: training/LOG.md, fifth round.)
 
         Args:
             patches: (B, N, D) unit vectors.
@@ -77,10 +77,11 @@ class TagTeacher(nn.Module):
         if not known.any():
             return patches.new_zeros(())
         patches, features, photo = patches[known], features[known], photo[known]
-        logits = F.pad(patches @ self.tags.vectors.T, (0, 1), value=_NONE) / temperature
-        asked = or_none(self.tags.asked[photo])[:, None].expand_as(logits)
+        logits = patches @ self.tags.vectors.T / temperature
+        asked = self.tags.asked[photo][:, None].expand_as(logits)
         log_shares = logits.masked_fill(~asked, -torch.inf).log_softmax(-1).masked_fill(~asked, 0)
-        return -(self.answers(features, photo) * log_shares).sum(-1).mean()
+        answers = self.answers(features, photo)[..., :-1]
+        return -(answers * log_shares).sum() / answers.sum()
 
     def _fit(self, features: np.ndarray, rng: np.random.Generator) -> None:
         rows = np.flatnonzero(self.tags.said.any(1).numpy())
