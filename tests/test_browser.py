@@ -419,8 +419,16 @@ def test_a_model_of_drawn_scenes_draws_them_and_scores_itself(
         expect(page.locator("#zs-zegclip .zs-name").first).to_have_text("cat", timeout=60_000)
         expect(page.locator("#zs-truth tbody")).to_have_count(0)
         expect(page.locator("#zs-meanings textarea")).to_have_value("")
+        _expect_scene(visitor.open(query="?" + urlencode({"model": "tiny-clip, transductive", "unseen": "red star"})))
         assert visitor.errors == []
         page.close()
+
+
+def _expect_scene(page: Page) -> None:
+    """A link to a model of drawn scenes brings a scene, and keeps the link's names."""
+    expect(page.locator("#zs-photo img")).to_have_attribute("src", re.compile(r"scene-\d+"))
+    expect(page.locator("#zs-unseen textarea")).to_have_value("red star")
+    expect(page.locator("#zs-draw")).to_be_visible()
 
 
 def _plain_photo(folder: Path) -> Path:

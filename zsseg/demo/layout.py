@@ -78,7 +78,7 @@ def make_question(shelf: Shelf) -> Question:
         told = "Fills both boxes; each name is marked as this model was trained."
         preset = gr.Dropdown(list(PRESETS), value=None, label="Ask a ready list", info=told, elem_id="zs-preset")
         sort = gr.Button("Mark every name as this model was trained", size="sm", elem_id="zs-sort")
-        told = "What it knows, its backbone, its training: transductive: unseen names learnt from own guesses."
+        told = "Inductive: training never met the unseen names. Transductive: it did, and learnt from its own guesses."
         model = gr.Dropdown(shelf.entries, value=shelf.first, label="Model", info=told, elem_id="zs-model")
     return Question(photo, gallery, drawing, draw, seen, unseen, marks, run, preset, sort, model)
 

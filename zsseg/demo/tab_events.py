@@ -223,7 +223,7 @@ def wire_batch(page: Page) -> None:
 
 def wire_load(page: Page) -> None:
     """Take over what a shared link says, show how the first names are marked, and answer the first question."""
-    question = page.question
+    question, details = page.question, page.details
 
     def load(request: gr.Request) -> list[Any]:
         shared = link.read_query(dict(request.query_params))
@@ -235,14 +235,18 @@ def wire_load(page: Page) -> None:
         own = len(outputs) - 2 * len(page.cards)
         told = [table.get(each.method) for each in page.cards for table in (shared.thresholds, shared.penalties)]
         updates[own:] = [old if new is None else new for old, new in zip(updates[own:], told, strict=True)]
-        values = [shared.seen, shared.unseen, model, shared.opacity]
+        values = [*_linked_scene(page, model), shared.seen, shared.unseen, model, shared.opacity]
         return [*(gr.skip() if value is None else value for value in values), *updates]
 
     gr.on(
         None,
         load,
         None,
-        [question.seen, question.unseen, question.model, page.opacity, *choice.model_outputs(page)],
+        [
+            *(question.photo, details.mask, details.meanings),
+            *(question.seen, question.unseen, question.model, page.opacity),
+            *choice.model_outputs(page),
+        ],
         **_QUIET,
     ).then(
         lambda seen, unseen, model: names.marks(seen, unseen, page.shelf.get(model)),
@@ -250,3 +254,11 @@ def wire_load(page: Page) -> None:
         question.marks,
         **_QUIET,
     ).then(None, js=_FIRST_RUN, api_visibility="private")
+
+
+def _linked_scene(page: Page, model: str | None) -> tuple[str | None, str | None, str | None]:
+    """Photo, mask and meanings for a link to a model that knows drawn scenes alone; a link never carries the photo."""
+    if model is None or not scene.knows_scenes(page.shelf.get(model)):
+        return None, None, None
+    drawn = scene.fresh_scene()
+    return drawn.photo, drawn.mask, drawn.meanings
