@@ -419,16 +419,27 @@ def test_a_model_of_drawn_scenes_draws_them_and_scores_itself(
         expect(page.locator("#zs-zegclip .zs-name").first).to_have_text("cat", timeout=60_000)
         expect(page.locator("#zs-truth tbody")).to_have_count(0)
         expect(page.locator("#zs-meanings textarea")).to_have_value("")
-        _expect_scene(visitor.open(query="?" + urlencode({"model": "tiny-clip, transductive", "unseen": "red star"})))
+        _expect_linked_scenes(visitor)
         assert visitor.errors == []
         page.close()
 
 
-def _expect_scene(page: Page) -> None:
-    """A link to a model of drawn scenes brings a scene, and keeps the link's names."""
-    expect(page.locator("#zs-photo img")).to_have_attribute("src", re.compile(r"scene-\d+"))
+def _expect_linked_scenes(visitor: Visitor) -> None:
+    """A link to a model of drawn scenes brings the scene it tells of, and a scene's own names if it has none."""
+    fields = {"model": "tiny-clip, transductive", "unseen": "red star", "scene": "77"}
+    page = visitor.open(query="?" + urlencode(fields))
+    expect(page.locator("#zs-photo img")).to_have_attribute("src", re.compile(r"scene-77\.png"))
     expect(page.locator("#zs-unseen textarea")).to_have_value("red star")
+    expect(page.locator("#zs-seen textarea")).to_have_value("")
     expect(page.locator("#zs-draw")).to_be_visible()
+    page.locator("#zs-run").click()
+    expect(page.locator("#zs-zegclip .zs-name").first).to_have_text("red star", timeout=60_000)
+    open_tab(page, "Take away")
+    page.locator("#zs-make-link").click()
+    expect(page.locator("#zs-link textarea, #zs-link input")).to_have_value(re.compile("scene=77"))
+    bare = visitor.open(query="?" + urlencode({"model": fields["model"]}))
+    expect(bare.locator("#zs-photo img")).to_have_attribute("src", re.compile(r"scene-\d+\.png"))
+    expect(bare.locator("#zs-seen textarea")).to_have_value(re.compile("^ground, "))
 
 
 def _plain_photo(folder: Path) -> Path:

@@ -16,6 +16,13 @@ def test_what_is_written_is_read() -> None:
     assert shared.opacity == 0.6
 
 
+def test_a_scene_is_named_by_its_number() -> None:
+    query = write_query("ground", "", "m", Look({}, 1.0), scene=2**31 - 1)
+    assert read_query(dict(parse_qsl(query[1:]))).scene == 2**31 - 1
+    for text in ("", "-1", "1.5", "x", "²", "9" * 11):
+        assert read_query({"scene": text}).scene is None
+
+
 def test_an_empty_box_stays_empty() -> None:
     query = write_query("", "cow", "m", Look({}, 1.0))
     assert read_query(dict(parse_qsl(query[1:], keep_blank_values=True))).seen == ""

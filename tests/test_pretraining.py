@@ -211,9 +211,14 @@ def test_iter_photos__of_a_folder_of_unlabelled_photos(tmp_path: Path) -> None:
     (tmp_path / "more/notes.txt").write_text("no photo")
     photos = list(iter_photos(tmp_path, tmp_path / "more"))
     assert [(photo.key, photo.rgb.shape, photo.names) for photo in photos] == [
-        ("more/a", (40, 50, 3), ()),
-        ("more/cats/b", (75, 224, 3), ()),
+        ("more/a.png", (40, 50, 3), ()),
+        ("more/cats/b.JPEG", (75, 224, 3), ()),
     ]
+    with pytest.raises(UserError, match="no picture in .*nowhere"):
+        list(iter_photos(tmp_path, tmp_path / "nowhere"))
+    (tmp_path / "more/broken.jpg").write_bytes(b"no photo")
+    with pytest.raises(UserError, match="broken.jpg"):
+        list(iter_photos(tmp_path, tmp_path / "more"))
 
 
 @needs_data
@@ -231,10 +236,14 @@ def test_load_pool__of_other_photos_says_what_to_delete(
     photos: list[Photo], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in ("features", "classes", "probabilities"):
-        np.save(tmp_path / f"{name}.npy", np.zeros(2))
+        np.save(tmp_path / f"{name}.npy", np.zeros(3))
     np.save(tmp_path / "explained.npy", 0.7)
     monkeypatch.setattr("training.pool.iter_photos", lambda root, more: iter(photos))
-    with pytest.raises(UserError, match="made for 2 photos, not 3: delete it"):
+    made_for = tmp_path / "photos.txt"
+    made_for.write_text("p/0\np/1\np/2")
+    assert load_pool(tmp_path, tmp_path)[0] == photos
+    made_for.write_text("p/0\np/2\np/1")  # as many, but others
+    with pytest.raises(UserError, match="other photos than these 3: delete it"):
         load_pool(tmp_path, tmp_path)
 
 

@@ -24,6 +24,7 @@ TOP = 16
 FEATURES = 256
 _BATCH = 32
 _PCA_PHOTOS = 1500
+_KEYS = "photos.txt"  # whose maps these are
 
 
 @dataclass(frozen=True)
@@ -64,9 +65,19 @@ def load_pool(data_root: Path, cache: Path, more: Path | None = None) -> tuple[l
         probabilities=np.load(cache / "probabilities.npy", mmap_mode="r"),
         explained=float(np.load(cache / "explained.npy")),
     )
-    if len(maps.features) != len(photos):
-        raise UserError(f"{cache} was made for {len(maps.features)} photos, not {len(photos)}: delete it.")
+    if not _is_of(cache, photos):
+        raise UserError(f"{cache} was made for other photos than these {len(photos)}: delete it, or give the same --photos.")
     return photos, maps
+
+
+def _is_of(cache: Path, photos: Sequence[Photo]) -> bool:
+    """Whether the maps are of these photos, in this order."""
+    made_for = cache / _KEYS
+    return made_for.exists() and made_for.read_text() == _listed(photos)
+
+
+def _listed(photos: Sequence[Photo]) -> str:
+    return "\n".join(photo.key for photo in photos)
 
 
 def _build(photos: Sequence[Photo], teacher: Teacher, cache: Path) -> None:
@@ -87,6 +98,7 @@ def _build(photos: Sequence[Photo], teacher: Teacher, cache: Path) -> None:
         classes[chunk], probabilities[chunk] = top.indices.short().numpy(), top.values.half().numpy()
     for array in (features, classes, probabilities):
         array.flush()
+    (cache / _KEYS).write_text(_listed(photos))
     # Written last: its presence says that the three maps are whole.
     np.save(cache / "explained.npy", explained)
 

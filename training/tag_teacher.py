@@ -16,7 +16,7 @@ from tqdm import trange
 
 from training.tags import TagTable, or_none
 
-_STEPS, _BATCH, _LR, _DECAY = 400, 64, 3e-3, 0.1
+_STEPS, _BATCH, _LR, _DECAY = 800, 64, 3e-3, 0.1
 _UNSAID = 0.1  # what is left of a name's share where it is not said of the photo
 
 
@@ -81,7 +81,7 @@ class TagTeacher(nn.Module):
         asked = self.tags.asked[photo][:, None].expand_as(logits)
         log_shares = logits.masked_fill(~asked, -torch.inf).log_softmax(-1).masked_fill(~asked, 0)
         answers = self.answers(features, photo)[..., :-1]
-        return -(answers * log_shares).sum() / answers.sum()
+        return -(answers * log_shares).sum() / answers.sum().clamp(min=1e-6)
 
     def _fit(self, features: np.ndarray, rng: np.random.Generator) -> None:
         rows = np.flatnonzero(self.tags.said.any(1).numpy())

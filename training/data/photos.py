@@ -13,9 +13,11 @@ import numpy as np
 from PIL import Image
 
 from training.data.splits import class_names, is_development
+from zsseg.errors import UserError
+from zsseg.image import load_image
+from zsseg.photos import SUFFIXES
 
 _LONG_SIDE = 224  # pixels kept of an unlabelled photo: what the teacher looks at
-_SUFFIXES = (".jpg", ".jpeg", ".png")
 
 
 @dataclass(frozen=True)
@@ -43,6 +45,9 @@ def iter_photos(root: Path, more: Path | None = None) -> Iterator[Photo]:
     Args:
         root: `shared/data`.
         more: a folder of photos of which nothing is known, folders in it included.
+
+    Raises:
+        UserError: there is no picture in `more`, or one of them cannot be read.
     """
     for shard in sorted((root / "pretrain").glob("*.tar")):
         yield from _shard(shard)
@@ -53,11 +58,11 @@ def iter_photos(root: Path, more: Path | None = None) -> Iterator[Photo]:
 
 
 def _unlabelled(folder: Path) -> Iterator[Photo]:
-    for path in sorted(path for path in folder.rglob("*") if path.suffix.lower() in _SUFFIXES):
-        with Image.open(path) as opened:
-            image = opened.convert("RGB")
-        image.thumbnail((_LONG_SIDE, _LONG_SIDE))
-        yield Photo(f"more/{path.relative_to(folder).with_suffix('')}", np.asarray(image), ())
+    paths = sorted(path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES)
+    if not paths:
+        raise UserError(f"There is no picture in {folder}: name a folder that has some.")
+    for path in paths:
+        yield Photo(f"more/{path.relative_to(folder)}", load_image(path, _LONG_SIDE), ())
 
 
 def _said_of(key: str, mask: Path) -> tuple[str, ...]:

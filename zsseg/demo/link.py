@@ -8,6 +8,7 @@ from urllib.parse import urlencode
 from zsseg.demo.callbacks import Look
 
 MAX_TEXT = 4000  # browsers and servers cut longer addresses
+_DIGITS = 10  # of the largest number of a scene
 
 
 @dataclass(frozen=True)
@@ -19,6 +20,7 @@ class Shared:
         model: title of the choice.
         thresholds, penalties: by method, 0..1.
         opacity: 0..1.
+        scene: number of the drawn scene that was asked about.
     """
 
     seen: str | None
@@ -27,14 +29,17 @@ class Shared:
     thresholds: Mapping[str, float]
     penalties: Mapping[str, float]
     opacity: float | None
+    scene: int | None
 
 
-def write_query(seen: str, unseen: str, model: str, look: Look) -> str:
+def write_query(seen: str, unseen: str, model: str, look: Look, scene: int | None = None) -> str:
     """Write the part of the address after the page's own, question mark included."""
     fields: dict[str, str] = {"seen": seen, "unseen": unseen, "model": model, "opacity": f"{look.opacity:g}"}
     for method, (threshold, penalty) in look.settings.items():
         fields[f"threshold-{method}"] = f"{threshold:g}"
         fields[f"penalty-{method}"] = f"{penalty:g}"
+    if scene is not None:
+        fields["scene"] = str(scene)
     return "?" + urlencode(fields)
 
 
@@ -47,11 +52,16 @@ def read_query(fields: Mapping[str, str]) -> Shared:
         thresholds=_fractions(fields, "threshold-"),
         penalties=_fractions(fields, "penalty-"),
         opacity=_fraction(fields.get("opacity")),
+        scene=_number(fields.get("scene")),
     )
 
 
 def _text(value: str | None) -> str | None:
     return None if value is None or len(value) > MAX_TEXT else value
+
+
+def _number(text: str | None) -> int | None:
+    return int(text) if text and text.isascii() and text.isdigit() and len(text) <= _DIGITS else None
 
 
 def _fractions(fields: Mapping[str, str], prefix: str) -> dict[str, float]:

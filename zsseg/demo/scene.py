@@ -22,7 +22,7 @@ NOTE = help_text(
 _SPLIT = 1000  # of no training or test set
 _TRIES = 20
 _ABSENT = 2  # names in either box that are not in the scene
-_PHOTO = re.compile(r"scene-\d+\.png")
+_PHOTO = re.compile(r"scene-(\d+)\.png")
 _MASK = re.compile(r"(scene-\d+)-mask\.png")
 
 
@@ -83,7 +83,13 @@ def _with_unseen(number: int) -> tuple[Pixels, np.ndarray]:
 
 def is_scene(photo: str | None) -> bool:
     """Whether a file is the picture of a scene, by its name."""
-    return photo is not None and _PHOTO.fullmatch(Path(photo).name) is not None
+    return number_of(photo) is not None
+
+
+def number_of(photo: str | None) -> int | None:
+    """Which scene a file is the picture of, by its name, as `fresh_scene` takes it; None for any other photo."""
+    found = _PHOTO.fullmatch(Path(photo or "").name)
+    return int(found[1]) if found else None
 
 
 def is_scene_mask(path: str) -> bool:

@@ -184,14 +184,15 @@ def wire_files(page: Page) -> None:
                 raise UserError("There is nothing to save yet: press Run first.")
             return gr.update(value=callbacks.write_files(found, page.read_look(values)), visible=True)
 
-    def query(seen: str, unseen: str, model: str, *values: object) -> object:
-        return gr.update(value=link.write_query(seen, unseen, model, page.read_look(values)), visible=True)
+    def query(found: Answer | None, seen: str, unseen: str, model: str, *values: object) -> object:
+        drawn = scene.number_of(found.file_name) if found else None
+        return gr.update(value=link.write_query(seen, unseen, model, page.read_look(values), drawn), visible=True)
 
     details.make_files.click(
         make, [page.answer, *page.look], details.files, concurrency_limit=2, api_visibility="private"
     )
     details.make_link.click(
-        query, [question.seen, question.unseen, question.model, *page.look], details.link, **_QUIET
+        query, [page.answer, question.seen, question.unseen, question.model, *page.look], details.link, **_QUIET
     ).success(None, details.link, details.link, js=_COPY, **_QUIET)
 
 
@@ -235,7 +236,7 @@ def wire_load(page: Page) -> None:
         own = len(outputs) - 2 * len(page.cards)
         told = [table.get(each.method) for each in page.cards for table in (shared.thresholds, shared.penalties)]
         updates[own:] = [old if new is None else new for old, new in zip(updates[own:], told, strict=True)]
-        values = [*_linked_scene(page, model), shared.seen, shared.unseen, model, shared.opacity]
+        values = [*_linked_question(page, model, shared), model, shared.opacity]
         return [*(gr.skip() if value is None else value for value in values), *updates]
 
     gr.on(
@@ -243,8 +244,8 @@ def wire_load(page: Page) -> None:
         load,
         None,
         [
-            *(question.photo, details.mask, details.meanings),
-            *(question.seen, question.unseen, question.model, page.opacity),
+            *(question.photo, details.mask, details.meanings, question.seen, question.unseen),
+            *(question.model, page.opacity),
             *choice.model_outputs(page),
         ],
         **_QUIET,
@@ -256,9 +257,13 @@ def wire_load(page: Page) -> None:
     ).then(None, js=_FIRST_RUN, api_visibility="private")
 
 
-def _linked_scene(page: Page, model: str | None) -> tuple[str | None, str | None, str | None]:
-    """Photo, mask and meanings for a link to a model that knows drawn scenes alone; a link never carries the photo."""
+def _linked_question(page: Page, model: str | None, shared: link.Shared) -> list[str | None]:
+    """Photo, mask, its meanings and both boxes as a link wants them, None where nothing changes.
+
+    A link carries no photo, but a model of drawn scenes knows nothing else: the link's scene, or a fresh one.
+    """
     if model is None or not scene.knows_scenes(page.shelf.get(model)):
-        return None, None, None
-    drawn = scene.fresh_scene()
-    return drawn.photo, drawn.mask, drawn.meanings
+        return [None, None, None, shared.seen, shared.unseen]
+    drawn = scene.fresh_scene(shared.scene)
+    boxes = (drawn.seen, drawn.unseen) if shared.seen is shared.unseen is None else (shared.seen, shared.unseen)
+    return [drawn.photo, drawn.mask, drawn.meanings, *(box or "" for box in boxes)]
