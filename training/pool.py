@@ -66,7 +66,9 @@ def load_pool(data_root: Path, cache: Path, more: Path | None = None) -> tuple[l
         explained=float(np.load(cache / "explained.npy")),
     )
     if not _is_of(cache, photos):
-        raise UserError(f"{cache} was made for other photos than these {len(photos)}: delete it, or give the same --photos.")
+        raise UserError(
+            f"{cache} was made for other photos than these {len(photos)}: delete it, or give the same --photos."
+        )
     return photos, maps
 
 
