@@ -200,25 +200,46 @@ def test_teacher__agrees_with_the_published_network(photo: str, name: str, proba
     assert float(best.values) == pytest.approx(probability, abs=0.12)
 
 
-def test_iter_photos__of_a_folder_of_unlabelled_photos(tmp_path: Path) -> None:
+@pytest.fixture
+def no_sets(tmp_path: Path) -> Path:
+    """A data root whose sets hold no photo."""
     for part in ("pretrain", "voc2012/VOCdevkit/VOC2012/ImageSets/Segmentation", "ccp"):
         (tmp_path / part).mkdir(parents=True)
     (tmp_path / "voc2012/VOCdevkit/VOC2012/ImageSets/Segmentation/train_aug.txt").touch()
     (tmp_path / "ccp/train.txt").touch()
-    (tmp_path / "more/cats").mkdir(parents=True)
-    Image.new("RGB", (900, 300), "red").save(tmp_path / "more/cats/b.JPEG")
-    Image.new("L", (50, 40), 7).save(tmp_path / "more/a.png")
-    (tmp_path / "more/notes.txt").write_text("no photo")
-    photos = list(iter_photos(tmp_path, tmp_path / "more"))
+    return tmp_path
+
+
+def test_iter_photos__of_a_folder_of_photos(no_sets: Path) -> None:
+    more = no_sets / "more"
+    for folder in ("cats", "voc2012/dog,person/walks"):
+        (more / folder).mkdir(parents=True)
+    Image.new("RGB", (900, 300), "red").save(more / "cats/b.JPEG")
+    Image.new("L", (50, 40), 7).save(more / "a.png")
+    Image.new("RGB", (40, 40)).save(more / "voc2012/dog,person/walks/c.jpg")
+    Image.new("RGB", (40, 40)).save(more / "voc2012/d.jpg")  # of no name's folder
+    (more / "notes.txt").write_text("no photo")
+    photos = list(iter_photos(no_sets, more))
     assert [(photo.key, photo.rgb.shape, photo.names) for photo in photos] == [
         ("more/a.png", (40, 50, 3), ()),
         ("more/cats/b.JPEG", (75, 224, 3), ()),
+        ("more/voc2012/d.jpg", (40, 40, 3), ()),
+        ("voc2012/dog,person/walks/c.jpg", (40, 40, 3), ("dog", "person")),
     ]
+
+
+def test_iter_photos__of_a_bad_folder_says_what_is_wrong(no_sets: Path) -> None:
     with pytest.raises(UserError, match="no picture in .*nowhere"):
-        list(iter_photos(tmp_path, tmp_path / "nowhere"))
-    (tmp_path / "more/broken.jpg").write_bytes(b"no photo")
+        list(iter_photos(no_sets, no_sets / "nowhere"))
+    misspelt = no_sets / "more/voc2012/dog,shep"
+    misspelt.mkdir(parents=True)
+    Image.new("RGB", (40, 40)).save(misspelt / "a.jpg")
+    with pytest.raises(UserError, match="voc2012 has no name shep. It has aeroplane, bicycle"):
+        list(iter_photos(no_sets, no_sets / "more"))
+    (no_sets / "damaged").mkdir()
+    (no_sets / "damaged/broken.jpg").write_bytes(b"no photo")
     with pytest.raises(UserError, match="broken.jpg"):
-        list(iter_photos(tmp_path, tmp_path / "more"))
+        list(iter_photos(no_sets, no_sets / "damaged"))
 
 
 @needs_data

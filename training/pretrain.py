@@ -55,7 +55,7 @@ def pretrain(args: argparse.Namespace) -> None:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data-root", type=Path, required=True)
-    parser.add_argument("--photos", type=Path, metavar="DIR", help="more photos, of which nothing need be known")
+    parser.add_argument("--photos", type=Path, metavar="DIR", help="more photos; SET/NAME/ folders say what they show")
     parser.add_argument("--runs", type=Path, default=Path("runs"))
     parser.add_argument("--out", type=Path, default=Path("checkpoints/mini-clip"))
     parser.add_argument(

@@ -1,23 +1,27 @@
 """Every training photo as a picture with image-level names.
 
-Of the pixel-labelled sets it is read *which* names a photo shows, as a caption would say it, never where.
+Of the pixel-labelled sets it is read *which* names a photo shows, as a caption would say it, never where. More photos
+come from a folder; where one lies says what it shows: `SET/NAME,NAME/…` that of SET's names it shows these and no
+other, anything else that nothing is known.
 """
 
 import io
+import os
 import tarfile
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
-from training.data.splits import class_names, is_development
+from training.data.splits import SETS, class_names, is_development
 from zsseg.errors import UserError
 from zsseg.image import load_image
 from zsseg.photos import SUFFIXES
 
-_LONG_SIDE = 224  # pixels kept of an unlabelled photo: what the teacher looks at
+_LONG_SIDE = 224  # pixels kept of one of the more photos: what the teacher looks at
 
 
 @dataclass(frozen=True)
@@ -44,25 +48,42 @@ def iter_photos(root: Path, more: Path | None = None) -> Iterator[Photo]:
 
     Args:
         root: `shared/data`.
-        more: a folder of photos of which nothing is known, folders in it included.
+        more: a folder of photos, folders in it included, of which no more is known than where they lie.
 
     Raises:
-        UserError: there is no picture in `more`, or one of them cannot be read.
+        UserError: there is no picture in `more`, one of them cannot be read, or a folder of a labelled set is called by
+            a name that the set does not have.
     """
     for shard in sorted((root / "pretrain").glob("*.tar")):
         yield from _shard(shard)
     for key, photo, mask in _training_files(root):
         yield Photo(key, _decode(photo.read_bytes()), _said_of(key, mask))
     if more is not None:
-        yield from _unlabelled(more)
+        yield from _more(more)
 
 
-def _unlabelled(folder: Path) -> Iterator[Photo]:
+def _more(folder: Path) -> Iterator[Photo]:
     paths = sorted(path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES)
     if not paths:
         raise UserError(f"There is no picture in {folder}: name a folder that has some.")
-    for path in paths:
-        yield Photo(f"more/{path.relative_to(folder)}", load_image(path, _LONG_SIDE), ())
+    with ThreadPoolExecutor(os.cpu_count()) as readers:
+        decoded = readers.map(lambda path: load_image(path, _LONG_SIDE), paths)
+        for path, rgb in zip(paths, decoded, strict=True):
+            place = path.relative_to(folder)
+            names = _said_by(place)
+            yield Photo(str(place if names else "more" / place), rgb, names)
+
+
+def _said_by(place: Path) -> tuple[str, ...]:
+    """Names that the folders of a photo say it shows: those of `SET/NAME,NAME/…`."""
+    folders = place.parts[:-1]
+    if len(folders) < 2 or folders[0] not in SETS:
+        return ()
+    names = tuple(folders[1].split(","))
+    asked = [name for name in class_names(folders[0]) if name is not None]
+    if strange := [name for name in names if name not in asked]:
+        raise UserError(f"{place}: {folders[0]} has no name {', '.join(strange)}. It has {', '.join(asked)}.")
+    return names
 
 
 def _said_of(key: str, mask: Path) -> tuple[str, ...]:
