@@ -1,5 +1,7 @@
 """The one core, on tiny models: exact order, caches, bounded memory, sentences for what cannot work."""
 
+import json
+import shutil
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
@@ -15,6 +17,7 @@ import torch.nn.functional as F
 from tests.tiny import SIDE, tiny_checkpoint, tiny_metadata
 from zsseg.errors import UserError
 from zsseg.models import ClipRC, ImageTokens, MaskOutput, Method, load_backbone
+from zsseg.models.backbone import CONFIG_FILE
 from zsseg.predictor import Predictor
 from zsseg.sliding import window_boxes
 from zsseg.vocabulary import build_vocabulary
@@ -278,6 +281,14 @@ def test_training_free_says_so(folder: Path, monkeypatch: pytest.MonkeyPatch) ->
     assert predictor.metadata.mean == pytest.approx((123.675, 116.28, 103.53))
     assert (predictor.metadata.size, predictor.metadata.stride) == (SIDE, 53)
     assert predictor.model.trainable_names() == []
+
+
+def test_training_free_takes_the_window_its_folder_names(folder: Path, tmp_path: Path) -> None:
+    copy = shutil.copytree(folder / "tiny-clip", tmp_path / "tiny-clip")
+    config = json.loads((copy / CONFIG_FILE).read_text()) | {"window": 48}
+    (copy / CONFIG_FILE).write_text(json.dumps(config))
+    assert Predictor.training_free(copy).metadata.size == 48
+    assert Predictor.training_free(copy, size=SIDE).metadata.size == SIDE
 
 
 def test_training_free_ranks_by_cosine(folder: Path) -> None:

@@ -161,7 +161,7 @@ def add_model_options(parser: argparse.ArgumentParser) -> None:
 def add_place_options(parser: argparse.ArgumentParser) -> None:
     """Options that say where and how a model runs."""
     parser.add_argument("--backbone", help="folder of the checkpoint's backbone, where it is not beside it")
-    parser.add_argument("--size", type=int, default=256, help="window of the baseline in px (256)")
+    parser.add_argument("--size", type=int, help="window of the baseline in px, instead of its backbone's own")
     parser.add_argument("--device", help="cpu, cuda; by default cuda where there is one")
 
 

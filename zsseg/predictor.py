@@ -85,7 +85,7 @@ class Predictor:
         Args:
             backbone: its folder, or the folder's name among the weights; its own mean and std are used.
             device: where it runs.
-            size: side of a window in pixels; None takes the side the backbone was trained with.
+            size: side of a window in pixels; None takes the one its folder names, else that of its tower.
             stride: step between windows in pixels; None takes five sixths of the side, as the published heads.
             templates: texts with one ``{}`` for the class name.
 
@@ -95,9 +95,9 @@ class Predictor:
         places = [Path(backbone), *(parent / backbone for parent in checkpoint_folders())]
         folder = next((place for place in places if place.is_dir()), Path(backbone))
         towers = load_backbone(folder)
-        preprocess = json.loads((folder / CONFIG_FILE).read_text(encoding="utf-8"))["preprocess_cfg"]
-        mean, std = (tuple(255 * value for value in preprocess[key]) for key in ("mean", "std"))
-        side = size or int(towers.visual.image_size[0])
+        config = json.loads((folder / CONFIG_FILE).read_text(encoding="utf-8"))
+        mean, std = (tuple(255 * value for value in config["preprocess_cfg"][key]) for key in ("mean", "std"))
+        side = size or int(config.get("window", towers.visual.image_size[0]))
         metadata = Metadata(
             f"training-free-{towers.name}", _NO_HEAD.method, "training-free", _NO_HEAD, towers.name, towers.sha256,
             tuple(templates), mean, std, side, stride or max(1, side * 5 // 6),
