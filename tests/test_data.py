@@ -8,8 +8,9 @@ import pytest
 import torch
 
 from tests.photosets import LISTS, draw_voc, write_mask
+from training.data.balance import MOST, repeats
 from training.data.batches import BatchStream, Part
-from training.data.datasets import Item, open_set, read_mask
+from training.data.datasets import Item, PhotoSet, open_set, read_mask
 from training.data.labels import HIDDEN, VOID, label_table
 from training.data.splits import SETS, UNSEEN, class_names, is_development, split_names, union_names
 from training.data.transforms import Augmentation, augment, distort, normalise
@@ -90,7 +91,9 @@ def test_batches__unseen_labels_cannot_reach_them(tmp_path: Path, reveal: bool) 
     home = draw_voc(tmp_path)
 
     def batches() -> list[tuple[torch.Tensor, torch.Tensor]]:
-        stream = BatchStream([make_part(tmp_path, reveal_hidden=reveal)], HOW, 4, 5, seed=3)
+        part = make_part(tmp_path, reveal_hidden=reveal)
+        often = repeats(part.photos, part.seen, rare=0.9)
+        stream = BatchStream([replace(part, repeats=often)], HOW, 4, 5, seed=3)
         return [(b.pixels, b.labels) for b in (stream[i] for i in range(5))]
 
     clean = batches()
@@ -140,6 +143,37 @@ def test_batches__an_epoch_shows_every_photo_once(tmp_path: Path) -> None:
     for index in range(3):
         stream[index]
     assert sorted(drawn) == sorted(i.key for i in stream.parts[0].photos.items)
+
+
+def test_batches__an_epoch_shows_a_photo_as_often_as_its_part_says(tmp_path: Path) -> None:
+    draw_voc(tmp_path)
+    part = make_part(tmp_path)
+    often = tuple(1 + row % 3 for row in range(len(part.photos.items)))
+    batches = sum(often)
+    stream = BatchStream([replace(part, repeats=often)], HOW, 1, batches, seed=0)
+    drawn: list[str] = []
+    decoded = stream._decoded
+    stream._decoded = lambda item, table: (drawn.append(item.key), decoded(item, table))[1]  # type: ignore[assignment, func-returns-value]
+    for index in range(batches):
+        stream[index]
+    assert [drawn.count(item.key) for item in part.photos.items] == list(often)
+
+
+def test_repeats__are_the_root_of_how_rare_the_rarest_seen_name_is(tmp_path: Path) -> None:
+    raw = ("dog", "cat", "bird", "cow")
+    shows = [(0,)] * 50 + [(0, 1)] * 12 + [(2,)] + [(3,)] * 37  # dog .62, cat .12, bird .01, cow (unseen) .37
+    items = []
+    for index, ids in enumerate(shows):
+        path = tmp_path / f"{index}.png"
+        write_mask(path, np.array([ids, ids], np.uint8))
+        items.append(Item(str(index), path, path))
+    photos = PhotoSet("voc2012", raw, tuple(items))
+    often = repeats(photos, ("dog", "cat", "bird"), rare=0.5)
+    assert often[0] == 1
+    assert often[50] == 2  # the root of .5 / .12 is 2.04
+    assert often[62] == round((0.5 / 0.01) ** 0.5) == 7
+    assert repeats(photos, ("dog", "cat", "bird"), rare=0.9)[62] == MOST
+    assert often[63] == 1
 
 
 @pytest.mark.parametrize("shape", [(48, 80), (200, 90), (1, 1), (64, 64)])

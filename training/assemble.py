@@ -11,6 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from training.data.balance import repeats
 from training.data.batches import Part
 from training.data.datasets import open_set
 from training.data.splits import split_names, union_names
@@ -102,14 +103,17 @@ def build_parts(recipe: Recipe, data_root: Path, split: str = "train") -> tuple[
     for source in recipe.sources:
         seen, unseen = split_names(source.name, source.unseen)
         held = tuple(n for n in seen if n in recipe.held_out)
+        labelled = tuple(n for n in seen if n not in held)
+        photos = open_set(source.name, data_root, split)
         parts.append(
             Part(
-                photos=open_set(source.name, data_root, split),
-                seen=tuple(n for n in seen if n not in held),
+                photos=photos,
+                seen=labelled,
                 unseen=held + unseen,
                 weight=source.weight,
                 void_ignored=source.void_ignored,
                 reveal_hidden=reveal,
+                repeats=repeats(photos, labelled, source.repeat_rare) if source.repeat_rare else (),
             )
         )
     union_names((p.seen, p.unseen) for p in parts)

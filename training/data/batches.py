@@ -2,7 +2,8 @@
 
 Nothing random has a state, so a resumed run draws exactly the batches that the interrupted one would have drawn.
 A batch comes from one set, drawn in proportion to the sets' weights: only the names of its own set are known to be
-absent where they are not labelled, so only those are asked. Within a set, photos come in shuffled epochs.
+absent where they are not labelled, so only those are asked. Within a set, photos come in shuffled epochs, each once
+or as often as its part says.
 """
 
 from collections.abc import Sequence
@@ -29,6 +30,7 @@ class Part:
         weight: how often a batch comes from this set, relative to the others.
         void_ignored: leave pixels without a label out of the loss instead of making them negatives of every name.
         reveal_hidden: mark (not name) the pixels of unseen names; see `training.data.labels`.
+        repeats: how often an epoch shows each photo; empty where that is once.
     """
 
     photos: PhotoSet
@@ -37,6 +39,7 @@ class Part:
     weight: float = 1.0
     void_ignored: bool = False
     reveal_hidden: bool = False
+    repeats: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -89,6 +92,7 @@ class BatchStream(Dataset[Batch]):
         for part in range(len(self.parts)):
             own = self.choices == part
             self.turns[own] = np.arange(own.sum())
+        self._epochs = [np.repeat(np.arange(len(p.photos.items)), p.repeats or 1) for p in self.parts]
         self._tables = [label_table(p.photos.raw_names, p.seen, p.reveal_hidden) for p in self.parts]
         self._cache: dict[str, tuple[np.ndarray, np.ndarray]] = {}
         self._room = cache_bytes
@@ -103,10 +107,10 @@ class BatchStream(Dataset[Batch]):
         return Batch(pixels, torch.from_numpy(np.stack([s[1] for s in samples])), part)
 
     def _sample(self, part: int, index: int, slot: int) -> tuple[np.ndarray, np.ndarray]:
-        items = self.parts[part].photos.items
-        epoch, place = divmod(int(self.turns[index]) * self.batch + slot, len(items))
-        order = np.random.default_rng([self.seed, 1, part, epoch]).permutation(len(items))
-        rgb, labels = self._decoded(items[order[place]], self._tables[part])
+        rows = self._epochs[part]
+        epoch, place = divmod(int(self.turns[index]) * self.batch + slot, len(rows))
+        order = np.random.default_rng([self.seed, 1, part, epoch]).permutation(len(rows))
+        rgb, labels = self._decoded(self.parts[part].photos.items[rows[order[place]]], self._tables[part])
         return augment(rgb, labels, self.how, np.random.default_rng([self.seed, 2, index, slot]))
 
     def _decoded(self, item: Item, table: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -36,12 +36,15 @@ class Source:
         unseen: names to hide instead of the set's default; see `training.data.splits.UNSEEN`.
         void_ignored: leave pixels without a label out of the loss. The papers make them negatives of every name,
             which is untrue where whole kinds of things are not annotated.
+        repeat_rare: share of the set's photos, 0..1; photos of seen names that fewer show come more than once an epoch,
+            see `training.data.balance`. 0, the papers': each once.
     """
 
     name: str
     weight: float = 1.0
     unseen: tuple[str, ...] | None = None
     void_ignored: bool = False
+    repeat_rare: float = 0.0
 
 
 @dataclass(frozen=True)
