@@ -1,4 +1,4 @@
-"""Photos of rare seen names, shown more often: repeat factor sampling (Gupta et al., LVIS, CVPR 2019, section 5)."""
+"""Photos of rare seen names, shown more often: repeat factor sampling (Gupta et al., LVIS, CVPR 2019)."""
 
 from collections.abc import Sequence
 

@@ -1,6 +1,6 @@
 """CLIP-RC over the embedded backbone, inductive: the checkpoint `clip_rc-mini-inductive` of the demo.
 
-    python -m training.train --recipe clip_rc_mini_inductive --data-root DATA --minutes 14
+    python -m training.train --recipe clip_rc_mini_inductive --data-root DATA --minutes 16
 
 About 25 minutes on one CPU core for all iterations; --minutes shortens the schedule. Must reach, on the VOC
 validation photos, a mean IoU of seen names above the training-free baseline's.
