@@ -53,16 +53,16 @@ def test_segment_writes_one_folder_per_method(photo: str, tmp_path: Path, capsys
 
 
 def test_numbers_are_those_of_the_predictor(photo: str, tmp_path: Path) -> None:
-    settings = ["--seen-penalty", "0.2", "--threshold", "0.3"]
+    settings = ["--seen-penalty", "-0.2", "--threshold", "0.3"]
     assert segment(photo, tmp_path, "--method", "clip_rc", "--seen", "dog", "--unseen", "cow", *settings) == 0
     predictor = Predictor.from_checkpoint("clip_rc-mini-inductive")
-    seg = predictor.predict(PIXELS, "dog", "cow", seen_penalty=0.2, threshold=0.3)
+    seg = predictor.predict(PIXELS, "dog", "cow", seen_penalty=-0.2, threshold=0.3)
     with np.load(tmp_path / "clip_rc" / "scores.npz") as arrays:
         np.testing.assert_array_equal(arrays["scores"], seg.scores)
     with Image.open(tmp_path / "clip_rc" / "labels.png") as picture:
         np.testing.assert_array_equal(np.array(picture), seg.labels.astype(np.uint8))
     result = json.loads((tmp_path / "clip_rc" / "result.json").read_text(encoding="utf-8"))
-    assert result["settings"] == {"seen_penalty": 0.2, "threshold": 0.3}
+    assert result["settings"] == {"seen_penalty": -0.2, "threshold": 0.3}
     assert result["provenance"]["sha256"] == predictor.sha256
     assert not (tmp_path / "zegclip").exists()
 
@@ -112,7 +112,7 @@ def test_info_of_a_damaged_file(
         (["PHOTO", "--seen", " , "], "No class name"),
         (["PHOTO", "--seen", "dog", "--unseen", "dog"], "both as seen and as unseen"),
         (["PHOTO", "--seen", "dog", "--threshold", "7"], "between 0 and 1"),
-        (["PHOTO", "--seen", "dog", "--seen-penalty", "nan"], "between 0 and 1"),
+        (["PHOTO", "--seen", "dog", "--seen-penalty", "nan"], "between -1 and 1"),
         (["PHOTO", "--seen", "dog", "--checkpoint", "no-such-model"], "no-such-model"),
         (["TEXT", "--seen", "dog"], "not a picture"),
     ],

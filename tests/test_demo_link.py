@@ -7,12 +7,12 @@ from zsseg.demo.link import MAX_TEXT, read_query, write_query
 
 
 def test_what_is_written_is_read() -> None:
-    look = Look({"zegclip": (0.3, 0.025), "clip_rc": (0.325, 0.05)}, 0.6)
+    look = Look({"zegclip": (0.3, 0.025), "clip_rc": (0.325, -0.05)}, 0.6)
     query = write_query("cat | kitten, dog", "snow & ice?", "mini-clip, inductive", look)
     shared = read_query(dict(parse_qsl(query.removeprefix("?"), keep_blank_values=True)))
     assert (shared.seen, shared.unseen, shared.model) == ("cat | kitten, dog", "snow & ice?", "mini-clip, inductive")
     assert shared.thresholds == {"zegclip": 0.3, "clip_rc": 0.325}
-    assert shared.penalties == {"zegclip": 0.025, "clip_rc": 0.05}
+    assert shared.penalties == {"zegclip": 0.025, "clip_rc": -0.05}
     assert shared.opacity == 0.6
 
 
@@ -34,3 +34,10 @@ def test_what_is_impossible_counts_as_not_said() -> None:
     assert (shared.seen, shared.unseen, shared.model, shared.opacity) == (None, None, None, None)
     assert not shared.thresholds
     assert not shared.penalties
+
+
+def test_only_a_penalty_may_lie_below_0() -> None:
+    shared = read_query(
+        {"penalty-zegclip": "-0.1", "penalty-clip_rc": "-1.5", "threshold-zegclip": "-0.1", "opacity": "-0.1"}
+    )
+    assert (shared.penalties, shared.thresholds, shared.opacity) == ({"zegclip": -0.1}, {}, None)

@@ -82,8 +82,17 @@ def test_settings_share_the_scores() -> None:
 def test_settings_out_of_range(value: float) -> None:
     with pytest.raises(UserError, match="threshold must lie between 0 and 1"):
         drawn().with_settings(threshold=value)
-    with pytest.raises(UserError, match="seen penalty must lie between 0 and 1"):
-        drawn().with_settings(seen_penalty=value)
+    with pytest.raises(UserError, match="seen penalty must lie between -1 and 1"):
+        drawn().with_settings(seen_penalty=value - 1 if value < 0 else value)
+
+
+def test_a_penalty_below_0_favours_the_seen_names() -> None:
+    scores = np.array([[[0.5, 0.3]], [[0.6, 0.6]]], dtype=np.float32)
+    seg = Segmentation("m", "n", ("seen", "unseen"), (True, False), scores, 0.0, 0.0)
+    assert seg.labels.tolist() == [[1, 1]]
+    favoured = seg.with_settings(seen_penalty=-0.2, threshold=0.55)
+    assert favoured.labels.tolist() == [[0, 1]]  # the threshold asks the raw scores still
+    np.testing.assert_allclose(margin(favoured), [[0.1, 0.1]], atol=1e-6)
 
 
 @pytest.mark.parametrize(
@@ -147,7 +156,7 @@ def test_overlap_counts_raw_scores_above_the_level() -> None:
         overlap(seg, 1.5)
 
 
-@pytest.mark.parametrize("penalty", [0.0, 0.1, 0.9])
+@pytest.mark.parametrize("penalty", [0.0, 0.1, 0.9, -0.1, -1.0])
 def test_margin_is_first_less_second(penalty: float) -> None:
     seg = random_answer().with_settings(seen_penalty=penalty)
     shifted = seg.scores - np.float32(penalty) * np.array(seg.seen, dtype=np.float32)[:, None, None]

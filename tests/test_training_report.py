@@ -63,7 +63,7 @@ def test_report__agrees_with_evaluate(tmp_path: Path, capsys: pytest.CaptureFixt
         assert head[key] == alone[key]
     assert free["setting"] == "training-free"
     assert head["penalties"]["0.07"]["pAcc"] == alone["pAcc"]
-    assert {"0.0", "0.3"} <= head["penalties"].keys()
+    assert {"-0.2", "0.0", "0.3"} <= head["penalties"].keys()
     labelled = sum(head["reliability"]["seen"]["cases"]) / len(SEEN)
     assert labelled == sum(head["reliability"]["unseen"]["cases"]) / len(UNSEEN_VOC) > 0
     for name in ("reliability", "penalty", f"confusion-{head['checkpoint']}", f"confusion-{free['checkpoint']}"):

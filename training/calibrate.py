@@ -30,7 +30,7 @@ from zsseg.errors import UserError
 from zsseg.predictor import Predictor
 from zsseg.segmentation import NONE
 
-PENALTIES = tuple(round(0.025 * i, 3) for i in range(13))
+PENALTIES = tuple(round(0.025 * i, 3) for i in range(-8, 13))
 THRESHOLDS = tuple(round(0.025 * i, 3) for i in range(29))
 
 

@@ -98,7 +98,7 @@ class PenaltySweep:
 
     Args:
         question: what the photos are asked.
-        penalties: 0..1 each.
+        penalties: -1..1 each.
     """
 
     def __init__(self, question: Question, penalties: Iterable[float]) -> None:

@@ -39,7 +39,7 @@ class Findings:
 
     Attributes:
         predictor: the model.
-        penalty: its own seen penalty, 0..1, at which the confusion matrix and the table stand.
+        penalty: its own seen penalty, -1..1, at which the confusion matrix and the table stand.
         sweep: the confusion matrices at that and at all penalties tried.
         reliability: the curves over all names asked, the seen and the unseen ones.
     """

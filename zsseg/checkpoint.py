@@ -44,7 +44,7 @@ class Metadata:
         stride: step between windows in pixels.
         seen: names whose masks training saw.
         unseen: names that training had no mask of, and that evaluation asks.
-        seen_penalty: subtracted from the sigmoid of seen classes, 0..1.
+        seen_penalty: subtracted from the sigmoid of seen classes, -1..1.
         threshold: largest sigmoid below which a pixel is none of the classes, 0..1.
         recovery_target: "clip" or "prompted": whose patch tokens the recovery decoder learned; None for ZegCLIP.
         pseudo_label_where: which pixels were pseudo-labelled; None for anything but transductive.

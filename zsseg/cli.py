@@ -96,7 +96,7 @@ def _add_segment(parser: argparse.ArgumentParser) -> None:
     which.add_argument("--method", choices=("zegclip", "clip_rc", "both"), help="default: both")
     which.add_argument("--checkpoint", action="append", metavar="NAME", help="name or file of a model; may be repeated")
     which.add_argument("--recipe", type=Path, metavar="FILE", help="ask again what this recipe.json says, of one photo")
-    add("--seen-penalty", type=float, metavar="X", help="0..1, taken off the seen classes' scores")
+    add("--seen-penalty", type=float, metavar="X", help="-1..1, taken off the seen classes' scores")
     add("--threshold", type=float, metavar="X", help="0..1, lower scores are none of the classes")
     add("--opacity", type=float, metavar="X", help="0..1, of the paint in overlay.png (0.6)")
     add("--zip", action="store_true", help="one ZIP per photo instead of folders")

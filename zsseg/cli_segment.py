@@ -14,7 +14,7 @@ from zsseg.export import summary, write_answer, write_outputs, write_zip
 from zsseg.image import Pixels, load_image
 from zsseg.photos import Photo, find_photos
 from zsseg.recipe import OPACITY, Recipe, photo_recipe, read_recipe, recipe_of
-from zsseg.segmentation import Segmentation, check_fraction
+from zsseg.segmentation import Segmentation, check_fraction, check_penalty
 from zsseg.terminal import say, warn
 from zsseg.vocabulary import build_vocabulary
 
@@ -143,8 +143,9 @@ def _question(args: argparse.Namespace) -> _Question:
     build_vocabulary(args.seen or "", args.unseen or "")
     opacity = OPACITY if args.opacity is None else args.opacity
     settings = (args.seen_penalty, args.threshold, opacity)
-    for value, what in zip(settings, ("The seen penalty", "The threshold", "The opacity"), strict=True):
-        check_fraction(0.0 if value is None else value, what)
+    check_penalty(args.seen_penalty or 0.0)
+    check_fraction(args.threshold or 0.0, "The threshold")
+    check_fraction(opacity, "The opacity")
     return _Question(args.seen or "", args.unseen or "", settings, None)
 
 

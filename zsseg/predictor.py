@@ -23,7 +23,7 @@ from zsseg.models import Backbone, ClipRC, ImageTokens, MaskOutput, ModelConfig,
 from zsseg.models.backbone import CONFIG_FILE, file_sha256, load_backbone
 from zsseg.models.training_free import TrainingFree
 from zsseg.regions import RegionView, check_regions, view_regions
-from zsseg.segmentation import FloatArray, Segmentation, check_fraction, check_size
+from zsseg.segmentation import FloatArray, Segmentation, check_fraction, check_penalty, check_size
 from zsseg.sliding import Windows, cut, stitch_grids, window_scores
 from zsseg.vocabulary import Vocabulary, build_vocabulary, with_templates
 from zsseg.vocabulary_check import Remark, check_vocabulary, of_cut_names
@@ -130,7 +130,8 @@ class Predictor:
         Args:
             image: anything `zsseg.image.load_image` reads; a very large photo is shrunk, and so is the answer.
             seen, unseen: class names, as `zsseg.vocabulary.build_vocabulary` reads them.
-            seen_penalty, threshold: in 0..1; None takes the checkpoint's own.
+            seen_penalty: in -1..1; None takes the checkpoint's own.
+            threshold: in 0..1; None takes the checkpoint's own.
 
         Raises:
             UserError: the photo, the names or a setting cannot be used.
@@ -139,7 +140,7 @@ class Predictor:
         vocabulary = build_vocabulary(seen, unseen)
         penalty = self.metadata.seen_penalty if seen_penalty is None else seen_penalty
         limit = self.metadata.threshold if threshold is None else threshold
-        check_fraction(penalty, "The seen penalty")
+        check_penalty(penalty)
         check_fraction(limit, "The threshold")
         photo = self.preprocess(load_image(image))
         check_size(len(vocabulary.names), *photo.photo)

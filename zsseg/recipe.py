@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 import zsseg
 from zsseg.errors import UserError
 from zsseg.image import Pixels
-from zsseg.segmentation import Segmentation, check_fraction
+from zsseg.segmentation import Segmentation, check_fraction, check_penalty
 from zsseg.vocabulary import Vocabulary, build_vocabulary
 
 FORMAT_VERSION = 1
@@ -58,7 +58,7 @@ class MethodRecipe:
         sha256: of the checkpoint file, or "" for a model that has none.
         backbone: name of the backbone's folder.
         backbone_sha256: of the backbone's weights file.
-        seen_penalty: taken off the seen classes' scores, 0..1.
+        seen_penalty: taken off the seen classes' scores, -1..1.
         threshold: lower scores are none of the classes, 0..1.
         opacity: of the paint in the overlay, 0..1.
 
@@ -79,7 +79,7 @@ class MethodRecipe:
 
     def __post_init__(self) -> None:
         """Refuse what could not be followed."""
-        check_fraction(self.seen_penalty, "The seen penalty")
+        check_penalty(self.seen_penalty)
         check_fraction(self.threshold, "The threshold")
         check_fraction(self.opacity, "The opacity")
         if not _SAFE_FOLDER.fullmatch(self.folder):

@@ -35,7 +35,7 @@ class Segmentation:
         names: K different class names, in the order asked.
         seen: K flags, True where the class counts as seen in training.
         scores: (K,H,W) sigmoid in 0..1, before the seen penalty.
-        seen_penalty: taken off the score of every seen class before the argmax, in 0..1.
+        seen_penalty: taken off the score of every seen class before the argmax, in -1..1; below 0 it favours them.
         threshold: a pixel whose largest raw score is below this is none of the classes, in 0..1.
         features: CLIP-RC: "encoder", "decoder", "recovered" and "target", each (h,w,D), over the whole photo, and
             "recovery_cosine" (h,w) between the last two; other methods: empty.
@@ -45,7 +45,7 @@ class Segmentation:
         remarks: sentences on what was not asked as it was typed, such as a name cut short; mostly none.
 
     Raises:
-        UserError: penalty or threshold outside 0..1.
+        UserError: penalty or threshold outside their ranges.
         ValueError: the parts do not fit together.
     """
 
@@ -64,7 +64,7 @@ class Segmentation:
 
     def __post_init__(self) -> None:
         """Refuse parts that do not fit."""
-        check_fraction(self.seen_penalty, "The seen penalty")
+        check_penalty(self.seen_penalty)
         check_fraction(self.threshold, "The threshold")
         if self.scores.ndim != 3 or self.scores.dtype != np.float32 or self.scores.size == 0:
             raise ValueError(f"scores must be (K,H,W) float32, not {self.scores.shape} {self.scores.dtype}")
@@ -144,6 +144,16 @@ def check_fraction(value: float, what: str) -> None:
         raise UserError(f"{what} must lie between 0 and 1, not {value}.")
 
 
+def check_penalty(value: float) -> None:
+    """Refuse a seen penalty outside -1..1, infinite or not a number.
+
+    Raises:
+        UserError: it is.
+    """
+    if not (math.isfinite(value) and -1 <= value <= 1):
+        raise UserError(f"The seen penalty must lie between -1 and 1, not {value}.")
+
+
 def check_size(count: int, height: int, width: int) -> None:
     """Refuse score maps (count, height, width) beyond `MAX_SCORES`, before any is made.
 
@@ -190,7 +200,7 @@ def overlap(seg: Segmentation, level: float = 0.5) -> npt.NDArray[np.int16]:
 
 
 def margin(seg: Segmentation) -> FloatArray:
-    """(H,W) how far the best class leads the second after the seen penalty, from 0 to 1 plus the penalty.
+    """(H,W) how far the best class leads the second after the seen penalty, from 0 to 1 plus the penalty's size.
 
     With one class: its score after the penalty, at least 0.
     """

@@ -49,7 +49,7 @@ class Look:
     """How the stored scores are looked at.
 
     Attributes:
-        settings: method -> threshold and seen penalty, 0..1 each.
+        settings: method -> threshold, 0..1, and seen penalty, -1..1.
         opacity: 0 shows the photo, 1 the colours.
         off: names of classes that are switched off.
     """

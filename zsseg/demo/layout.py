@@ -110,14 +110,19 @@ def make_card(method: str, predictors: Predictors) -> Card:
         view = gr.HTML(card.waiting() if able else "", js_on_load=script("card.js"), elem_classes="zs-answer")
         with gr.Column(elem_classes="zs-sliders"):
             none_below = _slider(
-                1, threshold, "None of these below", "Leave a pixel unpainted where no class scores higher."
+                (0, 1), threshold, "None of these below", "Leave a pixel unpainted where no class scores higher."
             )
-            penalty = _slider(0.5, seen_penalty, "Seen penalty", "Taken off the scores of seen classes.")
+            penalty = _slider(
+                (-0.5, 0.5),
+                seen_penalty,
+                "Seen penalty",
+                "Taken off the scores of seen classes; below 0 added to them.",
+            )
     return Card(method, title, view, none_below, penalty)
 
 
-def _slider(most: float, value: float, label: str, info: str) -> gr.Slider:
-    return gr.Slider(0, most, value, step=0.005, label=label, info=info, buttons=[])
+def _slider(span: tuple[float, float], value: float, label: str, info: str) -> gr.Slider:
+    return gr.Slider(*span, value, step=0.005, label=label, info=info, buttons=[])
 
 
 def own_settings(method: str, predictors: Predictors) -> tuple[float, float]:

@@ -18,7 +18,7 @@ class Shared:
     Attributes:
         seen, unseen: texts of the boxes.
         model: title of the choice.
-        thresholds, penalties: by method, 0..1.
+        thresholds, penalties: by method, 0..1 and -1..1.
         opacity: 0..1.
         scene: number of the drawn scene that was asked about.
     """
@@ -49,9 +49,9 @@ def read_query(fields: Mapping[str, str]) -> Shared:
         seen=_text(fields.get("seen")),
         unseen=_text(fields.get("unseen")),
         model=_text(fields.get("model")),
-        thresholds=_fractions(fields, "threshold-"),
-        penalties=_fractions(fields, "penalty-"),
-        opacity=_fraction(fields.get("opacity")),
+        thresholds=_by_method(fields, "threshold-", 0),
+        penalties=_by_method(fields, "penalty-", -1),
+        opacity=_up_to_one(fields.get("opacity"), 0),
         scene=_number(fields.get("scene")),
     )
 
@@ -64,14 +64,16 @@ def _number(text: str | None) -> int | None:
     return int(text) if text and text.isascii() and text.isdigit() and len(text) <= _DIGITS else None
 
 
-def _fractions(fields: Mapping[str, str], prefix: str) -> dict[str, float]:
-    read = {name.removeprefix(prefix): _fraction(text) for name, text in fields.items() if name.startswith(prefix)}
+def _by_method(fields: Mapping[str, str], prefix: str, least: float) -> dict[str, float]:
+    read = {
+        name.removeprefix(prefix): _up_to_one(text, least) for name, text in fields.items() if name.startswith(prefix)
+    }
     return {method: value for method, value in read.items() if value is not None}
 
 
-def _fraction(text: str | None) -> float | None:
+def _up_to_one(text: str | None, least: float) -> float | None:
     try:
         value = float(text or "")
     except ValueError:
         return None
-    return value if math.isfinite(value) and 0 <= value <= 1 else None
+    return value if math.isfinite(value) and least <= value <= 1 else None
