@@ -204,7 +204,7 @@ def pretrain(options: argparse.Namespace) -> Path:
     log = RunLog(options.out.with_suffix(".csv"), _TERMS, 0)
     follow(run, _stream(part, recipe), options.minutes, log)
     save_backbone(run.finish(), shapes_clip.CONFIG, options.out, pack=True)
-    print(f"{options.out}: score it with python -m training.evaluate --baseline {options.out} --data shapes --size 128")
+    print(f"{options.out}: score it with python -m training.evaluate --baseline {options.out} --data shapes")
     return Path(options.out)
 
 

@@ -74,7 +74,7 @@ def train_command(out: Path, method: str, stage: str, minutes: float) -> list[st
 def evaluate_all(out: Path, weights: Path) -> dict[str, dict[str, float]]:
     """Score the backbone alone and the four heads on the validation scenes; pAcc, mIoU_seen, mIoU_unseen, hIoU each."""
     heads = [head(method, stage) for stage in STAGES for method in METHODS]
-    models = {BACKBONE: ["--baseline", str(weights / BACKBONE), "--size", "128"]}
+    models = {BACKBONE: ["--baseline", str(weights / BACKBONE)]}
     models |= {name: ["--checkpoint", str(weights / f"{name}{SUFFIX}")] for name in heads}
     asked = ["--data", "shapes", "--root", str(out), "--split", "val"]
     files = {name: out / f"scores-{name}.json" for name in models}
