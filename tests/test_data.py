@@ -1,5 +1,6 @@
 """The data pipeline: layouts, names, crops, batches, and the guard that keeps unseen labels out."""
 
+import dataclasses
 from dataclasses import replace
 from pathlib import Path
 
@@ -188,16 +189,28 @@ def test_augment__any_photo_makes_a_full_sample(shape: tuple[int, int]) -> None:
         assert np.abs(pixels).max() < 0.02, "the mean colour and the padding are both 0"
 
 
-def test_augment__labels_stay_on_their_pixels() -> None:
+@pytest.mark.parametrize("antialias", [False, True])
+def test_augment__labels_stay_on_their_pixels(antialias: bool) -> None:
     rng = np.random.default_rng(0)
     labels = np.kron(rng.integers(0, 4, (5, 6)), np.ones((32, 32))).astype(np.uint8)
     rgb = np.repeat((labels * 50)[..., None], 3, axis=2)
-    plain = Augmentation(64, (0.5, 2.0), False, (0.0, 0.0, 0.0), (50.0, 50.0, 50.0))
+    plain = Augmentation(64, (0.5, 2.0), False, (0.0, 0.0, 0.0), (50.0, 50.0, 50.0), antialias)
     for seed in range(10):
         pixels, target = augment(rgb, labels, plain, np.random.default_rng(seed))
         inside = target != VOID
         agree = np.abs(pixels[0][inside] - target[inside]) < 0.5
         assert agree.mean() > 0.85
+
+
+def test_augment__antialias_keeps_what_is_fine() -> None:
+    stripes = np.zeros((320, 320, 3), np.uint8)
+    stripes[:, ::8] = 240
+    labels = np.zeros((320, 320), np.uint8)
+    how = Augmentation(32, (1.0, 1.0), False, (0.0, 0.0, 0.0), (1.0, 1.0, 1.0), antialias=True)
+    pixels, _ = augment(stripes, labels, how, np.random.default_rng(0))
+    assert np.abs(pixels - 30).max() < 20, "a tenth of 240 to a fifth: each pixel holds one or two of ten columns"
+    sampled, _ = augment(stripes, labels, dataclasses.replace(how, antialias=False), np.random.default_rng(0))
+    assert np.abs(sampled - 30).max() > 29, "bilinear samples hit a stripe or miss it"
 
 
 def test_normalise__is_the_plain_formula() -> None:

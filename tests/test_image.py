@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from zsseg.errors import UserError
-from zsseg.image import load_image
+from zsseg.image import load_image, resize
 
 
 def encoded(image: Image.Image, kind: str = "PNG", **options: object) -> bytes:
@@ -208,3 +208,11 @@ def test_strided_arrays(picture: np.ndarray) -> None:
 def test_large_sides_shrink_and_small_ones_stay() -> None:
     assert load_image(np.zeros((300, 400, 3), dtype=np.uint8), max_side=200).shape == (150, 200, 3)
     assert load_image(np.zeros((30, 40, 3), dtype=np.uint8), max_side=200).shape == (30, 40, 3)
+
+
+def test_resize_averages_only_where_it_shrinks(picture: np.ndarray) -> None:
+    halved = resize(np.kron(picture, np.ones((2, 2, 1), np.uint8)), 6, 9, antialias=True)
+    np.testing.assert_array_equal(halved, picture)
+    larger = [resize(picture, 12, 18, antialias) for antialias in (False, True)]
+    np.testing.assert_array_equal(*larger)
+    assert larger[0].shape == (12, 18, 3)

@@ -49,7 +49,7 @@ ARROWS: dict[str, set[str]] = {
     "zsseg.hub": set(),
     "zsseg.models": {"zsseg.layers"},
     "zsseg.layers": set(),
-    "zsseg.sliding": set(),
+    "zsseg.sliding": {"zsseg.image"},
     "zsseg.image": set(),
     "zsseg.vocabulary": set(),
     "zsseg.presets": {"zsseg.vocabulary", "zsseg.scenes"},

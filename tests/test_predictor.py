@@ -251,7 +251,7 @@ def test_a_cut_text_still_ends_where_the_tower_looks(shared: dict[str, Predictor
 
 @pytest.mark.parametrize("setting", ["seen_penalty", "threshold"])
 def test_bad_setting(shared: dict[str, Predictor], setting: str) -> None:
-    with pytest.raises(UserError, match="between 0 and 1"):
+    with pytest.raises(UserError, match="must lie between"):
         shared["zegclip"].predict(PHOTO, "dog", **{setting: float("nan")})  # type: ignore[arg-type]
 
 
@@ -285,10 +285,12 @@ def test_training_free_says_so(folder: Path, monkeypatch: pytest.MonkeyPatch) ->
 
 def test_training_free_takes_the_window_its_folder_names(folder: Path, tmp_path: Path) -> None:
     copy = shutil.copytree(folder / "tiny-clip", tmp_path / "tiny-clip")
-    config = json.loads((copy / CONFIG_FILE).read_text()) | {"window": 48}
+    config = json.loads((copy / CONFIG_FILE).read_text()) | {"window": 48, "antialias": True}
     (copy / CONFIG_FILE).write_text(json.dumps(config))
     assert Predictor.training_free(copy).metadata.size == 48
+    assert Predictor.training_free(copy).metadata.antialias
     assert Predictor.training_free(copy, size=SIDE).metadata.size == SIDE
+    assert not Predictor.training_free(folder / "tiny-clip").metadata.antialias
 
 
 def test_training_free_ranks_by_cosine(folder: Path) -> None:

@@ -103,15 +103,29 @@ def test_pixels_are_normalised_per_channel() -> None:
     torch.testing.assert_close(pixels[0, :, 3, 5], torch.tensor([0.0, 5.0, 5.0]))
 
 
+def test_shrinking_averages_where_it_is_asked_to() -> None:
+    stripes = np.zeros((32, 64, 3), dtype=np.uint8)
+    stripes[:, ::4] = 255
+
+    def pixels(antialias: bool) -> torch.Tensor:
+        return cut(stripes, 8, 8, (0, 0, 0), (1, 1, 1), antialias).pixels
+
+    assert set(pixels(antialias=False).unique().tolist()) <= {
+        0.0,
+        255.0,
+    }  # the published code falls between the stripes
+    torch.testing.assert_close(pixels(antialias=True), torch.full((2, 3, 8, 8), 64.0), atol=0.5, rtol=0)
+
+
 def test_key_tells_photos_and_cuts_apart() -> None:
     flat = np.zeros((16, 64, 3), dtype=np.uint8)
 
-    def key(photo: np.ndarray, size: int = 16, stride: int = 12) -> str:
-        return cut(photo, size, stride, (0, 0, 0), (1, 1, 1)).key
+    def key(photo: np.ndarray, size: int = 16, stride: int = 12, antialias: bool = False) -> str:
+        return cut(photo, size, stride, (0, 0, 0), (1, 1, 1), antialias).key
 
     assert key(flat) == key(flat.copy())
     others = key(flat.reshape(32, 32, 3)), key(flat + np.uint8(1)), key(flat, 8, 8), key(flat, 16, 8)
-    assert len({key(flat), *others}) == 5
+    assert len({key(flat), *others, key(flat, antialias=True)}) == 6
 
 
 def test_a_thread_of_pixels_is_refused() -> None:

@@ -45,7 +45,7 @@ class Experiment:
     def augmentation(self) -> Augmentation:
         """How training samples are drawn."""
         how = self.recipe
-        return Augmentation(how.size, how.scale, how.photometric, self.metadata.mean, self.metadata.std)
+        return Augmentation(how.size, how.scale, how.photometric, self.metadata.mean, self.metadata.std, how.antialias)
 
 
 def assemble(recipe: Recipe, data_root: Path, backbone_folder: Path | None = None) -> Experiment:
@@ -155,6 +155,7 @@ def describe(
         std=normalisation[1],
         size=recipe.size,
         stride=recipe.stride,
+        antialias=recipe.antialias,
         seen=seen,
         unseen=unseen,
         seen_penalty=recipe.seen_penalty,

@@ -13,6 +13,7 @@ from torch.nn import functional as F
 
 from training.data.photos import Photo
 from training.pool import TeacherMaps
+from zsseg.image import resize
 
 MEAN = (123.675, 116.28, 103.53)
 STD = (58.395, 57.12, 57.375)
@@ -125,8 +126,7 @@ def _crop(rgb: np.ndarray, box: np.ndarray, size: int, flip: bool) -> np.ndarray
     y1, x1 = int(box[0] * height), int(box[1] * width)
     y2, x2 = max(y1 + 1, round((box[0] + box[2]) * height)), max(x1 + 1, round((box[1] + box[3]) * width))
     crop = rgb[y1:y2, x1:x2]
-    shrinks = crop.shape[0] > size
-    crop = cv2.resize(crop, (size, size), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
+    crop = resize(crop, size, size, antialias=True)
     return crop[:, ::-1] if flip else crop
 
 

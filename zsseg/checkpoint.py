@@ -42,6 +42,7 @@ class Metadata:
         std: then divided by.
         size: side of a window in pixels.
         stride: step between windows in pixels.
+        antialias: photos are shrunk by means over areas; without it as in the published code, see `zsseg.image.resize`.
         seen: names whose masks training saw.
         unseen: names that training had no mask of, and that evaluation asks.
         seen_penalty: subtracted from the sigmoid of seen classes, -1..1.
@@ -66,6 +67,7 @@ class Metadata:
     std: tuple[float, float, float]
     size: int
     stride: int
+    antialias: bool = False
     seen: tuple[str, ...] = ()
     unseen: tuple[str, ...] = ()
     seen_penalty: float = 0.0

@@ -100,7 +100,7 @@ class Predictor:
         side = size or int(config.get("window", towers.visual.image_size[0]))
         metadata = Metadata(
             f"training-free-{towers.name}", _NO_HEAD.method, "training-free", _NO_HEAD, towers.name, towers.sha256,
-            tuple(templates), mean, std, side, stride or max(1, side * 5 // 6),
+            tuple(templates), mean, std, side, stride or max(1, side * 5 // 6), bool(config.get("antialias", False)),
         )  # fmt: skip
         return cls(TrainingFree(towers), metadata, device)
 
@@ -192,7 +192,7 @@ class Predictor:
     def preprocess(self, photo: Pixels) -> Windows:
         """Resize, normalise and cut up a photo (H,W,3) as the checkpoint wants it; see `zsseg.sliding.cut`."""
         meta = self.metadata
-        return cut(photo, meta.size, meta.stride, meta.mean, meta.std)
+        return cut(photo, meta.size, meta.stride, meta.mean, meta.std, meta.antialias)
 
     def encode_image(self, photo: Windows) -> Encoded:
         """Run the image tower over every window, or remember having done so."""

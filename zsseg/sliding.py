@@ -8,7 +8,6 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 import torch
@@ -16,6 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from zsseg.errors import UserError
+from zsseg.image import resize
 
 Box = tuple[int, int, int, int]
 
@@ -43,7 +43,14 @@ class Windows:
     boxes: list[Box]
 
 
-def cut(photo: npt.NDArray[np.uint8], size: int, stride: int, mean: Sequence[float], std: Sequence[float]) -> Windows:
+def cut(
+    photo: npt.NDArray[np.uint8],
+    size: int,
+    stride: int,
+    mean: Sequence[float],
+    std: Sequence[float],
+    antialias: bool = False,
+) -> Windows:
     """Bring the short side of a photo to that of a window, normalise, cut.
 
     Args:
@@ -51,6 +58,7 @@ def cut(photo: npt.NDArray[np.uint8], size: int, stride: int, mean: Sequence[flo
         size: side of a window, in pixels.
         stride: step from one window to the next, in pixels.
         mean, std: of red, green and blue, 0..255.
+        antialias: see `zsseg.image.resize`; the published code does not.
 
     Raises:
         UserError: the photo is so long and narrow that it would take more than `MAX_WINDOWS` windows.
@@ -61,11 +69,11 @@ def cut(photo: npt.NDArray[np.uint8], size: int, stride: int, mean: Sequence[flo
     boxes = window_boxes(*resized, size, stride)
     if len(boxes) > MAX_WINDOWS:
         raise UserError(f"The photo is too long and narrow ({width}x{height} pixels): cut out a part of it.")
-    pixels = cv2.resize(photo, resized[::-1], interpolation=cv2.INTER_LINEAR).astype(np.float64)
+    pixels = resize(photo, *resized, antialias).astype(np.float64)
     planes = torch.from_numpy(((pixels - mean) / std).astype(np.float32)).permute(2, 0, 1)
     windows = torch.stack([planes[:, y1:y2, x1:x2] for y1, x1, y2, x2 in boxes])
     digest = hashlib.sha256(np.ascontiguousarray(photo).tobytes()).hexdigest()
-    key = f"{digest} {height}x{width} {size}/{stride}"
+    key = f"{digest} {height}x{width} {size}/{stride} {antialias}"
     return Windows(key, (height, width), resized, windows, boxes)
 
 

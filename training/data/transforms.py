@@ -10,6 +10,8 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from zsseg.image import resize
+
 VOID = 255
 _CROP_TRIES = 10
 _CROP_MAX_SHARE = 0.75
@@ -27,6 +29,7 @@ class Augmentation:
         photometric: distort brightness, contrast, saturation and hue, each with probability one half.
         mean: per channel, RGB, 0..255.
         std: likewise.
+        antialias: shrink by means over areas, see `zsseg.image.resize`.
     """
 
     size: int
@@ -34,6 +37,7 @@ class Augmentation:
     photometric: bool
     mean: tuple[float, float, float]
     std: tuple[float, float, float]
+    antialias: bool = False
 
 
 def augment(
@@ -52,7 +56,7 @@ def augment(
     scale = how.size * rng.uniform(*how.scale) / min(labels.shape)
     top, left, bottom, right = _choose_crop(labels, how.size / scale, rng)
     height, width = _target_side(bottom - top, scale, how.size), _target_side(right - left, scale, how.size)
-    photo = cv2.resize(rgb[top:bottom, left:right], (width, height), interpolation=cv2.INTER_LINEAR)
+    photo: np.ndarray = resize(rgb[top:bottom, left:right], height, width, how.antialias)
     target = cv2.resize(labels[top:bottom, left:right], (width, height), interpolation=cv2.INTER_NEAREST)
     if rng.random() < 0.5:
         photo, target = cv2.flip(photo, 1), cv2.flip(target, 1)

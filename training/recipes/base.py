@@ -58,6 +58,7 @@ class Recipe:
         sources: the data sets.
         size: side of the training crops and of the windows at test time, in px.
         stride: step of the windows at test time, in px.
+        antialias: photos are shrunk by means over areas, in training and at test time; the papers': no.
         iters: batches.
         batch: photos per batch, over all devices together.
         setting: "transductive" adds self-training on the names of unseen classes.
@@ -104,6 +105,7 @@ class Recipe:
     sources: tuple[Source, ...]
     size: int = 512
     stride: int = 426
+    antialias: bool = False
     iters: int = 20_000
     batch: int = 16
     setting: Setting = "inductive"

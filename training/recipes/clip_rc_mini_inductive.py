@@ -19,6 +19,7 @@ RECIPE = Recipe(
     sources=SOURCES,
     size=160,
     stride=128,
+    antialias=True,
     iters=1200,
     batch=16,
     init="cosine",

@@ -20,6 +20,7 @@ CONFIG: dict[str, Any] = {
     "preprocess_cfg": {"mean": [0.485, 0.456, 0.406], "std": [0.229, 0.224, 0.225]},
     "stem": [32, 64, 128],
     "window": 160,
+    "antialias": True,
 }
 
 # Low resolution first: 112 px is 49 tokens, four times the passes of 224 px. The heads then work at 160 px.

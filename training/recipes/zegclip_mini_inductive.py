@@ -30,6 +30,8 @@ RECIPE = Recipe(
     # The tower learnt most of what it knows at this size: at 256 px its training-free answer is a fifth worse.
     size=160,
     stride=128,
+    # A photo of 500 px is shrunk to a third: bilinear samples leave out most of it, and cost 3 points of hIoU.
+    antialias=True,
     iters=2000,
     batch=16,
     init="cosine",

@@ -75,6 +75,7 @@ def _provenance(metadata: Metadata, sha256: str) -> dict[str, str]:
         "created": metadata.created,
         "scores": scores,
         "window": f"{metadata.size} px, stride {metadata.stride} px",
+        "photos are shrunk": "by means over areas" if metadata.antialias else "by bilinear samples, as published",
         "templates": "; ".join(metadata.templates),
         "recovery target": metadata.recovery_target or "",
         "pseudo-labels": (metadata.pseudo_label_where or "").replace("_", " "),

@@ -1,8 +1,9 @@
 """An open_clip model as a frozen pair of towers, and the folder it is kept in.
 
 A folder holds `open_clip_config.json` (open_clip's own format: "model_cfg", "preprocess_cfg"; plus, for a
-convolutional patch embedding, "stem": its inner channel counts, and "stem_dilations" of what follows; and "window",
-the side in pixels of what the tower sees best, where that is not its largest) and `open_clip_model.safetensors`, in
+convolutional patch embedding, "stem": its inner channel counts, and "stem_dilations" of what follows; "window",
+the side in pixels of what the tower sees best, where that is not its largest; and "antialias", true where photos are
+to be shrunk by means over areas) and `open_clip_model.safetensors`, in
 which matrices may be packed: 8-bit rows, each with a scale of its own.
 """
 
