@@ -1,8 +1,8 @@
 """The embedded backbone: a small open_clip model taught from `shared/data` (training/README.md has the command).
 
-4 minutes of teacher, 7 of text tower, `IMAGE.minutes` of image tower on one CPU core. What ships took seven rounds of
-the image tower (`--start-from`): 47 minutes on two cores, 72 and 80 on one, 42, 58, 52 and 68 on two, the last
-three with `--photos` (LOG.md).
+4 minutes of teacher, 7 of text tower, `IMAGE.minutes` of image tower on one CPU core. What ships took eight rounds of
+the image tower (`--start-from`; the eighth went on with the seventh's `runs/mini-image`): 47 minutes on two cores,
+72 and 80 on one, 42, 58, 52, 68 and 76 on two, the last four with `--photos` (LOG.md).
 """
 
 from typing import Any
