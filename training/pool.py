@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import cv2
 import numpy as np
 import torch
 from torch import Tensor
@@ -17,6 +16,7 @@ from tqdm import tqdm
 from training.data.photos import Photo, iter_photos
 from training.teacher import Teacher
 from zsseg.errors import UserError
+from zsseg.image import resize
 
 SIDE = 224
 GRID = SIDE // 16
@@ -107,7 +107,7 @@ def _build(photos: Sequence[Photo], teacher: Teacher, cache: Path) -> None:
 
 @torch.inference_mode()
 def _trunk(photos: Sequence[Photo], teacher: Teacher) -> Tensor:
-    squeezed = np.stack([cv2.resize(p.rgb, (SIDE, SIDE), interpolation=cv2.INTER_LINEAR) for p in photos])
+    squeezed = np.stack([resize(p.rgb, SIDE, SIDE, antialias=True) for p in photos])
     batch = torch.from_numpy(squeezed).permute(0, 3, 1, 2).float()  # channels last in memory
     with torch.autocast("cpu", torch.bfloat16):
         trunk: Tensor = teacher(batch)
