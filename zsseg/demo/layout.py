@@ -116,7 +116,7 @@ def make_card(method: str, predictors: Predictors) -> Card:
                 (-0.5, 0.5),
                 seen_penalty,
                 "Seen penalty",
-                "Taken off the scores of seen classes; below 0 added to them.",
+                "Taken off seen classes' scores; below 0, added.",
             )
     return Card(method, title, view, none_below, penalty)
 
