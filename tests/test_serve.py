@@ -203,10 +203,15 @@ def test_app_looks_elsewhere_only_for_a_repository(
 
 
 def test_ctrl_c_ends_the_wait() -> None:
+    # What a shell starts in the background ignores the signal, and the wait would have no end.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
     timer = threading.Timer(0.2, os.kill, (os.getpid(), signal.SIGINT))
     timer.start()
-    serving.wait_for_stop()
-    timer.join()
+    try:
+        serving.wait_for_stop()
+    finally:
+        timer.join()
+        signal.signal(signal.SIGINT, before)
 
 
 @pytest.mark.slow
