@@ -1,5 +1,5 @@
 # make demo    everything the page needs, then the page on http://127.0.0.1:7860
-# make test    everything the tests need, then the whole test suite
+# make test    everything the tests need, then the whole test suite;   make test-fast    without the browser and what is slow
 # make screenshots   the README's picture, and every tab into runs/screenshots
 # make train-shapes   a world of drawn shapes, its backbone and heads from nothing; INSTALL=checkpoints keeps them
 # make lint    ruff and mypy;   make setup    only the virtual environment;   make clean    throw it away
@@ -12,7 +12,7 @@ PIP_FLAGS ?=
 RUN := $(VENV)/bin/python
 PIP := $(RUN) -m pip install --disable-pip-version-check $(PIP_FLAGS)
 
-.PHONY: demo test lint setup screenshots train-shapes clean
+.PHONY: demo test test-fast lint setup screenshots train-shapes clean
 .DEFAULT_GOAL := demo
 
 demo: $(VENV)/.demo-installed
@@ -20,6 +20,9 @@ demo: $(VENV)/.demo-installed
 
 test: setup
 	$(RUN) -m pytest
+
+test-fast: setup
+	$(RUN) -m pytest -m "not slow and not browser"
 
 lint: setup
 	$(RUN) -m ruff check .

@@ -171,6 +171,7 @@ def test_whole_image_through_windows(replay: Replay) -> None:
     assert_labels(scores, read_labels(replay.folder / "e2e_label_map.png"), 2e-4)
 
 
+@pytest.mark.slow
 @only("zegclip_voc", "clip_rc_voc")
 def test_training_step(replay: Replay) -> None:
     image = read(replay.folder / "input.png")

@@ -115,6 +115,7 @@ def test_region_mask() -> None:
         assert (counts == golden["region_mask_row_counts"]).all()
 
 
+@pytest.mark.slow
 def test_training_step(replay: Replay) -> None:
     image = portable_image()
     pixels = torch.cat([normalised(image), normalised(image[:, ::-1])])
