@@ -1,6 +1,5 @@
 """The data pipeline: layouts, names, crops, batches, and the guard that keeps unseen labels out."""
 
-import dataclasses
 from dataclasses import replace
 from pathlib import Path
 
@@ -209,7 +208,7 @@ def test_augment__antialias_keeps_what_is_fine() -> None:
     how = Augmentation(32, (1.0, 1.0), False, (0.0, 0.0, 0.0), (1.0, 1.0, 1.0), antialias=True)
     pixels, _ = augment(stripes, labels, how, np.random.default_rng(0))
     assert np.abs(pixels - 30).max() < 20, "a tenth of 240 to a fifth: each pixel holds one or two of ten columns"
-    sampled, _ = augment(stripes, labels, dataclasses.replace(how, antialias=False), np.random.default_rng(0))
+    sampled, _ = augment(stripes, labels, replace(how, antialias=False), np.random.default_rng(0))
     assert np.abs(sampled - 30).max() > 29, "bilinear samples hit a stripe or miss it"
 
 

@@ -36,8 +36,8 @@ def test_what_is_impossible_counts_as_not_said() -> None:
     assert not shared.penalties
 
 
-def test_only_a_penalty_may_lie_below_0() -> None:
+def test_only_a_penalty_may_lie_below_0_as_far_as_the_slider_goes() -> None:
     shared = read_query(
-        {"penalty-zegclip": "-0.1", "penalty-clip_rc": "-1.5", "threshold-zegclip": "-0.1", "opacity": "-0.1"}
+        {"penalty-zegclip": "-0.1", "penalty-clip_rc": "-0.6", "threshold-zegclip": "-0.1", "opacity": "-0.1"}
     )
     assert (shared.penalties, shared.thresholds, shared.opacity) == ({"zegclip": -0.1}, {}, None)

@@ -147,6 +147,12 @@ def test_probe_lists_the_scores_at_the_point_the_winner_marked() -> None:
     assert "painted: none of these" in probe.probe(_answer(), LOOK, {}, (0.99, 0.99))
 
 
+@pytest.mark.parametrize(("penalty", "mark"), [(-0.5, "1.0000"), (0.5, "0.4000"), (1.0, "0.0000")])
+def test_the_mark_of_the_penalty_stays_on_its_bar(penalty: float, mark: str) -> None:
+    page = probe.probe(_answer(), Look({"zegclip": (0.5, penalty), "clip_rc": (0.5, penalty)}, 0.6), {}, (0.5, 0.1))
+    assert re.findall(r"--s: 0.9000; --a: ([0-9.]+)", page) == [mark, mark]
+
+
 def test_explain_has_five_steps_before_and_a_picture_in_each_after(predictors: Predictors) -> None:
     assert explain.explain(None, None, predictors).count("<h3>") == 5
     page = explain.explain(_answer(), LOOK, predictors)

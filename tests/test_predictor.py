@@ -249,9 +249,9 @@ def test_a_cut_text_still_ends_where_the_tower_looks(shared: dict[str, Predictor
     assert not torch.allclose(words[0], words[1], atol=1e-3)
 
 
-@pytest.mark.parametrize("setting", ["seen_penalty", "threshold"])
-def test_bad_setting(shared: dict[str, Predictor], setting: str) -> None:
-    with pytest.raises(UserError, match="must lie between"):
+@pytest.mark.parametrize(("setting", "least"), [("seen_penalty", -1), ("threshold", 0)])
+def test_bad_setting(shared: dict[str, Predictor], setting: str, least: int) -> None:
+    with pytest.raises(UserError, match=f"between {least} and 1"):
         shared["zegclip"].predict(PHOTO, "dog", **{setting: float("nan")})  # type: ignore[arg-type]
 
 

@@ -117,6 +117,15 @@ def test_calibrate__curves_agree_with_single_evaluations(tmp_path: Path) -> None
         np.testing.assert_array_equal(value.numpy(), weights[name].numpy())
 
 
+def test_calibrate__takes_no_penalty_that_gains_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    draw_voc(tmp_path, photos=120)
+    checkpoint = tiny_checkpoint(tmp_path, "zegclip", seen=SEEN, unseen=UNSEEN_VOC)
+    flat = {penalty: {"hIoU": 0.5} for penalty in calibrate.PENALTIES}
+    monkeypatch.setattr(calibrate, "penalty_curve", lambda *_: flat)
+    assert calibrate.main(["--checkpoint", str(checkpoint), "--root", str(tmp_path), "--write"]) == 0
+    assert Predictor.from_checkpoint(checkpoint).metadata.seen_penalty == 0
+
+
 def test_calibrate__strict_refuses_unseen_labels(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     draw_voc(tmp_path, photos=120)
     arguments = ["--root", str(tmp_path), "--strict", "--limit", "2", "--checkpoint"]

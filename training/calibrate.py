@@ -3,8 +3,8 @@
     python -m training.calibrate --checkpoint zegclip-mini-inductive --data voc2012 --root DATA --write
 
 The network runs twice over each photo, however many penalties and thresholds are tried. The penalty is the one with
-the best hIoU; the threshold, given that penalty, the one with the best mean IoU over the names and "none of these",
-which is what pixels with an id that has no name (background) should be called.
+the best hIoU, among equals the nearest to 0; the threshold, given that penalty, the one with the best mean IoU over
+the names and "none of these", which is what pixels with an id that has no name (background) should be called.
 
 The labels of unseen names in the development photos decide the two numbers, and nothing else. With --strict they do
 not even do that: only names that the recipe held out are judged as unseen, so calibrate a run with `held_out` names
@@ -48,7 +48,7 @@ def calibrate(options: argparse.Namespace) -> dict[str, Any]:
         raise UserError("No unseen name is left to judge: calibrate a run whose recipe has held_out names.")
     items = photos.items[: options.limit]
     by_penalty = penalty_curve(predictor, items, question)
-    penalty = max(by_penalty, key=lambda p: _order(by_penalty[p]["hIoU"]))
+    penalty = max(by_penalty, key=lambda p: (_order(by_penalty[p]["hIoU"]), -abs(p)))
     by_threshold = threshold_curve(predictor, photos, items, question, penalty)
     threshold = max(by_threshold, key=lambda t: _order(by_threshold[t]))
     report = {"seen_penalty": penalty, "threshold": threshold, "penalties": by_penalty, "thresholds": by_threshold}

@@ -164,7 +164,7 @@ def _array_to_8_bit(array: npt.NDArray[Any]) -> Pixels:
 
 
 def resize(rgb: Pixels, height: int, width: int, antialias: bool) -> Pixels:
-    """Resize a photo (H,W,3), 0..255, to (height,width,3).
+    """Resize a photo (H,W,C), 0..255, to (height,width,C).
 
     Args:
         rgb: the photo.

@@ -7,6 +7,7 @@ import gradio as gr
 
 from zsseg.demo import card, examples, scene, views
 from zsseg.demo.examples import Example
+from zsseg.demo.link import PENALTIES
 from zsseg.demo.shelf import Predictors, Shelf, working
 from zsseg.errors import UserError
 from zsseg.presets import PRESETS
@@ -113,7 +114,7 @@ def make_card(method: str, predictors: Predictors) -> Card:
                 (0, 1), threshold, "None of these below", "Leave a pixel unpainted where no class scores higher."
             )
             penalty = _slider(
-                (-0.5, 0.5),
+                PENALTIES,
                 seen_penalty,
                 "Seen penalty",
                 "Taken off seen classes' scores; below 0, added.",

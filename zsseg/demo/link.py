@@ -1,12 +1,12 @@
 """A link that carries the question and the settings, never the photo."""
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import urlencode
 
 from zsseg.demo.callbacks import Look
 
+PENALTIES = (-0.5, 0.5)  # what the page's slider takes
 MAX_TEXT = 4000  # browsers and servers cut longer addresses
 _DIGITS = 10  # of the largest number of a scene
 
@@ -18,7 +18,7 @@ class Shared:
     Attributes:
         seen, unseen: texts of the boxes.
         model: title of the choice.
-        thresholds, penalties: by method, 0..1 and -1..1.
+        thresholds, penalties: by method, 0..1 and within `PENALTIES`.
         opacity: 0..1.
         scene: number of the drawn scene that was asked about.
     """
@@ -49,9 +49,9 @@ def read_query(fields: Mapping[str, str]) -> Shared:
         seen=_text(fields.get("seen")),
         unseen=_text(fields.get("unseen")),
         model=_text(fields.get("model")),
-        thresholds=_by_method(fields, "threshold-", 0),
-        penalties=_by_method(fields, "penalty-", -1),
-        opacity=_up_to_one(fields.get("opacity"), 0),
+        thresholds=_by_method(fields, "threshold-", (0, 1)),
+        penalties=_by_method(fields, "penalty-", PENALTIES),
+        opacity=_within(fields.get("opacity"), (0, 1)),
         scene=_number(fields.get("scene")),
     )
 
@@ -64,16 +64,14 @@ def _number(text: str | None) -> int | None:
     return int(text) if text and text.isascii() and text.isdigit() and len(text) <= _DIGITS else None
 
 
-def _by_method(fields: Mapping[str, str], prefix: str, least: float) -> dict[str, float]:
-    read = {
-        name.removeprefix(prefix): _up_to_one(text, least) for name, text in fields.items() if name.startswith(prefix)
-    }
+def _by_method(fields: Mapping[str, str], prefix: str, span: tuple[float, float]) -> dict[str, float]:
+    read = {name.removeprefix(prefix): _within(text, span) for name, text in fields.items() if name.startswith(prefix)}
     return {method: value for method, value in read.items() if value is not None}
 
 
-def _up_to_one(text: str | None, least: float) -> float | None:
+def _within(text: str | None, span: tuple[float, float]) -> float | None:
     try:
         value = float(text or "")
     except ValueError:
         return None
-    return value if math.isfinite(value) and least <= value <= 1 else None
+    return value if span[0] <= value <= span[1] else None  # false for NaN

@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from zsseg.demo.views import escape
+from zsseg.image import resize
 
 MAP_SIDE = 320
 _JPEG_QUALITY = 92
@@ -46,8 +47,8 @@ def shrink(rgb: Picture, max_side: int = MAP_SIDE) -> Picture:
     scale = max_side / max(rgb.shape[:2])
     if scale >= 1:
         return rgb
-    size = tuple(max(1, round(side * scale)) for side in rgb.shape[1::-1])
-    return np.asarray(cv2.resize(rgb, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)
+    height, width = (max(1, round(side * scale)) for side in rgb.shape[:2])
+    return resize(rgb, height, width, antialias=True)
 
 
 def figure(picture: Picture, alt: str, caption: str, photo: bool = False) -> str:

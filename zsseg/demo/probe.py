@@ -45,7 +45,7 @@ def _bar(row: PixelScore, wins: bool) -> str:
     kind = "seen" if row.seen else "unseen"
     return (
         f'<li class="{"zs-wins" if wins else ""}" style="--c: {_hex(row)}; --s: {row.score:.4f}; '
-        f'--a: {max(0.0, row.adjusted):.4f}"><span class="zs-name">{escape(row.name)}</span>'
+        f'--a: {min(max(0.0, row.adjusted), 1.0):.4f}"><span class="zs-name">{escape(row.name)}</span>'
         f'<span class="zs-track"><i class="zs-fill zs-{kind}"></i><i class="zs-tick"></i></span>'
         f'<span class="zs-area">{row.score:.2f}</span></li>'
     )

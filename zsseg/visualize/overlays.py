@@ -114,7 +114,7 @@ class PixelScore:
         color: its RGB in the overlay, 0..255.
         seen: True where the class counts as seen.
         score: its sigmoid, 0..1.
-        adjusted: the score after the seen penalty, by which classes compete; may be negative.
+        adjusted: the score after the seen penalty, by which classes compete; may lie outside 0..1.
     """
 
     name: str
