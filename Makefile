@@ -35,7 +35,7 @@ screenshots: setup
 	$(RUN) -m tests.screenshots
 
 train-shapes: setup
-	$(RUN) -m training.train_shapes $(if $(INSTALL),--install $(INSTALL))
+	$(RUN) -m training.shapes.train_all $(if $(INSTALL),--install $(INSTALL))
 
 clean:
 	rm -rf $(VENV)

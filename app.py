@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 
 from zsseg.errors import UserError
-from zsseg.hub import names_repository, weights_folder
+from zsseg.weights.hub import names_repository, weights_folder
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -61,11 +61,11 @@ def _serve(args: argparse.Namespace) -> None:
     if args.weights:
         weights_folder(args.weights)  # what was asked for and cannot be had ends it here, before all else is loaded
 
-    from zsseg.demo import build_demo, find_shelf, serve
+    from zsseg.demo import build_demo, find_shelf, server
 
     shelf = find_shelf(args.weights)
-    with serve.running(build_demo(shelf), shelf.get(shelf.first), args.host, args.port):
-        serve.wait_for_stop()
+    with server.running(build_demo(shelf), shelf.get(shelf.first), args.host, args.port):
+        server.wait_for_stop()
 
 
 if __name__ == "__main__":

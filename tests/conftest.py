@@ -6,7 +6,7 @@ import pytest
 
 from tests.demo_server import serve, tiny_checkpoints
 from zsseg.demo import shelf_of
-from zsseg.demo.shelf import Predictors
+from zsseg.demo.catalog import Predictors
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from tests.tiny import tiny_checkpoint
 from zsseg.demo import build_demo, shelf_of
-from zsseg.demo.serve import running
+from zsseg.demo.server import running
 
 
 def tiny_checkpoints(folder: Path, **changes: object) -> dict[str, str]:

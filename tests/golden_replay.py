@@ -9,11 +9,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from training.losses import IGNORE, LossWeights, nel_loss, recovery_loss
+from training.core.losses import IGNORE, LossWeights, nel_loss, recovery_loss
 from zsseg.layers import run_block
 from zsseg.models import ClipRC, SegmentationModel, ZegCLIP, build_model, prompted_vit
-from zsseg.official import ConvertedOfficial
-from zsseg.official_names import head_name
+from zsseg.weights.official import ConvertedOfficial
+from zsseg.weights.official_names import head_name
 
 Arrays = dict[str, Tensor]
 

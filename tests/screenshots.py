@@ -10,7 +10,7 @@ from playwright.sync_api import Browser, Page, sync_playwright
 
 from tests.browsing import CHROMIUM, LAUNCH, open_tab, wait_until_ready
 from zsseg.demo import build_demo, find_shelf
-from zsseg.demo.serve import running
+from zsseg.demo.server import running
 
 FACES = {"desktop": (1366, 900, "light"), "dark": (1366, 900, "dark"), "phone": (375, 812, "light")}
 TABS = (

@@ -9,7 +9,10 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from tests.tiny import CLIP_CONFIG, tiny_backbone, tiny_checkpoint
-from zsseg.checkpoint import (
+from zsseg.errors import UserError
+from zsseg.models import Backbone, build_clip
+from zsseg.weights.backbone import CONFIG_FILE, WEIGHTS_FILE, load_backbone, save_backbone
+from zsseg.weights.checkpoint import (
     Metadata,
     find_checkpoint,
     from_json,
@@ -18,9 +21,6 @@ from zsseg.checkpoint import (
     read_metadata,
     to_json,
 )
-from zsseg.errors import UserError
-from zsseg.models import Backbone, build_clip, load_backbone, save_backbone
-from zsseg.models.backbone import CONFIG_FILE, WEIGHTS_FILE
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from PIL import Image
 
 import zsseg
 from tests.tiny import tiny_checkpoint
-from zsseg.cli import main
+from zsseg.cli.main import main
 from zsseg.predictor import Predictor
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (40, 60, 3), dtype=np.uint8)
@@ -134,7 +134,7 @@ def test_bad_input_is_one_sentence(
 def test_missing_default_weights(
     photo: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("zsseg.checkpoint.checkpoint_folders", lambda: [tmp_path, tmp_path])
+    monkeypatch.setattr("zsseg.weights.checkpoint.checkpoint_folders", lambda: [tmp_path, tmp_path])
     assert segment(photo, tmp_path / "out", "--seen", "dog") == 2
     assert "zegclip-mini-inductive.safetensors" in capsys.readouterr().err
 
@@ -169,7 +169,7 @@ def test_import_official_of_what_is_none(tmp_path: Path, capsys: pytest.CaptureF
 
 def test_import_official_passes_on_what_no_file_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: dict[str, object] = {}
-    monkeypatch.setattr("zsseg.official.import_official", lambda *where, **how: asked.update(how) or where[1])
+    monkeypatch.setattr("zsseg.weights.official.import_official", lambda *where, **how: asked.update(how) or where[1])
     order = ["import-official", "a.pth", "--out", str(tmp_path), "--name", "mine", "--setting", "transductive"]
     assert main(order) == 0
     assert asked == {"name": "mine", "setting": "transductive"}
@@ -184,7 +184,7 @@ def test_through_a_real_shell(photo: str, tmp_path: Path) -> None:
 
 
 def test_importing_the_package_is_cheap() -> None:
-    code = "import sys, zsseg, zsseg.cli; zsseg.load_image; assert 'torch' not in sys.modules"
+    code = "import sys, zsseg, zsseg.cli.main; zsseg.load_image; assert 'torch' not in sys.modules"
     root = Path(zsseg.__file__).parent.parent
     subprocess.run([sys.executable, "-c", code], check=True, cwd=root)
 
@@ -198,7 +198,7 @@ def test_public_names_are_there() -> None:
 def test_weights_are_searched_first(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("zsseg.checkpoint.checkpoint_folders", lambda: [])
+    monkeypatch.setattr("zsseg.weights.checkpoint.checkpoint_folders", lambda: [])
     tiny_checkpoint(tmp_path / "elsewhere", "zegclip", name="mine")
     assert main(["info", "--json", "--weights", str(tmp_path / "elsewhere")]) == 0
     assert [row["name"] for row in json.loads(capsys.readouterr().out)] == ["mine"]

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from tests.tiny import tiny_checkpoint
-from zsseg.cli import main
+from zsseg.cli.main import main
 from zsseg.predictor import Predictor
 
 FILES = ["labels.png", "overlay.png", "result.json", "scores.npz"]

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from tests.test_segmentation import drawn, random_answer
-from zsseg.compare import compare
+from zsseg.analysis.compare import compare
 from zsseg.errors import UserError
 from zsseg.segmentation import NONE
 

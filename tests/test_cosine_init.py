@@ -6,16 +6,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from tests.tiny import GRID, SIDE, tiny_backbone, tiny_config
-from zsseg.models import (
-    Backbone,
-    ClipRC,
-    Method,
-    SegmentationModel,
-    build_model,
-    init_from_cosine,
-    load_backbone,
-    plain_image_tokens,
-)
+from zsseg.models import Backbone, ClipRC, Method, SegmentationModel, build_model, init_from_cosine, plain_image_tokens
+from zsseg.weights.backbone import load_backbone
 
 WORDS = ("dog", "a red bus", "potted plant", "sky")
 

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from zsseg.demo.batch import MAX_PHOTOS, run_batch
-from zsseg.demo.callbacks import Look
-from zsseg.demo.shelf import Predictors, working
+from zsseg.demo.actions import Look
+from zsseg.demo.catalog import Predictors, working
+from zsseg.demo.tabs.batch import MAX_PHOTOS, run_batch
 from zsseg.errors import UserError
 
 LOOK = Look({"zegclip": (0.0, 0.1), "clip_rc": (0.0, 0.1)}, 0.6)

@@ -10,12 +10,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from zsseg.demo import callbacks, examples, shelf_of, views
-from zsseg.demo.callbacks import Look
+from zsseg import examples
+from zsseg.demo import actions, html, shelf_of
+from zsseg.demo.actions import Look
 from zsseg.demo.card import card
-from zsseg.demo.shelf import Predictors, problems, working
+from zsseg.demo.catalog import Predictors, problems, working
 from zsseg.errors import UserError
-from zsseg.image import load_image
+from zsseg.image.load import load_image
 
 
 def _load(checkpoints: dict[str, str]) -> Predictors:
@@ -31,7 +32,7 @@ def photo(tmp_path: Path) -> str:
 
 
 def test_answer_holds_the_numbers_of_the_predictor(predictors: Predictors, photo: str) -> None:
-    answer = callbacks.ask(predictors, photo, "dog, person", "cow")
+    answer = actions.ask(predictors, photo, "dog, person", "cow")
     assert list(answer.results) == ["zegclip", "clip_rc"]
     for method, predictor in working(predictors).items():
         expected = predictor.predict(load_image(photo), "dog, person", "cow")
@@ -40,13 +41,13 @@ def test_answer_holds_the_numbers_of_the_predictor(predictors: Predictors, photo
 
 def test_progress_is_reported_per_method(predictors: Predictors, photo: str) -> None:
     lines: list[tuple[float, str]] = []
-    callbacks.ask(predictors, photo, "dog", "", lambda share, text: lines.append((share, text)))
+    actions.ask(predictors, photo, "dog", "", lambda share, text: lines.append((share, text)))
     assert [text for _, text in lines] == ["ZegCLIP is looking", "CLIP-RC is looking"]
     assert [share for share, _ in lines] == [0, 0.5]
 
 
 def test_sliders_do_not_run_the_network(predictors: Predictors, photo: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    answer = callbacks.ask(predictors, photo, "dog", "cow")
+    answer = actions.ask(predictors, photo, "dog", "cow")
     for predictor in working(predictors).values():
         monkeypatch.setattr(predictor, "predict", None)
     everything, nothing = (Look({"zegclip": (threshold, 0.0)}, opacity=1.0) for threshold in (0.0, 1.0))
@@ -65,23 +66,23 @@ def test_sliders_do_not_run_the_network(predictors: Predictors, photo: str, monk
 )
 def test_bad_names_get_a_sentence(predictors: Predictors, photo: str, seen: str, unseen: str, says: str) -> None:
     with pytest.raises(UserError, match=says):
-        callbacks.ask(predictors, photo, seen, unseen)
+        actions.ask(predictors, photo, seen, unseen)
 
 
 def test_no_photo_gets_a_sentence(predictors: Predictors) -> None:
     with pytest.raises(UserError, match="no photo yet"):
-        callbacks.ask(predictors, None, "cat", "")
+        actions.ask(predictors, None, "cat", "")
 
 
 def test_missing_checkpoint_is_a_sentence_and_the_other_method_answers(predictors: Predictors, photo: str) -> None:
     broken = _load({"zegclip": "no-such-checkpoint"})
     assert "no-such-checkpoint" in problems(broken)["zegclip"]
     with pytest.raises(UserError, match="no-such-checkpoint"):
-        callbacks.ask(broken, photo, "cat", "")
+        actions.ask(broken, photo, "cat", "")
     half = {"zegclip": broken["zegclip"], "clip_rc": predictors["clip_rc"]}
-    assert list(callbacks.ask(half, photo, "cat", "").results) == ["clip_rc"]
+    assert list(actions.ask(half, photo, "cat", "").results) == ["clip_rc"]
     with pytest.raises(UserError, match="no-such-checkpoint"):
-        callbacks.segment_one(half, photo, ("cat", ""), (None, None), "zegclip")
+        actions.segment_one(half, photo, ("cat", ""), (None, None), "zegclip")
 
 
 def test_damaged_checkpoint_is_a_sentence(tmp_path: Path) -> None:
@@ -91,7 +92,7 @@ def test_damaged_checkpoint_is_a_sentence(tmp_path: Path) -> None:
 
 
 def test_segment_one_writes_lossless_files(predictors: Predictors, photo: str) -> None:
-    result, labels, scores = callbacks.segment_one(predictors, photo, ("dog", "cow"), (0.2, 0.1), "clip_rc")
+    result, labels, scores = actions.segment_one(predictors, photo, ("dog", "cow"), (0.2, 0.1), "clip_rc")
     predictor = working(predictors)["clip_rc"]
     expected = predictor.predict(load_image(photo), "dog", "cow", seen_penalty=0.2, threshold=0.1)
     np.testing.assert_array_equal(np.load(scores)["scores"], expected.scores)
@@ -99,13 +100,13 @@ def test_segment_one_writes_lossless_files(predictors: Predictors, photo: str) -
     np.testing.assert_array_equal(np.where(index == 255, -1, index), expected.labels)
     assert result["settings"] == {"seen_penalty": 0.2, "threshold": 0.1}
     with pytest.raises(UserError, match="no method"):
-        callbacks.segment_one(predictors, photo, ("dog", ""), (None, None), "unet")
+        actions.segment_one(predictors, photo, ("dog", ""), (None, None), "unet")
 
 
 def test_files_follow_the_sliders_and_hold_classes_that_are_switched_off(predictors: Predictors, photo: str) -> None:
-    answer = callbacks.ask(predictors, photo, "dog", "cow")
+    answer = actions.ask(predictors, photo, "dog", "cow")
     look = Look({"zegclip": (1.0, 0.0), "clip_rc": (0.0, 0.3)}, 0.5, frozenset({"cow"}))
-    path = callbacks.write_files(answer, look)
+    path = actions.write_files(answer, look)
     assert Path(path).name == "photo-zsseg.zip"
     with zipfile.ZipFile(path) as archive:
         assert (np.asarray(Image.open(archive.open("zegclip/labels.png"))) == 255).all()
@@ -119,27 +120,27 @@ def test_files_follow_the_sliders_and_hold_classes_that_are_switched_off(predict
 
 
 def test_old_files_are_thrown_away() -> None:
-    old, young = callbacks.fresh_folder(), callbacks.fresh_folder()
-    past = time.time() - callbacks.KEEP_FILES_SECONDS - 60
+    old, young = actions.fresh_folder(), actions.fresh_folder()
+    past = time.time() - actions.KEEP_FILES_SECONDS - 60
     os.utime(old, (past, past))
-    callbacks.delete_folders()
+    actions.delete_folders()
     assert not old.exists()
     assert young.exists()
     foreign = young.parent / "0-other"  # of another process that may still need it
     foreign.mkdir(exist_ok=True)
-    callbacks.delete_folders(own=True)
+    actions.delete_folders(own=True)
     assert not young.exists()
     assert foreign.exists()
     foreign.rmdir()
 
 
 def test_no_file_gets_older_than_the_page_says() -> None:
-    assert callbacks.KEEP_FILES_SECONDS + callbacks.CLEAN_EVERY_SECONDS <= 3600
-    assert "within an hour" in views.FOOTER
+    assert actions.KEEP_FILES_SECONDS + actions.CLEAN_EVERY_SECONDS <= 3600
+    assert "within an hour" in html.FOOTER
 
 
 def test_examples_can_be_asked() -> None:
     assert len(examples.available()) == len(examples.EXAMPLES)
     for example in examples.EXAMPLES:
-        callbacks.check_names(example.seen, example.unseen)
+        actions.check_names(example.seen, example.unseen)
         assert max(load_image(example.path).shape) <= 640

@@ -6,10 +6,11 @@ from pathlib import Path
 import pytest
 
 from tests.demo_server import tiny_checkpoints
-from zsseg.demo import examples, scene, shelf_of
-from zsseg.demo.choice import fitting_question
-from zsseg.demo.shelf import Predictors
-from zsseg.image import load_image
+from zsseg import examples
+from zsseg.demo import scene, shelf_of
+from zsseg.demo.catalog import Predictors
+from zsseg.demo.model_events import fitting_question
+from zsseg.image.load import load_image
 
 CAT = examples.EXAMPLES[0]
 

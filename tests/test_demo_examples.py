@@ -2,10 +2,10 @@
 
 import pytest
 
-from zsseg.checkpoint import find_checkpoint, read_metadata
-from zsseg.demo.examples import EXAMPLES, Example
+from zsseg.examples import EXAMPLES, Example
 from zsseg.predictor import DEFAULT_CHECKPOINTS
-from zsseg.vocabulary import build_vocabulary
+from zsseg.text.vocabulary import build_vocabulary
+from zsseg.weights.checkpoint import find_checkpoint, read_metadata
 
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda example: example.title)

@@ -2,7 +2,7 @@
 
 from urllib.parse import parse_qsl
 
-from zsseg.demo.callbacks import Look
+from zsseg.demo.actions import Look
 from zsseg.demo.link import MAX_TEXT, read_query, write_query
 
 

@@ -7,11 +7,11 @@ import pytest
 from PIL import Image
 
 from tests.demo_server import tiny_checkpoints
+from zsseg.analysis.ground_truth import VOID, read_truth
 from zsseg.demo import scene, shelf_of
-from zsseg.image import load_image
-from zsseg.scenes import GROUND, NAMES, held_out
-from zsseg.truth import VOID, read_truth
-from zsseg.vocabulary import build_vocabulary
+from zsseg.image.load import load_image
+from zsseg.synthetic import GROUND, NAMES, held_out
+from zsseg.text.vocabulary import build_vocabulary
 
 
 def test_a_scene_is_a_question_with_its_exact_mask() -> None:

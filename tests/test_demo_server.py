@@ -13,10 +13,10 @@ from gradio_client.exceptions import AppError
 from PIL import Image
 
 from tests.demo_server import serve
-from zsseg import Predictor
-from zsseg.demo import build_demo, examples
-from zsseg.demo.serve import running
-from zsseg.demo.shelf import Choice, Shelf
+from zsseg import Predictor, examples
+from zsseg.demo import build_demo
+from zsseg.demo.catalog import Choice, Shelf
+from zsseg.demo.server import running
 
 
 @pytest.fixture(scope="module")

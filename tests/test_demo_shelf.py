@@ -7,13 +7,13 @@ import pytest
 from tests.tiny import tiny_checkpoint
 from zsseg import Predictor, UserError
 from zsseg.demo import find_shelf
-from zsseg.demo.shelf import problems, working
+from zsseg.demo.catalog import problems, working
 from zsseg.predictor import DEFAULT_CHECKPOINTS
 
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setattr("zsseg.checkpoint.checkpoint_folders", lambda: [])
+    monkeypatch.setattr("zsseg.weights.checkpoint.checkpoint_folders", lambda: [])
     return tmp_path
 
 

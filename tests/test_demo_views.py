@@ -5,12 +5,14 @@ import re
 import numpy as np
 import pytest
 
-from zsseg.demo import card, compare_tab, explain, names, nel, probe, recovery, views
-from zsseg.demo.callbacks import Answer, Look
-from zsseg.demo.shelf import Predictors
+from zsseg.demo import card, html, names, pixel_scores
+from zsseg.demo.actions import Answer, Look
+from zsseg.demo.catalog import Predictors
+from zsseg.demo.tabs import compare, how_it_works, recovery
+from zsseg.demo.tabs import scores as score_maps
 from zsseg.errors import UserError
 from zsseg.segmentation import Segmentation
-from zsseg.vocabulary import build_vocabulary
+from zsseg.text.vocabulary import build_vocabulary
 
 NASTY = "<img src=x onerror=alert(1)>{{7*7}}${7*7}`\"'&"
 
@@ -65,15 +67,15 @@ def test_legend_says_name_kind_and_share() -> None:
 
 def test_typed_text_is_harmless() -> None:
     answer = _answer(NASTY, "cow")
-    pages = [card.legend(answer.results["zegclip"]), nel.score_grid(answer)]
-    pages.append(views.banner({"zegclip": UserError(NASTY)}))
+    pages = [card.legend(answer.results["zegclip"]), score_maps.score_grid(answer)]
+    pages.append(html.banner({"zegclip": UserError(NASTY)}))
     for page in pages:
         assert "<img src=x" not in page
         assert not re.search(r"\{\{|\$\{|`", page)
 
 
 def test_score_grid_has_a_map_per_class_and_method() -> None:
-    page = nel.score_grid(_answer())
+    page = score_maps.score_grid(_answer())
     assert page.count("<figure>") == 4
     assert "ZegCLIP, largest 0.90" in page
     assert "CLIP-RC: score map of cow" in page
@@ -87,13 +89,13 @@ def test_recovery_shows_clip_rc_and_says_zegclip_has_none() -> None:
 
 
 def test_banner_is_empty_unless_something_is_wrong(predictors: Predictors) -> None:
-    assert views.banner(predictors) == ""
-    provenance = views.models(predictors)
+    assert html.banner(predictors) == ""
+    provenance = html.models(predictors)
     for fact in ("zegclip-tiny-inductive", "clip_rc-tiny-inductive", "untrained", "dog, person"):
         assert fact in provenance
     broken = {**predictors, "clip_rc": UserError("The file is gone.")}
-    assert "CLIP-RC cannot answer" in views.banner(broken)
-    assert "The file is gone." in views.models(broken)
+    assert "CLIP-RC cannot answer" in html.banner(broken)
+    assert "The file is gone." in html.models(broken)
     assert "not available" in card.title("clip_rc", broken)
 
 
@@ -109,53 +111,55 @@ def test_card_has_a_layer_for_every_class_that_is_painted_and_a_switch_for_all()
 
 def test_softmax_grid_differs_and_claims_count_by_the_level() -> None:
     answer = _answer()
-    assert nel.score_grid(answer, nel.SOFTMAX) != nel.score_grid(answer, nel.SIGMOID)
-    assert "0% claimed by several, 25% by none" in nel.claims(answer, LOOK, 0.5)
-    assert "100% by none" in nel.claims(answer, LOOK, 0.95)
+    assert score_maps.score_grid(answer, score_maps.SOFTMAX) != score_maps.score_grid(answer, score_maps.SIGMOID)
+    assert "0% claimed by several, 25% by none" in score_maps.claims(answer, LOOK, 0.5)
+    assert "100% by none" in score_maps.claims(answer, LOOK, 0.95)
 
 
 def test_a_class_claims_a_pixel_where_it_would_be_painted() -> None:
-    assert nel.own_level(0.325) == 0.325
-    assert nel.own_level(0.7) == nel.own_level(0.0) == nel.LEVEL
+    assert score_maps.own_level(0.325) == 0.325
+    assert score_maps.own_level(0.7) == score_maps.own_level(0.0) == score_maps.LEVEL
     timid = Look({"zegclip": (0.85, 0.0), "clip_rc": (0.85, 0.0)}, 0.6)
-    assert "yellow the most" in explain.explain(_answer(), timid, {})
+    assert "yellow the most" in how_it_works.explain(_answer(), timid, {})
 
 
 def test_classes_without_a_value_are_counted_not_listed() -> None:
-    page = views.class_table(("class", "IoU"), ("cat", "dog", "cow"), (0.5, None, None))
+    page = html.class_table(("class", "IoU"), ("cat", "dog", "cow"), (0.5, None, None))
     assert re.findall(r'scope="row">(\w+)', page) == ["cat"]
     assert "2 classes without a pixel" in page
-    assert "1 class without" in views.class_table(("class", "IoU"), ("cat", "dog"), (0.5, None))
-    assert "<table" not in views.class_table(("class", "IoU"), ("cat",), (None,))
-    assert "without a pixel" not in views.class_table(("class", "IoU"), ("cat",), (0.0,))
+    assert "1 class without" in html.class_table(("class", "IoU"), ("cat", "dog"), (0.5, None))
+    assert "<table" not in html.class_table(("class", "IoU"), ("cat",), (None,))
+    assert "without a pixel" not in html.class_table(("class", "IoU"), ("cat",), (0.0,))
 
 
 def test_comparison_says_how_far_the_methods_agree(predictors: Predictors) -> None:
-    page = compare_tab.comparison(_answer(), LOOK, predictors)
+    page = compare.comparison(_answer(), LOOK, predictors)
     assert "100.0%" in page
-    apart = compare_tab.comparison(_answer(), Look({"zegclip": (0.5, 0.0), "clip_rc": (1.0, 0.0)}, 0.6), predictors)
+    apart = compare.comparison(_answer(), Look({"zegclip": (0.5, 0.0), "clip_rc": (1.0, 0.0)}, 0.6), predictors)
     assert "25.0%" in apart  # only what is none of these for both
     alone = Answer(_answer().photo, "p", _answer().vocabulary, {"zegclip": _segmentation()})
-    assert compare_tab.comparison(alone, LOOK, predictors) == compare_tab.ALONE
+    assert compare.comparison(alone, LOOK, predictors) == compare.ALONE
 
 
 def test_probe_lists_the_scores_at_the_point_the_winner_marked() -> None:
-    page = probe.probe(_answer(), LOOK, {}, (0.5, 0.1))
+    page = pixel_scores.probe(_answer(), LOOK, {}, (0.5, 0.1))
     assert "Pixel (2, 0)" in page
     assert re.findall(r'class="zs-wins".*?zs-name">(\w+)<', page) == ["cat", "cat"]
     assert "0.90" in page
-    assert "painted: none of these" in probe.probe(_answer(), LOOK, {}, (0.99, 0.99))
+    assert "painted: none of these" in pixel_scores.probe(_answer(), LOOK, {}, (0.99, 0.99))
 
 
 @pytest.mark.parametrize(("penalty", "mark"), [(-0.5, "1.0000"), (0.5, "0.4000"), (1.0, "0.0000")])
 def test_the_mark_of_the_penalty_stays_on_its_bar(penalty: float, mark: str) -> None:
-    page = probe.probe(_answer(), Look({"zegclip": (0.5, penalty), "clip_rc": (0.5, penalty)}, 0.6), {}, (0.5, 0.1))
+    page = pixel_scores.probe(
+        _answer(), Look({"zegclip": (0.5, penalty), "clip_rc": (0.5, penalty)}, 0.6), {}, (0.5, 0.1)
+    )
     assert re.findall(r"--s: 0.9000; --a: ([0-9.]+)", page) == [mark, mark]
 
 
 def test_explain_has_five_steps_before_and_a_picture_in_each_after(predictors: Predictors) -> None:
-    assert explain.explain(None, None, predictors).count("<h3>") == 5
-    page = explain.explain(_answer(), LOOK, predictors)
+    assert how_it_works.explain(None, None, predictors).count("<h3>") == 5
+    page = how_it_works.explain(_answer(), LOOK, predictors)
     assert page.count("<figure>") == 5
     assert page.count("<img") == 4  # the relationship descriptor is shown by bars
 
@@ -200,7 +204,7 @@ def test_a_long_legend_folds_away_what_was_not_found_and_draws_the_highest_maps(
     assert "59 classes without a pixel" in page
     assert page.index('data-k="50"') < page.index("<details>") < page.index('data-k="0"')
     answer = Answer(np.zeros((2, 2, 3), np.uint8), "p.png", build_vocabulary((), names), {"zegclip": seg})
-    grid = nel.score_grid(answer)
-    assert grid.count("<figure>") == nel.MOST_MAPS
+    grid = score_maps.score_grid(answer)
+    assert grid.count("<figure>") == score_maps.MOST_MAPS
     assert "score map of name 50" in grid
     assert "24 more classes" in grid

@@ -13,10 +13,10 @@ from tests.test_segmentation import drawn
 from zsseg import __version__
 from zsseg.errors import UserError
 from zsseg.export import answer_files, label_image, slug, summary, write_answer, write_outputs, write_zip
-from zsseg.recipe import Recipe, recipe_of
+from zsseg.export.manifest import Recipe, recipe_of
 from zsseg.segmentation import Segmentation
+from zsseg.text.vocabulary import build_vocabulary
 from zsseg.visualize import colors_of, overlay
-from zsseg.vocabulary import build_vocabulary
 
 PHOTO = np.full((4, 4, 3), 90, dtype=np.uint8)
 

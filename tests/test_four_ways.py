@@ -13,10 +13,10 @@ import pytest
 from gradio_client import Client, handle_file
 from PIL import Image
 
-from zsseg import Predictor
-from zsseg.cli import main
-from zsseg.demo import callbacks, examples, shelf_of
-from zsseg.demo.callbacks import Look
+from zsseg import Predictor, examples
+from zsseg.cli.main import main
+from zsseg.demo import actions, shelf_of
+from zsseg.demo.actions import Look
 
 PHOTO = examples.EXAMPLES[0].path
 SEEN, UNSEEN, PENALTY, THRESHOLD = "dog | hound, person", "cow; sheep", 0.05, 0.4
@@ -102,7 +102,7 @@ def _tool(url: str, method: str) -> Arrays:
 
 def _page(checkpoints: dict[str, str], method: str) -> Arrays:
     shelf = shelf_of(checkpoints)
-    answer = callbacks.ask(shelf.get(shelf.first), str(PHOTO), SEEN, UNSEEN)
-    path = callbacks.write_files(answer, Look(dict.fromkeys(answer.results, (THRESHOLD, PENALTY)), 0.6))
+    answer = actions.ask(shelf.get(shelf.first), str(PHOTO), SEEN, UNSEEN)
+    path = actions.write_files(answer, Look(dict.fromkeys(answer.results, (THRESHOLD, PENALTY)), 0.6))
     with zipfile.ZipFile(path) as archive:
         return _arrays(archive.read(f"{method}/scores.npz"), archive.read(f"{method}/labels.png"))

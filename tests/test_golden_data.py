@@ -13,11 +13,11 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from tests.golden_weights import FULL
-from training.losses import LossWeights, count_pairs, nel_loss, recovery_loss
-from training.schedules import poly_lr
-from training.selftraining import UNLABELLED, inductive_table, pseudo_labels, remap, transductive_table
+from training.core.losses import LossWeights, count_pairs, nel_loss, recovery_loss
+from training.core.pseudo_labels import UNLABELLED, inductive_table, pseudo_labels, remap, transductive_table
+from training.runtime.schedules import poly_lr
+from zsseg.image.windows import cut, stitch, window_boxes
 from zsseg.models import Recovery
-from zsseg.sliding import cut, stitch, window_boxes
 
 pytestmark = [
     pytest.mark.golden,

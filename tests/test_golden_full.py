@@ -29,12 +29,12 @@ from tests.golden_checks import (
 )
 from tests.golden_replay import Arrays, calibrated_scores, evaluate, train_step, without_dropout
 from tests.golden_weights import FULL, fill, normalised
-from training.losses import LossWeights
-from training.selftraining import inductive_table, remap
+from training.core.losses import LossWeights
+from training.core.pseudo_labels import inductive_table, remap
+from zsseg.image.windows import stitch, window_boxes
 from zsseg.layers import region_attention_mask
 from zsseg.models import SegmentationModel
-from zsseg.official import ConvertedOfficial, build_official, convert_state_dict
-from zsseg.sliding import stitch, window_boxes
+from zsseg.weights.official import ConvertedOfficial, build_official, convert_state_dict
 
 pytestmark = [
     pytest.mark.golden,

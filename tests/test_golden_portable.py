@@ -18,11 +18,11 @@ from torch import Tensor
 from tests.golden_checks import Golden, assert_decoder, assert_logits, assert_scores, assert_tokens, assert_train_step
 from tests.golden_replay import Arrays, evaluate, train_step, without_dropout
 from tests.golden_weights import PORTABLE, fill, normalised, rule
-from training.losses import LossWeights
-from training.selftraining import inductive_table, remap
+from training.core.losses import LossWeights
+from training.core.pseudo_labels import inductive_table, remap
 from zsseg.layers import region_attention_mask
 from zsseg.models import SegmentationModel
-from zsseg.official import ConvertedOfficial, build_official, convert_state_dict
+from zsseg.weights.official import ConvertedOfficial, build_official, convert_state_dict
 
 pytestmark = pytest.mark.golden
 

@@ -9,9 +9,9 @@ import huggingface_hub.constants
 import pytest
 
 from tests.tiny import tiny_checkpoint
-from zsseg.checkpoint import Metadata, find_checkpoint, list_checkpoints, load_checkpoint
 from zsseg.errors import UserError
-from zsseg.hub import names_repository, weights_folder
+from zsseg.weights.checkpoint import Metadata, find_checkpoint, list_checkpoints, load_checkpoint
+from zsseg.weights.hub import names_repository, weights_folder
 
 ROOT = Path(__file__).resolve().parents[1]
 REVISION, OLDER = "a" * 40, "b" * 40
@@ -153,7 +153,7 @@ def test_one_run_reads_one_revision_and_only_what_it_needs(cache: Path, monkeypa
 
 def test_the_environment_says_where_the_cache_is(cache: Path, tmp_path: Path) -> None:
     in_cache(cache, "org/heads")
-    program = "from zsseg.hub import weights_folder; print(weights_folder('org/heads'))"
+    program = "from zsseg.weights.hub import weights_folder; print(weights_folder('org/heads'))"
     env = {**os.environ, "HF_HOME": str(tmp_path), "HF_HUB_OFFLINE": "1"}
     env.pop("HF_HUB_CACHE", None)
     done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, env=env, capture_output=True, text=True)

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from zsseg.errors import UserError
-from zsseg.image import load_image, resize
+from zsseg.image.load import load_image, resize
 
 
 def encoded(image: Image.Image, kind: str = "PNG", **options: object) -> bytes:

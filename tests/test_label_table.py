@@ -2,9 +2,9 @@
 
 import pytest
 
+from zsseg.analysis.label_table import MAX_TEXT, parse_table
 from zsseg.errors import UserError
-from zsseg.label_table import MAX_TEXT, parse_table
-from zsseg.vocabulary import COCO171, VOC20
+from zsseg.text.class_lists import COCO171, VOC20
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,6 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from zsseg.compat import import_open_clip
 from zsseg.layers import (
     AttentionScores,
     ConvStem,
@@ -18,6 +17,7 @@ from zsseg.layers import (
     resize_positions,
     run_block,
 )
+from zsseg.open_clip_compat import import_open_clip
 
 
 def test_cross_attention_is_multihead_attention() -> None:

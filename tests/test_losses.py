@@ -7,17 +7,9 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from training.losses import (
-    IGNORE,
-    LossWeights,
-    count_labelled,
-    count_pairs,
-    nel_loss,
-    recovery_loss,
-    softmax_loss,
-)
-from training.schedules import poly_lr
-from training.selftraining import UNLABELLED, inductive_table, pseudo_labels, remap, transductive_table
+from training.core.losses import IGNORE, LossWeights, count_labelled, count_pairs, nel_loss, recovery_loss, softmax_loss
+from training.core.pseudo_labels import UNLABELLED, inductive_table, pseudo_labels, remap, transductive_table
+from training.runtime.schedules import poly_lr
 from zsseg.models import Recovery
 
 LOGITS = torch.randn(2, 3, 4, 5, generator=torch.Generator().manual_seed(0))

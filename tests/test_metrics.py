@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from training.metrics import ConfusionMatrix, harmonic_iou
+from training.evaluation.metrics import ConfusionMatrix, harmonic_iou
 
 TRUTH = np.array([[0, 0, 1, 1], [0, 0, 1, 1], [2, 2, 255, 255], [2, 2, 255, 255]], np.uint8)
 GUESS = np.array([[0, 0, 1, 0], [0, 1, 1, 1], [2, 2, 0, 1], [1, -1, 2, 2]], np.int16)

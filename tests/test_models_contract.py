@@ -9,7 +9,6 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from tests.tiny import GRID, SIDE, tiny_backbone, tiny_config, tiny_metadata, tiny_model
-from zsseg.checkpoint import from_json, load_checkpoint, save_checkpoint, to_json
 from zsseg.layers import run_block
 from zsseg.models import (
     Backbone,
@@ -19,10 +18,11 @@ from zsseg.models import (
     SegmentationModel,
     ZegCLIP,
     build_model,
-    load_backbone,
     plain_image_tokens,
     prompted_vit,
 )
+from zsseg.weights.backbone import load_backbone
+from zsseg.weights.checkpoint import from_json, load_checkpoint, save_checkpoint, to_json
 
 METHODS: tuple[Method, ...] = ("zegclip", "clip_rc")
 WORDS = ("dog", "a red bus", "potted plant", "sky")

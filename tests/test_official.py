@@ -10,16 +10,10 @@ import torch
 from torch import Tensor
 
 from tests.golden_weights import PORTABLE, fill, rule
-from zsseg.checkpoint import load_checkpoint, read_metadata
 from zsseg.errors import UserError
 from zsseg.models import ClipRC
-from zsseg.official import (
-    SCENE_TEMPLATES,
-    SINGLE_TEMPLATE,
-    build_official,
-    convert_state_dict,
-    import_official,
-)
+from zsseg.weights.checkpoint import load_checkpoint, read_metadata
+from zsseg.weights.official import SCENE_TEMPLATES, SINGLE_TEMPLATE, build_official, convert_state_dict, import_official
 
 State = dict[str, Tensor]
 METHODS = ("zegclip", "clip_rc")

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from zsseg.photos import find_photos
+from zsseg.image.paths import find_photos
 
 
 @pytest.fixture(autouse=True)

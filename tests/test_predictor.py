@@ -16,11 +16,11 @@ import torch.nn.functional as F
 
 from tests.tiny import SIDE, tiny_checkpoint, tiny_metadata
 from zsseg.errors import UserError
-from zsseg.models import ClipRC, ImageTokens, MaskOutput, Method, load_backbone
-from zsseg.models.backbone import CONFIG_FILE
+from zsseg.image.windows import window_boxes
+from zsseg.models import ClipRC, ImageTokens, MaskOutput, Method
 from zsseg.predictor import Predictor
-from zsseg.sliding import window_boxes
-from zsseg.vocabulary import build_vocabulary
+from zsseg.text.vocabulary import build_vocabulary
+from zsseg.weights.backbone import CONFIG_FILE, load_backbone
 
 METHODS: tuple[Method, ...] = ("zegclip", "clip_rc")
 PHOTO = np.random.default_rng(0).integers(0, 256, (48, 70, 3), dtype=np.uint8)

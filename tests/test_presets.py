@@ -3,8 +3,8 @@
 import pytest
 
 from training.data.splits import class_names
-from zsseg.presets import PRESETS
-from zsseg.vocabulary import build_vocabulary, format_names, parse_names
+from zsseg.text.presets import PRESETS
+from zsseg.text.vocabulary import build_vocabulary, format_names, parse_names
 
 
 def test_titles_and_sizes() -> None:

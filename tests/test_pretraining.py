@@ -9,23 +9,23 @@ import torch
 from PIL import Image, ImageOps
 from torch import nn
 
-from training.crops import ConceptMaps, CropSampler
-from training.data.photos import Photo, _training_files, iter_photos
 from training.data.splits import is_development
-from training.hypernyms import everyday_names
-from training.pool import TeacherMaps, load_pool
 from training.pretrain import export
-from training.pretrain_image import ImageRecipe, ImageRun, NameTable, Stage, learning_rate, losses
-from training.pretrain_text import TextRecipe, TextRun, encode_short, retrieval
-from training.recipes import mini_clip
-from training.student import Student, TrainableStem, TrainableTower
-from training.tag_teacher import TagTeacher
-from training.tags import TagTable
-from training.teacher import Teacher
-from training.text_targets import TextTargets
-from zsseg.compat import import_open_clip
+from training.pretraining import mini_clip
+from training.pretraining.crops import ConceptMaps, CropSampler
+from training.pretraining.hypernyms import everyday_names
+from training.pretraining.image_labels import TagTable
+from training.pretraining.image_tower import ImageRecipe, ImageRun, NameTable, Stage, learning_rate, losses
+from training.pretraining.label_teacher import TagTeacher
+from training.pretraining.photos import Photo, _training_files, iter_photos
+from training.pretraining.student import Student, TrainableStem, TrainableTower
+from training.pretraining.teacher import Teacher
+from training.pretraining.teacher_maps import TeacherMaps, load_pool
+from training.pretraining.text_targets import TextTargets
+from training.pretraining.text_tower import TextRecipe, TextRun, encode_short, retrieval
 from zsseg.errors import UserError
 from zsseg.models.backbone import build_clip
+from zsseg.open_clip_compat import import_open_clip
 
 DATA = Path(__file__).parents[2] / "shared/data"
 needs_data = pytest.mark.skipif(not DATA.is_dir(), reason="needs ../shared/data, which is not in this project")
@@ -259,7 +259,7 @@ def test_load_pool__of_other_photos_says_what_to_delete(
     for name in ("features", "classes", "probabilities"):
         np.save(tmp_path / f"{name}.npy", np.zeros(3))
     np.save(tmp_path / "explained.npy", 0.7)
-    monkeypatch.setattr("training.pool.iter_photos", lambda root, more: iter(photos))
+    monkeypatch.setattr("training.pretraining.teacher_maps.iter_photos", lambda root, more: iter(photos))
     made_for = tmp_path / "photos.txt"
     made_for.write_text("p/0\np/1\np/2")
     assert load_pool(tmp_path, tmp_path)[0] == photos

@@ -12,9 +12,9 @@ import pytest
 from tests.test_segmentation import drawn
 from zsseg import __version__
 from zsseg.errors import UserError
-from zsseg.recipe import Recipe, read_recipe, recipe_of
+from zsseg.export.manifest import Recipe, read_recipe, recipe_of
 from zsseg.segmentation import Segmentation
-from zsseg.vocabulary import Vocabulary, build_vocabulary
+from zsseg.text.vocabulary import Vocabulary, build_vocabulary
 
 PHOTO = np.arange(4 * 4 * 3, dtype=np.uint8).reshape(4, 4, 3)
 WORDS = build_vocabulary("dog | puppy", "cow")

@@ -9,12 +9,12 @@ import pytest
 import torch
 
 from tests.tiny import tiny_checkpoint
+from zsseg.analysis.regions import MAX_REGION_LOGITS, RegionView, TokenGroup, check_regions, region_of
 from zsseg.errors import UserError
 from zsseg.layers import region_attention_mask
 from zsseg.predictor import Predictor
-from zsseg.regions import MAX_REGION_LOGITS, RegionView, TokenGroup, check_regions, region_of
+from zsseg.text.vocabulary import build_vocabulary
 from zsseg.visualize import draw_attention, draw_mask, draw_regions, region_maps
-from zsseg.vocabulary import build_vocabulary
 
 PHOTO = np.random.default_rng(0).integers(0, 256, (48, 70, 3), dtype=np.uint8)
 SEEN, UNSEEN = "dog, person | man", "cow"
@@ -108,7 +108,7 @@ def test_encoding_for_the_view_serves_the_answer(predictor: Predictor) -> None:
 
 
 def test_batches_change_nothing(predictor: Predictor, view: RegionView) -> None:
-    with patch("zsseg.encoded._ATTENTION_AT_ONCE", 1):
+    with patch("zsseg.image.encoder._ATTENTION_AT_ONCE", 1):
         one_by_one = predictor.region_view(PHOTO, SEEN, UNSEEN)
     np.testing.assert_allclose(one_by_one.logits, view.logits, atol=1e-5)
 
@@ -122,7 +122,7 @@ def test_methods_without_regions_say_so(tmp_path: Path) -> None:
 
 def test_too_many_logits_are_refused_before_the_network_runs(predictor: Predictor) -> None:
     check_regions(MAX_REGION_LOGITS // 4, 4)
-    with patch("zsseg.regions.MAX_REGION_LOGITS", 100), patch.object(predictor, "encode_image") as encode:
+    with patch("zsseg.analysis.regions.MAX_REGION_LOGITS", 100), patch.object(predictor, "encode_image") as encode:
         with pytest.raises(UserError, match="1 classes need too much memory"):
             predictor.region_view(PHOTO, "dog")
         encode.assert_not_called()

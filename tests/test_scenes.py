@@ -3,7 +3,7 @@
 import cv2
 import numpy as np
 
-from zsseg.scenes import GROUND, HUES, NAMES, SHAPES, SIDE, TEXTURES, held_out, render
+from zsseg.synthetic import GROUND, HUES, NAMES, SHAPES, SIDE, TEXTURES, held_out, render
 
 
 def test_held_out__unseen_names_are_new_combinations_of_known_words() -> None:

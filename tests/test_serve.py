@@ -21,9 +21,9 @@ import pytest
 import app
 from tests.demo_server import serve
 from tests.tiny import tiny_checkpoint
-from zsseg import Predictor, UserError, __version__
-from zsseg.demo import examples, find_shelf, shelf_of
-from zsseg.demo import serve as serving
+from zsseg import Predictor, UserError, __version__, examples
+from zsseg.demo import find_shelf, shelf_of
+from zsseg.demo import server as serving
 from zsseg.demo.theme import launch_options
 from zsseg.predictor import DEFAULT_CHECKPOINTS
 
@@ -96,7 +96,7 @@ def test_one_method_of_two_is_degraded(checkpoints: dict[str, str]) -> None:
 
 
 def test_load_searches_the_given_place_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("zsseg.checkpoint.checkpoint_folders", lambda: [])
+    monkeypatch.setattr("zsseg.weights.checkpoint.checkpoint_folders", lambda: [])
     tiny_checkpoint(tmp_path, "zegclip", name=DEFAULT_CHECKPOINTS["zegclip"])
     shelf = find_shelf(str(tmp_path))
     loaded = shelf.get(shelf.first)

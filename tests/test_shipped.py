@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from zsseg import Predictor
-from zsseg.checkpoint import read_metadata
-from zsseg.models import load_backbone
 from zsseg.predictor import DEFAULT_CHECKPOINTS
+from zsseg.weights.backbone import load_backbone
+from zsseg.weights.checkpoint import read_metadata
 
 ROOT = Path(__file__).resolve().parents[1]
 WEIGHTS = ROOT / "checkpoints"

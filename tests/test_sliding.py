@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from zsseg.errors import UserError
-from zsseg.sliding import MAX_WINDOWS, cut, stitch, stitch_grids, window_boxes, window_scores
+from zsseg.image.windows import MAX_WINDOWS, cut, stitch, stitch_grids, window_boxes, window_scores
 
 
 @pytest.mark.parametrize(

@@ -11,13 +11,15 @@ import pytest
 from tests.photosets import draw_voc
 from tests.test_training_engine import make_recipe
 from tests.tiny import tiny_backbone
-from training import ablate, engine, variants
+from training import ablate
+from training.ablation import variants
+from training.ablation.trials import BASELINE, Plan, Trial, run_trial
+from training.ablation.variants import WORLDS, Length, recipes_of
+from training.core import engine
 from training.data.datasets import open_set
 from training.recipes import Recipe, load_recipe
-from training.trials import BASELINE, Plan, Trial, run_trial
-from training.variants import WORLDS, Length, recipes_of
-from zsseg.checkpoint import read_metadata
 from zsseg.errors import UserError
+from zsseg.weights.checkpoint import read_metadata
 
 MINI = recipes_of(WORLDS["mini"], Length(20, 112), 16)
 CHANGED = {

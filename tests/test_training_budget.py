@@ -1,6 +1,6 @@
 """The plan of a time budget."""
 
-from training.budget import MEASURE, SKIP, TimeBudget
+from training.runtime.budget import MEASURE, SKIP, TimeBudget
 
 
 def test_time_budget__follows_the_measured_pace() -> None:

@@ -11,10 +11,10 @@ from tests.tiny import tiny_checkpoint
 from training import contact_sheet
 from training.contact_sheet import example_rows, find_photo, labelled, named_row
 from training.data.splits import split_names
-from zsseg.demo.examples import EXAMPLES
 from zsseg.errors import UserError
+from zsseg.examples import EXAMPLES
 from zsseg.predictor import Predictor
-from zsseg.vocabulary import build_vocabulary
+from zsseg.text.vocabulary import build_vocabulary
 
 SEEN, UNSEEN_VOC = split_names("voc2012")
 ROOT = Path(__file__).resolve().parents[1]

@@ -10,14 +10,14 @@ import torch
 
 from tests.photosets import draw_two_colours, draw_voc, write_mask
 from tests.tiny import tiny_backbone, tiny_config
-from training.assemble import Experiment, assemble
+from training.core.assemble import Experiment, assemble
+from training.core.engine import RunOptions, Trainer
 from training.data.datasets import Item, read_mask
 from training.data.splits import UNSEEN, class_names
-from training.devices import Place
-from training.engine import RunOptions, Trainer
-from training.judging import ask, judge, summarise
+from training.evaluation.protocol import ask, judge, summarise
 from training.recipes import Recipe, Source
-from training.runlog import read_log
+from training.runtime.devices import Place
+from training.runtime.runlog import read_log
 from zsseg.errors import UserError
 from zsseg.models import Method
 from zsseg.predictor import Predictor

@@ -9,8 +9,8 @@ import torch
 from tests.photosets import draw_two_colours
 from tests.tiny import tiny_backbone
 from training.data.datasets import open_set
-from training.probe import PatchProbe, encode, main, most_frequent, score
-from zsseg.models import load_backbone
+from training.pretraining.linear_probe import PatchProbe, encode, main, most_frequent, score
+from zsseg.weights.backbone import load_backbone
 
 
 def test_most_frequent__is_each_squares_own() -> None:

@@ -10,7 +10,7 @@ from tests.photosets import draw_voc
 from tests.tiny import tiny_checkpoint
 from training import evaluate, report
 from training.data.splits import split_names
-from training.metrics import Reliability
+from training.evaluation.metrics import Reliability
 
 SEEN, UNSEEN_VOC = split_names("voc2012")
 

@@ -3,9 +3,9 @@
 import numpy as np
 import torch
 
-from training.retrieval import bag_of_tokens, bag_retrieval
-from training.text_targets import TextTargets
-from zsseg.compat import import_open_clip
+from training.pretraining.retrieval import bag_of_tokens, bag_retrieval
+from training.pretraining.text_targets import TextTargets
+from zsseg.open_clip_compat import import_open_clip
 
 
 def test_bag_of_tokens__is_ridge_regression() -> None:

@@ -10,14 +10,15 @@ import pytest
 from tests.photosets import draw_two_colours, draw_voc
 from tests.test_training_engine import NOT_TOY, make_recipe
 from tests.tiny import tiny_backbone, tiny_checkpoint
-from training import calibrate, evaluate, plots, train
+from training import calibrate, evaluate, train
 from training.data.datasets import open_set, read_mask
 from training.data.splits import UNSEEN, split_names
-from training.judging import ask, judge, question_for, summarise
+from training.evaluation import plots
+from training.evaluation.protocol import ask, judge, question_for, summarise
 from training.recipes import Recipe, Source, load_recipe, recipe_names
-from zsseg.checkpoint import load_checkpoint, read_metadata
 from zsseg.errors import UserError
 from zsseg.predictor import Predictor
+from zsseg.weights.checkpoint import load_checkpoint, read_metadata
 
 SEEN, UNSEEN_VOC = split_names("voc2012")
 

@@ -10,17 +10,19 @@ import torch
 from PIL import Image
 
 from tests.tiny import CLIP_CONFIG
-from training import evaluate, pretrain_shapes, train_shapes
-from training.captions import captions_of, cell_shares, recolour
+from training import evaluate
 from training.data.batches import Batch, Part
 from training.data.datasets import Item, open_set, read_mask, read_photo
-from training.data.shapes import write_scenes
 from training.data.splits import split_names
-from training.devices import Place
-from training.pretrain_shapes import ShapesRecipe, ShapesRun
+from training.runtime.devices import Place
+from training.shapes import pretrain, train_all
+from training.shapes.captions import captions_of, cell_shares, recolour
+from training.shapes.dataset import write_scenes
+from training.shapes.pretrain import ShapesRecipe, ShapesRun
 from zsseg.errors import UserError
-from zsseg.models.backbone import build_clip, load_backbone
-from zsseg.scenes import NAMES, held_out, render
+from zsseg.models.backbone import build_clip
+from zsseg.synthetic import NAMES, held_out, render
+from zsseg.weights.backbone import load_backbone
 
 CPU = Place(torch.device("cpu"), autocast=False)
 TINY = {**CLIP_CONFIG, "stem": [4, 8, 16], "stem_dilations": [2]}
@@ -36,8 +38,8 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def tiny(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pretrain_shapes.shapes_clip, "CONFIG", TINY)
-    monkeypatch.setattr(pretrain_shapes, "ShapesRecipe", lambda **_: TINY_RECIPE)
+    monkeypatch.setattr(pretrain.shapes_clip, "CONFIG", TINY)
+    monkeypatch.setattr(pretrain, "ShapesRecipe", lambda **_: TINY_RECIPE)
 
 
 def test_open_set__reads_the_scenes(world: Path) -> None:
@@ -131,7 +133,7 @@ def test_shapes_run__stem_learns_alone_at_first(world: Path, tiny: None) -> None
 
 def test_pretrain__makes_a_backbone_that_answers(world: Path, tmp_path: Path, tiny: None) -> None:
     out = tmp_path / "weights/shapes-clip"
-    assert pretrain_shapes.main(["--data-root", str(world), "--out", str(out)]) == 0
+    assert pretrain.main(["--data-root", str(world), "--out", str(out)]) == 0
     assert load_backbone(out).context_length == 16
     assert len(out.with_suffix(".csv").read_text().splitlines()) > 1
     asked = ["--baseline", str(out), "--size", "64", "--data", "shapes", "--root", str(world), "--limit", "2"]
@@ -142,7 +144,7 @@ def test_pretrain__makes_a_backbone_that_answers(world: Path, tmp_path: Path, ti
 def test_pretrain__unseen_labels_cannot_reach_the_weights(tmp_path: Path, tiny: None) -> None:
     """Exchange all unseen labels on disk: the backbone is the same, to the bit."""
     home = write_scenes(tmp_path, {"train": 20, "val": 1})
-    assert pretrain_shapes.main(["--data-root", str(tmp_path), "--out", str(tmp_path / "clean")]) == 0
+    assert pretrain.main(["--data-root", str(tmp_path), "--out", str(tmp_path / "clean")]) == 0
     unseen = [i for i, name in enumerate(NAMES) if name in held_out()]
     poison = np.arange(256, dtype=np.uint8)
     poison[unseen] = np.roll(unseen, 1)
@@ -152,7 +154,7 @@ def test_pretrain__unseen_labels_cannot_reach_the_weights(tmp_path: Path, tiny: 
         changed += int((poison[mask] != mask).any())
         Image.fromarray(poison[mask]).save(path)
     assert changed > 3
-    assert pretrain_shapes.main(["--data-root", str(tmp_path), "--out", str(tmp_path / "poisoned")]) == 0
+    assert pretrain.main(["--data-root", str(tmp_path), "--out", str(tmp_path / "poisoned")]) == 0
     weights = [(tmp_path / name / "open_clip_model.safetensors").read_bytes() for name in ("clean", "poisoned")]
     assert weights[0] == weights[1]
 
@@ -177,13 +179,13 @@ def test_train_shapes__does_what_is_missing_in_order(
                 Path(given["--out"]).mkdir(parents=True)
                 (Path(given["--out"]) / "open_clip_model.safetensors").write_text("tower")
 
-    monkeypatch.setattr(train_shapes, "run_together", pretend)
-    monkeypatch.setattr(train_shapes, "SCENES", {"train": 1, "val": 1})
+    monkeypatch.setattr(train_all, "run_together", pretend)
+    monkeypatch.setattr(train_all, "SCENES", {"train": 1, "val": 1})
     out, shipped = tmp_path / "runs", tmp_path / "checkpoints"
     arguments = ["--out", str(out), "--minutes", "10", "--install", str(shipped)]
-    assert train_shapes.main(arguments) == 0
+    assert train_all.main(arguments) == 0
     scripts = [command[0] for command in done]
-    assert scripts == ["pretrain_shapes", *["train"] * 4, *["evaluate"] * 5]
+    assert scripts == ["shapes.pretrain", *["train"] * 4, *["evaluate"] * 5]
     recipes = [command[2] for command in done if command[0] == "train"]
     assert [name.split("_")[-1] for name in recipes] == ["inductive"] * 2 + ["transductive"] * 2
     assert {p.name for p in shipped.rglob("*.safetensors")} == {
@@ -192,11 +194,11 @@ def test_train_shapes__does_what_is_missing_in_order(
     assert json.loads((out / "scores.json").read_text())["zegclip-shapes-inductive"]["hIoU"] == 0.75
     assert "hIoU 0.750" in capsys.readouterr().out
     done.clear()
-    assert train_shapes.main(arguments) == 0
+    assert train_all.main(arguments) == 0
     assert {command[0] for command in done} == {"evaluate"}
 
 
 def test_run_together__says_which_step_failed(tmp_path: Path) -> None:
-    train_shapes.run_together([["plots"]], tmp_path)
+    train_all.run_together([["evaluation.plots"]], tmp_path)
     with pytest.raises(UserError, match="python -m training.evaluate --nonsense"):
-        train_shapes.run_together([["evaluate", "--nonsense"]])
+        train_all.run_together([["evaluate", "--nonsense"]])

@@ -7,11 +7,11 @@ import pytest
 import torch
 from PIL import Image
 
-from training.crops import CropSampler
-from training.data.photos import Photo, _said_of, _training_files
-from training.tag_teacher import TagTeacher
-from training.tags import TagTable
-from training.text_targets import TextTargets
+from training.pretraining.crops import CropSampler
+from training.pretraining.image_labels import TagTable
+from training.pretraining.label_teacher import TagTeacher
+from training.pretraining.photos import Photo, _said_of, _training_files
+from training.pretraining.text_targets import TextTargets
 
 DATA = Path(__file__).parents[2] / "shared/data"
 GREY = np.full((20, 20, 3), 128, np.uint8)

@@ -10,16 +10,16 @@ from tests.photosets import draw_voc
 from tests.test_training_engine import make_recipe
 from tests.tiny import tiny_backbone, tiny_checkpoint
 from training import train
-from training.assemble import assemble
+from training.core.assemble import assemble
+from training.core.engine import RunOptions, Trainer
 from training.data.batches import BatchStream
 from training.data.labels import HIDDEN
 from training.data.splits import split_names
-from training.devices import Place
-from training.engine import RunOptions, Trainer
 from training.recipes import Recipe, load_recipe, recipe_names
-from zsseg.checkpoint import load_checkpoint, read_metadata
+from training.runtime.devices import Place
 from zsseg.errors import UserError
 from zsseg.models import Method
+from zsseg.weights.checkpoint import load_checkpoint, read_metadata
 
 CPU = Place(torch.device("cpu"), autocast=False)
 MINI = [name for name in recipe_names() if "mini_transductive" in name]

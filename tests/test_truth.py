@@ -11,11 +11,11 @@ from PIL import Image
 from tests.test_export import PHOTO
 from tests.test_image import encoded, huge_png
 from tests.test_segmentation import drawn, random_answer
-from training.metrics import ConfusionMatrix, harmonic_iou
+from training.evaluation.metrics import ConfusionMatrix, harmonic_iou
+from zsseg.analysis.ground_truth import MAX_UNMATCHED, VOID, Truth, read_truth, score
 from zsseg.errors import UserError
 from zsseg.export import label_image, write_outputs
 from zsseg.segmentation import NONE
-from zsseg.truth import MAX_UNMATCHED, VOID, Truth, read_truth, score
 
 NAMES = ("cat", "dog", "cow")
 IDS = np.array([[0, 1, 2], [2, 255, 1]], dtype=np.uint8)

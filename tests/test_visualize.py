@@ -5,9 +5,10 @@ import numpy as np
 import pytest
 
 from tests.test_segmentation import drawn, random_answer
-from zsseg.compare import compare
+from zsseg.analysis.compare import compare
 from zsseg.errors import UserError
 from zsseg.segmentation import NONE, Segmentation
+from zsseg.text.class_lists import COCO171, VOC20
 from zsseg.visualize import (
     color_of,
     colors_of,
@@ -24,7 +25,6 @@ from zsseg.visualize import (
     pixel_scores,
     score_map,
 )
-from zsseg.vocabulary import COCO171, VOC20
 
 
 def flat(names: tuple[str, ...], seen: tuple[bool, ...], side: int = 64) -> Segmentation:

@@ -5,13 +5,9 @@ import random
 import pytest
 
 from zsseg.errors import UserError
-from zsseg.vocabulary import (
-    CAMVID11,
-    COCO80,
-    COCO171,
-    DATASETS,
+from zsseg.text.class_lists import CAMVID11, COCO80, COCO171, DATASETS, VOC20
+from zsseg.text.vocabulary import (
     MAX_NAMES,
-    VOC20,
     build_vocabulary,
     clean_name,
     format_names,

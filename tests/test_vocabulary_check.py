@@ -8,10 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from zsseg.models import Backbone, load_backbone
-from zsseg.presets import PRESETS
-from zsseg.vocabulary import Vocabulary, build_vocabulary
-from zsseg.vocabulary_check import NEAR_DUPLICATE, Remark, check_vocabulary, of_cut_names
+from zsseg.models import Backbone
+from zsseg.text.checks import NEAR_DUPLICATE, Remark, check_vocabulary, of_cut_names
+from zsseg.text.presets import PRESETS
+from zsseg.text.vocabulary import Vocabulary, build_vocabulary
+from zsseg.weights.backbone import load_backbone
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -136,5 +137,5 @@ def test_measured_cosines_lie_on_the_sides_that_the_threshold_was_chosen_for(bac
 
 
 def test_importing_it_loads_no_network() -> None:
-    program = "import sys, zsseg.vocabulary_check; sys.exit('torch' in sys.modules)"
+    program = "import sys, zsseg.text.checks; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", program], cwd=ROOT).returncode == 0

@@ -5,17 +5,9 @@ from typing import Any
 
 import torch
 
-from zsseg.checkpoint import Metadata, save_checkpoint
-from zsseg.models import (
-    Backbone,
-    Method,
-    ModelConfig,
-    SegmentationModel,
-    build_clip,
-    build_model,
-    load_backbone,
-    save_backbone,
-)
+from zsseg.models import Backbone, Method, ModelConfig, SegmentationModel, build_clip, build_model
+from zsseg.weights.backbone import load_backbone, save_backbone
+from zsseg.weights.checkpoint import Metadata, save_checkpoint
 
 SIDE = 64
 GRID = (4, 4)

@@ -20,12 +20,12 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 from typing import Any
 
-from training.assemble import find_backbone
-from training.console import run_for_person
-from training.evaluate import SCORES
-from training.trials import BASELINE, Plan, Trial, read_scores, run_trial, write_text
-from training.variants import WORLDS, Length, base_recipe
+from training.ablation.trials import BASELINE, Plan, Trial, read_scores, run_trial, write_text
+from training.ablation.variants import WORLDS, Length, base_recipe
+from training.evaluation.scores import SCORES
+from training.runtime.console import run_for_person
 from zsseg.errors import UserError
+from zsseg.weights.checkpoint import find_backbone
 
 LOG_FILE = "log.txt"
 

@@ -20,17 +20,16 @@ from typing import Any
 
 import numpy as np
 
-from training.console import run_for_person
 from training.data.datasets import Item, PhotoSet, open_set
 from training.data.splits import UNSEEN
-from training.evaluate import add_data_options, add_model_options, open_predictor, rewrite_metadata
-from training.judging import MIN_PHOTOS, PenaltySweep, Question, answers, question_for
-from training.metrics import ConfusionMatrix
+from training.evaluation.metrics import ConfusionMatrix
+from training.evaluation.models import add_data_options, add_model_options, open_predictor, rewrite_metadata
+from training.evaluation.protocol import MIN_PHOTOS, PENALTIES, PenaltySweep, Question, answers, question_for
+from training.runtime.console import run_for_person
 from zsseg.errors import UserError
 from zsseg.predictor import Predictor
 from zsseg.segmentation import NONE
 
-PENALTIES = tuple(round(0.025 * i, 3) for i in range(-8, 13))
 THRESHOLDS = tuple(round(0.025 * i, 3) for i in range(29))
 
 

@@ -16,12 +16,12 @@ from pathlib import Path
 import matplotlib as mpl
 import numpy as np
 
-from training.console import run_for_person
 from training.data.datasets import Item, PhotoSet, open_set, read_mask
-from training.judging import question_for
-from zsseg.demo.examples import available
+from training.evaluation.protocol import question_for
+from training.runtime.console import run_for_person
 from zsseg.errors import UserError
-from zsseg.image import Pixels, load_image
+from zsseg.examples import available
+from zsseg.image.load import Pixels, load_image
 from zsseg.models import Backbone
 from zsseg.predictor import Predictor
 from zsseg.segmentation import Segmentation

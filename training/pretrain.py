@@ -12,20 +12,21 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from training.console import run_for_person
-from training.crops import ConceptMaps, CropSampler
-from training.devices import flush_denormals
-from training.pool import FEATURES, load_pool
-from training.pretrain_image import ImageRun, NameTable
-from training.pretrain_text import TextRun
-from training.recipes import mini_clip
-from training.student import Student
-from training.tag_teacher import TagTeacher
-from training.tags import TagTable
-from training.text_targets import TextTargets, load_text_targets
-from zsseg.compat import OpenClip, import_open_clip
+from training.pretraining import mini_clip
+from training.pretraining.crops import ConceptMaps, CropSampler
+from training.pretraining.image_labels import TagTable
+from training.pretraining.image_tower import ImageRun, NameTable
+from training.pretraining.label_teacher import TagTeacher
+from training.pretraining.student import Student
+from training.pretraining.teacher_maps import FEATURES, load_pool
+from training.pretraining.text_targets import TextTargets, load_text_targets
+from training.pretraining.text_tower import TextRun
+from training.runtime.console import run_for_person
+from training.runtime.devices import flush_denormals
 from zsseg.errors import UserError
-from zsseg.models.backbone import build_clip, load_backbone, save_backbone
+from zsseg.models.backbone import build_clip
+from zsseg.open_clip_compat import OpenClip, import_open_clip
+from zsseg.weights.backbone import load_backbone, save_backbone
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -14,22 +14,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from training.calibrate import PENALTIES
-from training.console import run_for_person
 from training.data.datasets import Item, open_set
-from training.evaluate import (
-    SCORES,
-    add_data_options,
-    add_place_options,
-    json_number,
-    json_numbers,
-    open_baseline,
-    open_checkpoint,
-    score_report,
-)
-from training.judging import PenaltySweep, Question, answers, question_for
-from training.metrics import Reliability, ReliabilityCurve
-from training.plots import plot_confusion, plot_penalties, plot_reliability
+from training.evaluation.metrics import Reliability, ReliabilityCurve
+from training.evaluation.models import add_data_options, add_place_options, open_baseline, open_checkpoint
+from training.evaluation.plots import plot_confusion, plot_penalties, plot_reliability
+from training.evaluation.protocol import PENALTIES, PenaltySweep, Question, answers, question_for
+from training.evaluation.scores import SCORES, json_number, json_numbers, score_report
+from training.runtime.console import run_for_person
 from zsseg.predictor import Predictor
 
 

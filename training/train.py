@@ -11,18 +11,18 @@ import argparse
 import dataclasses
 from pathlib import Path
 
-from training.assemble import Experiment, assemble, find_backbone
-from training.console import run_for_person
+from training.core.assemble import Experiment, assemble
+from training.core.engine import Judge, RunOptions, Trainer
 from training.data.datasets import open_set
 from training.data.splits import split_names
-from training.devices import Place, find_place, leave
-from training.engine import Judge, RunOptions, Trainer
-from training.judging import Scores, ask, judge, summarise
+from training.evaluation.protocol import Scores, ask, judge, summarise
 from training.recipes import Recipe, load_recipe, recipe_names
-from zsseg.checkpoint import Metadata, load_checkpoint, save_checkpoint
+from training.runtime.console import run_for_person
+from training.runtime.devices import Place, find_place, leave
 from zsseg.errors import UserError
 from zsseg.models import SegmentationModel
 from zsseg.predictor import Predictor
+from zsseg.weights.checkpoint import Metadata, find_backbone, load_checkpoint, save_checkpoint
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -92,7 +92,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--resume", action="store_true", help="go on with the run in --out")
     parser.add_argument("--seed", type=int, help="instead of the recipe's")
     parser.add_argument("--iters", type=int, help="instead of the recipe's")
-    parser.add_argument("--minutes", type=float, help="shorten the schedule to this wall time; see training/budget.py")
+    parser.add_argument(
+        "--minutes", type=float, help="shorten the schedule to this wall time; see training/runtime/budget.py"
+    )
     parser.add_argument("--backbone", help="folder or name, instead of the recipe's")
     parser.add_argument("--workers", type=int, default=0, help="processes that make batches (0: none)")
     parser.add_argument("--device", help="cpu, cuda; by default cuda where there is one")

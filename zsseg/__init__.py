@@ -6,14 +6,14 @@ The public names, on one screen. Importing the package is cheap: torch is loaded
 import importlib
 from typing import TYPE_CHECKING
 
+from zsseg.version import __version__
+
 if TYPE_CHECKING:
     from zsseg.errors import UserError
-    from zsseg.image import load_image
+    from zsseg.image.load import load_image
     from zsseg.predictor import Predictor
     from zsseg.segmentation import Segmentation
-    from zsseg.vocabulary import Vocabulary, build_vocabulary
-
-__version__ = "0.1.0"
+    from zsseg.text.vocabulary import Vocabulary, build_vocabulary
 
 __all__ = ["Predictor", "Segmentation", "UserError", "Vocabulary", "__version__", "build_vocabulary", "load_image"]
 
@@ -21,9 +21,9 @@ _HOME = {
     "Predictor": "zsseg.predictor",
     "Segmentation": "zsseg.segmentation",
     "UserError": "zsseg.errors",
-    "Vocabulary": "zsseg.vocabulary",
-    "build_vocabulary": "zsseg.vocabulary",
-    "load_image": "zsseg.image",
+    "Vocabulary": "zsseg.text.vocabulary",
+    "build_vocabulary": "zsseg.text.vocabulary",
+    "load_image": "zsseg.image.load",
 }
 
 

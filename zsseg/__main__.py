@@ -2,7 +2,7 @@
 
 import sys
 
-from zsseg.cli import main
+from zsseg.cli.main import main
 
 if __name__ == "__main__":
     sys.exit(main())

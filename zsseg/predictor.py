@@ -14,19 +14,19 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from zsseg.analysis.regions import RegionView, check_regions, view_regions
 from zsseg.cache import LRU
-from zsseg.checkpoint import Metadata, checkpoint_folders, find_checkpoint, load_checkpoint
-from zsseg.encoded import WINDOWS_AT_ONCE, Encoded
 from zsseg.errors import UserError
-from zsseg.image import Pixels, load_image
+from zsseg.image.encoder import WINDOWS_AT_ONCE, Encoded
+from zsseg.image.load import Pixels, load_image
+from zsseg.image.windows import Windows, cut, stitch_grids, window_scores
 from zsseg.models import Backbone, ClipRC, ImageTokens, MaskOutput, ModelConfig, SegmentationModel, plain_image_tokens
-from zsseg.models.backbone import CONFIG_FILE, file_sha256, load_backbone
 from zsseg.models.training_free import TrainingFree
-from zsseg.regions import RegionView, check_regions, view_regions
 from zsseg.segmentation import FloatArray, Segmentation, check_fraction, check_penalty, check_size
-from zsseg.sliding import Windows, cut, stitch_grids, window_scores
-from zsseg.vocabulary import Vocabulary, build_vocabulary, with_templates
-from zsseg.vocabulary_check import Remark, check_vocabulary, of_cut_names
+from zsseg.text.checks import Remark, check_vocabulary, of_cut_names
+from zsseg.text.vocabulary import Vocabulary, build_vocabulary, with_templates
+from zsseg.weights.backbone import CONFIG_FILE, file_sha256, load_backbone
+from zsseg.weights.checkpoint import Metadata, checkpoint_folders, find_checkpoint, load_checkpoint
 
 DEFAULT_CHECKPOINTS: Mapping[str, str] = {"zegclip": "zegclip-mini-inductive", "clip_rc": "clip_rc-mini-inductive"}
 """Method: the checkpoint it is asked through when none is named."""
@@ -128,8 +128,8 @@ class Predictor:
         A name longer than the text tower reads is asked by its beginning, and the answer's `remarks` say so.
 
         Args:
-            image: anything `zsseg.image.load_image` reads; a very large photo is shrunk, and so is the answer.
-            seen, unseen: class names, as `zsseg.vocabulary.build_vocabulary` reads them.
+            image: anything `zsseg.image.load.load_image` reads; a very large photo is shrunk, and so is the answer.
+            seen, unseen: class names, as `zsseg.text.vocabulary.build_vocabulary` reads them.
             seen_penalty: in -1..1; None takes the checkpoint's own.
             threshold: in 0..1; None takes the checkpoint's own.
 
@@ -190,7 +190,7 @@ class Predictor:
         return {"sha256": self.sha256, "setting": meta.setting, **backbone}
 
     def preprocess(self, photo: Pixels) -> Windows:
-        """Resize, normalise and cut up a photo (H,W,3) as the checkpoint wants it; see `zsseg.sliding.cut`."""
+        """Resize, normalise and cut up a photo (H,W,3) as the checkpoint wants it; see `zsseg.image.windows.cut`."""
         meta = self.metadata
         return cut(photo, meta.size, meta.stride, meta.mean, meta.std, meta.antialias)
 

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 
 HIDDEN = 254  # some unseen name, not said which: only where a recipe asks for the papers' transductive oracle
-VOID = 255  # training.losses.IGNORE: a negative of every name asked
+VOID = 255  # training.core.losses.IGNORE: a negative of every name asked
 
 
 def label_table(raw_names: Sequence[str | None], seen: Sequence[str], reveal_hidden: bool = False) -> np.ndarray:

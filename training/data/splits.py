@@ -7,8 +7,8 @@ Names are what a person would type: the data sets' own spellings ("tvmonitor") s
 import zlib
 from collections.abc import Iterable, Sequence
 
-from zsseg import scenes
-from zsseg.vocabulary import CAMVID11, COCO80, COCO171, DATASETS, VOC20
+from zsseg import synthetic
+from zsseg.text.class_lists import CAMVID11, COCO80, COCO171, DATASETS, VOC20
 
 # Share of the training photos kept apart for choices (threshold, best weights): 1 in this many.
 _DEVELOPMENT_OF = 16
@@ -29,7 +29,7 @@ _NAMES: dict[str, tuple[str | None, ...]] = {
     "ccp": tuple(None if n in _CCP_NOT_ASKED else n for n in _CCP.split()),
     "coco_mini": COCO80,
     "coco_stuff164k": COCO171,
-    "shapes": scenes.NAMES,
+    "shapes": synthetic.NAMES,
 }
 # The unseen names of the embedded heads. VOC's differ from the papers' because the photos at hand hold hardly a train.
 UNSEEN: dict[str, tuple[str, ...]] = {
@@ -38,7 +38,7 @@ UNSEEN: dict[str, tuple[str, ...]] = {
     "ccp": ("dress", "jeans", "hat", "scarf", "shorts", "sunglasses"),
     "coco_mini": DATASETS["coco80"][1],
     "coco_stuff164k": DATASETS["coco171"][1],
-    "shapes": scenes.held_out(),
+    "shapes": synthetic.held_out(),
 }
 # The papers' split of VOC.
 PAPER_VOC_UNSEEN: tuple[str, ...] = DATASETS["voc20-papers"][1]

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from zsseg.image import resize
+from zsseg.image.load import resize
 
 VOID = 255
 _CROP_TRIES = 10
@@ -29,7 +29,7 @@ class Augmentation:
         photometric: distort brightness, contrast, saturation and hue, each with probability one half.
         mean: per channel, RGB, 0..255.
         std: likewise.
-        antialias: shrink by means over areas, see `zsseg.image.resize`.
+        antialias: shrink by means over areas, see `zsseg.image.load.resize`.
     """
 
     size: int

@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from training.runtime.devices import Precision
 from zsseg.models import ModelConfig
 
 Init = Literal["default", "cosine"]
-Precision = Literal["auto", "bf16", "fp32"]
 Setting = Literal["inductive", "transductive"]
 MaskLoss = Literal["nel", "softmax"]
 RecoveryTarget = Literal["clip", "prompted"]

@@ -2,11 +2,12 @@
 
 import gradio as gr
 
-from zsseg.demo import callbacks, choice, events, probe, tab_events, views
+from zsseg.demo import actions, events, html, model_events, pixel_scores
+from zsseg.demo.catalog import Shelf
 from zsseg.demo.layout import make_card, make_opacity, make_question, make_warning, own_settings
 from zsseg.demo.page import Page
-from zsseg.demo.shelf import Shelf
-from zsseg.demo.tabs import make_details
+from zsseg.demo.tabs import events as tab_events
+from zsseg.demo.tabs.layout import make_details
 
 QUEUE_SIZE = 32
 
@@ -15,7 +16,7 @@ def build_demo(shelf: Shelf) -> gr.Blocks:
     """Build the page around the models that are at hand.
 
     Args:
-        shelf: what can be chosen; see `zsseg.demo.shelf.find_shelf`.
+        shelf: what can be chosen; see `zsseg.demo.catalog.find_shelf`.
 
     Returns:
         Blocks with the queue set up; serve it with ``demo.launch(**launch_options())``.
@@ -23,7 +24,7 @@ def build_demo(shelf: Shelf) -> gr.Blocks:
     blocks = gr.Blocks(
         title="ZegCLIP and CLIP-RC: zero-shot segmentation",
         analytics_enabled=False,
-        delete_cache=(callbacks.CLEAN_EVERY_SECONDS, callbacks.KEEP_FILES_SECONDS),
+        delete_cache=(actions.CLEAN_EVERY_SECONDS, actions.KEEP_FILES_SECONDS),
         fill_width=True,
     )
     with blocks:
@@ -34,7 +35,7 @@ def build_demo(shelf: Shelf) -> gr.Blocks:
 
 def _lay_out(shelf: Shelf) -> Page:
     predictors = shelf.get(shelf.first)
-    gr.HTML(views.HEADER)
+    gr.HTML(html.HEADER)
     warning = make_warning(predictors)
     with gr.Row(elem_id="zs-first"):
         with gr.Column(scale=4, min_width=300, elem_id="zs-ask"):
@@ -43,10 +44,10 @@ def _lay_out(shelf: Shelf) -> Page:
             with gr.Row(elem_id="zs-cards"):
                 cards = [make_card(method, predictors) for method in predictors]
             opacity = make_opacity()
-            pixel = gr.HTML(probe.EMPTY, elem_id="zs-probe")
+            pixel = gr.HTML(pixel_scores.EMPTY, elem_id="zs-probe")
     details = make_details(predictors, own_settings(cards[0].method, predictors)[0])
-    gr.HTML(views.FOOTER)
-    keep = callbacks.KEEP_FILES_SECONDS
+    gr.HTML(html.FOOTER)
+    keep = actions.KEEP_FILES_SECONDS
     return Page(
         shelf,
         warning,
@@ -67,7 +68,7 @@ def _wire(page: Page) -> None:
     tab_events.wire_answer(page, ran)
     tab_events.wire_followers(page, [events.wire_look(page), *events.wire_legend(page)])
     events.wire_names(page)
-    choice.wire_choice(page)
+    model_events.wire_choice(page)
     events.wire_scene(page)
     events.wire_endpoint(page)
     tab_events.wire_choices(page)

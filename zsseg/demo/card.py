@@ -2,10 +2,10 @@
 
 from collections.abc import Sequence
 
-from zsseg.demo.callbacks import Answer, Look
+from zsseg.demo.actions import Answer, Look
+from zsseg.demo.catalog import TITLES, Predictors
+from zsseg.demo.html import escape, remark
 from zsseg.demo.pictures import jpeg_uri, png_uri
-from zsseg.demo.shelf import TITLES, Predictors
-from zsseg.demo.views import escape, remark
 from zsseg.errors import UserError
 from zsseg.segmentation import Segmentation
 from zsseg.visualize import LegendRow, isolation_masks, overlay

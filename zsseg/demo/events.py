@@ -6,12 +6,13 @@ from typing import Any, Literal, cast
 import gradio as gr
 from gradio.events import Dependency
 
-from zsseg.demo import callbacks, examples, names, scene
-from zsseg.demo.callbacks import Answer
+from zsseg.demo import actions, names, scene
+from zsseg.demo.actions import Answer
+from zsseg.demo.catalog import TITLES
 from zsseg.demo.page import MODEL_QUEUE, Page, as_error, uploaded
-from zsseg.demo.probe import EMPTY, probe
-from zsseg.demo.shelf import TITLES
+from zsseg.demo.pixel_scores import EMPTY, probe
 from zsseg.demo.spaces import on_gpu
+from zsseg.examples import available
 
 # The point that was probed belongs to the photo before. On a phone the answer lies below the button; go there, unless
 # the page asked by itself.
@@ -29,7 +30,7 @@ _READY = """() => { document.body.dataset.zsReady = "yes"; }"""
 # What is painted is of the photo before: it must not look like an answer about the new one.
 _STALE = """() => { const answer = document.getElementById("zs-answer"); if (answer) answer.dataset.stale = "yes"; }"""
 
-_ask = on_gpu(callbacks.ask)
+_ask = on_gpu(actions.ask)
 
 
 def wire_run(page: Page) -> Dependency:
@@ -126,7 +127,7 @@ def wire_names(page: Page) -> None:
     question = page.question
     boxes = [question.seen, question.unseen]
     quiet: dict[str, Any] = {"show_progress": "hidden", "concurrency_limit": None, "api_visibility": "private"}
-    shown = examples.available()
+    shown = available()
 
     def example(event: gr.EventData) -> tuple[Any, Any, Any]:
         index = event._data.get("index")
@@ -195,9 +196,9 @@ def wire_endpoint(page: Page) -> None:
         name longer than the model reads is asked by its beginning, and "remarks" in the result say so. The model is
         named as in the page's list; without one the first of it is asked.
         """
-        with as_error(html=False):
+        with as_error(as_html=False):
             predictors = page.shelf.get(model or page.shelf.first)
-            return callbacks.segment_one(predictors, uploaded(photo), (seen, unseen), (seen_penalty, threshold), method)
+            return actions.segment_one(predictors, uploaded(photo), (seen, unseen), (seen_penalty, threshold), method)
 
     # Components of its own: those of the page would show what they hold as a program's defaults.
     photo = gr.Image(type="filepath", image_mode=None, label="Photo", visible=False)

@@ -5,12 +5,13 @@ from pathlib import Path
 
 import gradio as gr
 
-from zsseg.demo import card, examples, scene, views
-from zsseg.demo.examples import Example
+from zsseg.demo import card, html, scene
+from zsseg.demo.catalog import Predictors, Shelf, working
+from zsseg.demo.gallery import thumbnails
 from zsseg.demo.link import PENALTIES
-from zsseg.demo.shelf import Predictors, Shelf, working
 from zsseg.errors import UserError
-from zsseg.presets import PRESETS
+from zsseg.examples import EXAMPLES, Example, available
+from zsseg.text.presets import PRESETS
 
 _HERE = Path(__file__).parent
 
@@ -50,8 +51,8 @@ def script(name: str) -> str:
 
 def make_question(shelf: Shelf) -> Question:
     """Lay out photo, examples, class boxes and button, and what few visitors need under "More"."""
-    shown = examples.available()
-    first = shown[0] if shown else examples.EXAMPLES[0]
+    shown = available()
+    first = shown[0] if shown else EXAMPLES[0]
     photo = gr.Image(
         value=str(first.path) if shown else None,
         type="filepath",
@@ -64,9 +65,7 @@ def make_question(shelf: Shelf) -> Question:
         alt_text="The photo to segment",
     )
     draws = scene.knows_scenes(shelf.get(shelf.first))
-    gallery = gr.HTML(
-        examples.gallery(shown), js_on_load=script("gallery.js"), elem_id="zs-examples", visible=not draws
-    )
+    gallery = gr.HTML(thumbnails(shown), js_on_load=script("gallery.js"), elem_id="zs-examples", visible=not draws)
     with gr.Column(visible=draws, elem_id="zs-drawing") as drawing:
         gr.HTML(scene.NOTE)
         draw = gr.Button("Draw a new scene", size="sm", elem_id="zs-draw")
@@ -142,5 +141,5 @@ def make_opacity() -> gr.Slider:
 
 def make_warning(predictors: Predictors) -> gr.HTML:
     """Lay out the place of the banner, empty while all is well."""
-    warning = views.banner(predictors)
+    warning = html.banner(predictors)
     return gr.HTML(warning, visible=bool(warning), elem_id="zs-warning")

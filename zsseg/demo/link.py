@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import urlencode
 
-from zsseg.demo.callbacks import Look
+from zsseg.demo.actions import Look
 
 PENALTIES = (-0.5, 0.5)  # what the page's slider takes
 MAX_TEXT = 4000  # browsers and servers cut longer addresses

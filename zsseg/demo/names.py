@@ -1,10 +1,10 @@
 """The class names while they are being typed: how each is marked, whether the model was trained on it, slips."""
 
-from zsseg.demo.shelf import Predictors, working
-from zsseg.demo.views import escape, remark
+from zsseg.demo.catalog import Predictors, working
+from zsseg.demo.html import escape, remark
 from zsseg.errors import UserError
-from zsseg.presets import PRESETS
-from zsseg.vocabulary import build_vocabulary, format_names, parse_names, split_by_seen
+from zsseg.text.presets import PRESETS
+from zsseg.text.vocabulary import build_vocabulary, format_names, parse_names, split_by_seen
 
 _MANY = 60  # with more names than this the marks would bury the page
 _REMARKS = 2

@@ -9,15 +9,43 @@ from typing import Any, cast
 import gradio as gr
 from gradio.utils import get_upload_folder
 
-from zsseg.demo import views
-from zsseg.demo.callbacks import Answer, Look
+from zsseg.demo import html
+from zsseg.demo.actions import Answer, Look
 from zsseg.demo.card import card
+from zsseg.demo.catalog import Shelf
 from zsseg.demo.layout import Card, Question
-from zsseg.demo.shelf import Shelf
-from zsseg.demo.tabs import Details
 from zsseg.errors import UserError
 
 MODEL_QUEUE = "model"
+
+
+@dataclass(frozen=True)
+class Details:
+    """Every component of the tabs that an event fills or reads."""
+
+    tabs: gr.Tabs
+    kind: gr.Radio
+    scores: gr.HTML
+    level: gr.Slider
+    claims: gr.HTML
+    comparison: gr.HTML
+    region_class: gr.Dropdown
+    region_window: gr.Dropdown
+    regions: gr.HTML
+    recovery: gr.HTML
+    mask: gr.File
+    meanings: gr.Textbox
+    truth: gr.HTML
+    photos: gr.File
+    run_batch: gr.Button
+    batch_zip: gr.File
+    batch_table: gr.HTML
+    make_files: gr.Button
+    files: gr.File
+    make_link: gr.Button
+    link: gr.Textbox
+    explain: gr.HTML
+    models: gr.HTML
 
 
 @dataclass(frozen=True)
@@ -76,7 +104,7 @@ class Page:
 
 
 @contextmanager
-def as_error(html: bool = True) -> Iterator[None]:
+def as_error(as_html: bool = True) -> Iterator[None]:
     """Turn the sentence of a `UserError` into Gradio's error; anything else is a defect and stays one.
 
     The page renders errors as HTML, and the sentence may quote what a visitor typed; a program gets it plain.
@@ -84,7 +112,7 @@ def as_error(html: bool = True) -> Iterator[None]:
     try:
         yield
     except UserError as error:
-        sentence = views.escape(error) if html else str(error)
+        sentence = html.escape(error) if as_html else str(error)
         raise gr.Error(sentence, duration=12, print_exception=False) from error
 
 

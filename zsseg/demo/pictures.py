@@ -6,8 +6,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from zsseg.demo.views import escape
-from zsseg.image import resize
+from zsseg.demo.html import escape
+from zsseg.image.load import resize
 
 MAP_SIDE = 320
 _JPEG_QUALITY = 92

@@ -8,12 +8,12 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from zsseg.demo.callbacks import fresh_folder
-from zsseg.demo.shelf import DRAWN, Predictors, working
-from zsseg.demo.views import help_text
-from zsseg.image import Pixels
-from zsseg.scenes import GROUND, NAMES, held_out, render
-from zsseg.vocabulary import format_names
+from zsseg.demo.actions import fresh_folder
+from zsseg.demo.catalog import DRAWN, Predictors, working
+from zsseg.demo.html import help_text
+from zsseg.image.load import Pixels
+from zsseg.synthetic import GROUND, NAMES, held_out, render
+from zsseg.text.vocabulary import format_names
 
 NOTE = help_text(
     f"This small model knows drawn shapes and nothing else: “{NAMES[-1]}”, not “dog”. Unseen names are new "
@@ -33,7 +33,7 @@ class Scene:
     Attributes:
         photo, mask: paths of the picture, and of its ids as a grey PNG.
         seen, unseen: texts of the two boxes: what is in the scene, then some names that are not.
-        meanings: what the mask's ids mean, as `zsseg.label_table.parse_table` reads it.
+        meanings: what the mask's ids mean, as `zsseg.analysis.label_table.parse_table` reads it.
     """
 
     photo: str

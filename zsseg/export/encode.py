@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-import zsseg
-from zsseg.image import Pixels
+from zsseg.image.load import Pixels
 from zsseg.segmentation import NONE, Segmentation
+from zsseg.version import __version__
 from zsseg.visualize import colors_of
 
 VOID = 255
@@ -71,7 +71,7 @@ def summary(seg: Segmentation) -> dict[str, Any]:
         "method": seg.method,
         "model": seg.model,
         "provenance": dict(seg.provenance),
-        "version": zsseg.__version__,
+        "version": __version__,
         # A slider's 0 and a file's 0.0 are one setting and must be one text.
         "settings": {"seen_penalty": float(seg.seen_penalty), "threshold": float(seg.threshold)},
         "height": height,

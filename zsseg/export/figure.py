@@ -10,8 +10,8 @@ from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties, findfont, get_font
 from matplotlib.patches import Patch
 
-from zsseg.image import Pixels
-from zsseg.recipe import OPACITY
+from zsseg.export.manifest import OPACITY
+from zsseg.image.load import Pixels
 from zsseg.segmentation import NONE, Segmentation
 from zsseg.visualize import legend, overlay
 

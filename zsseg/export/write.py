@@ -12,8 +12,8 @@ from zsseg.export.coco import coco
 from zsseg.export.encode import json_text, label_image, masks, npz, png, summary
 from zsseg.export.figure import figure_png
 from zsseg.export.labelme import labelme
-from zsseg.image import Pixels
-from zsseg.recipe import OPACITY, Recipe, photo_recipe
+from zsseg.export.manifest import OPACITY, Recipe, photo_recipe
+from zsseg.image.load import Pixels
 from zsseg.segmentation import Segmentation
 from zsseg.visualize import overlay
 
@@ -101,7 +101,7 @@ def answer_files(image: Pixels, results: Mapping[str, Segmentation], recipe: Rec
     Args:
         image: (H,W,3) RGB, the photo that was segmented.
         results: folder -> answer.
-        recipe: what `zsseg.recipe.recipe_of` says of these results.
+        recipe: what `zsseg.export.manifest.recipe_of` says of these results.
 
     Raises:
         ValueError: the recipe is of another answer.

@@ -3,7 +3,7 @@
 import torch.nn.functional as F
 from torch import Tensor
 
-from zsseg.compat import OpenClip
+from zsseg.open_clip_compat import OpenClip
 
 
 def run_block(block: OpenClip, tokens: Tensor, mask: Tensor | None = None) -> Tensor:

@@ -1,6 +1,6 @@
 """The two methods over a frozen open_clip backbone. Neither knows any word: text vectors are an input."""
 
-from zsseg.models.backbone import Backbone, build_clip, load_backbone, save_backbone
+from zsseg.models.backbone import Backbone, build_clip
 from zsseg.models.base import SegmentationModel
 from zsseg.models.clip_rc import ClipRC
 from zsseg.models.config import Method, ModelConfig
@@ -28,7 +28,5 @@ __all__ = [
     "build_clip",
     "build_model",
     "init_from_cosine",
-    "load_backbone",
     "plain_image_tokens",
-    "save_backbone",
 ]

@@ -4,10 +4,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from zsseg.compat import OpenClip
 from zsseg.layers import DeepPrompts, region_attention_mask, resize_positions, run_block
 from zsseg.models.config import ModelConfig
 from zsseg.models.outputs import ImageTokens
+from zsseg.open_clip_compat import OpenClip
 
 
 class PromptedViT(nn.Module):

@@ -7,7 +7,7 @@ import matplotlib
 import numpy as np
 import numpy.typing as npt
 
-from zsseg.image import Pixels
+from zsseg.image.load import Pixels
 from zsseg.segmentation import FloatArray
 from zsseg.visualize.colors import Color
 

@@ -6,9 +6,9 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from zsseg.compare import Comparison
+from zsseg.analysis.compare import Comparison
 from zsseg.errors import UserError
-from zsseg.image import Pixels
+from zsseg.image.load import Pixels
 from zsseg.segmentation import Segmentation
 from zsseg.visualize.colors import Color, colors_of
 

@@ -8,12 +8,12 @@ import numpy as np
 import numpy.typing as npt
 
 from zsseg.errors import UserError
-from zsseg.image import Pixels
+from zsseg.image.load import Pixels
 from zsseg.segmentation import FloatArray
 
 if TYPE_CHECKING:  # these pictures need no torch
-    from zsseg.regions import RegionView
-    from zsseg.sliding import Box
+    from zsseg.analysis.regions import RegionView
+    from zsseg.image.windows import Box
 
 MASK_SIDE = 850
 """Side of the attention mask's picture in pixels, about; at least one pixel per token."""

@@ -1,0 +1,1 @@
+"""The ablations: variants of recipes, and one run of each."""

@@ -1,0 +1,159 @@
+"""One run of an ablation, from its changed recipe to its scores on disk: trained, judged, written."""
+
+import dataclasses
+import json
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from training.ablation.variants import Length, Variant, World, base_recipe, recipes_of
+from training.core.assemble import assemble
+from training.core.engine import STATE_FILE, RunOptions, Trainer
+from training.data.datasets import open_set
+from training.evaluation.protocol import judge, question_for
+from training.evaluation.scores import score_report
+from training.recipes import Recipe
+from training.runtime.devices import find_place
+from zsseg.errors import UserError
+from zsseg.predictor import Predictor
+from zsseg.weights.backbone import CONFIG_FILE, WEIGHTS_FILE, file_sha256
+from zsseg.weights.checkpoint import load_checkpoint
+
+BASELINE = "training-free"
+SCORES_FILE = "scores.json"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What all runs of a table share.
+
+    Attributes:
+        world: whose recipes are changed.
+        length: of every run.
+        split: photos that judge.
+        limit: how many of them, the first; None for all.
+        data_root: folder that holds the data sets.
+        backbone: its folder.
+        out: folder of the runs.
+        device: where they run; None for CUDA where there is one, else the CPU.
+    """
+
+    world: World
+    length: Length
+    split: str
+    limit: int | None
+    data_root: Path
+    backbone: Path
+    out: Path
+    device: str | None = None
+
+    @cached_property
+    def variants(self) -> dict[str, tuple[Variant, Recipe]]:
+        """Every run by name but the training-free one; see `recipes_of`."""
+        config = json.loads((self.backbone / CONFIG_FILE).read_text(encoding="utf-8"))
+        return recipes_of(self.world, self.length, config["model_cfg"]["vision_cfg"]["patch_size"])
+
+    def about(self, name: str) -> str:
+        """What a run changes, for the table."""
+        if name == BASELINE:
+            return "the cosine of the untouched backbone"
+        variant, recipe = self.variants[name]
+        regions = f", {recipe.model.regions} region tokens" if recipe.model.regions and not variant.name else ""
+        return variant.about + regions
+
+    @cached_property
+    def identity(self) -> dict[str, Any]:
+        """What decides the scores beside name, seed and photos; runs with the same are comparable."""
+        return {
+            "world": self.world.name,
+            "iters": self.length.iters,
+            "size": self.length.size,
+            "data": self.world.data,
+            "split": self.split,
+            "limit": self.limit,
+            "backbone_sha256": file_sha256(self.backbone / WEIGHTS_FILE),
+        }
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One run: METHOD, METHOD-VARIANT or "training-free", and its seed, which means nothing to the last."""
+
+    name: str
+    seed: int = 0
+
+    @property
+    def folder(self) -> str:
+        """Name of the run's folder."""
+        return self.name if self.name == BASELINE else f"{self.name}-seed{self.seed}"
+
+
+def run_trial(plan: Plan, trial: Trial) -> dict[str, Any]:
+    """Train (or go on), judge, and write the run's scores; return what was written.
+
+    Raises:
+        UserError: there is no such run in this world, or its photos are not there.
+    """
+    if trial.name == BASELINE:
+        predictor, steps = _training_free(plan), 0
+    elif trial.name in plan.variants:
+        predictor, steps = _trained(plan, trial)
+    else:
+        raise UserError(f"There is no run {trial.name!r}: choose of {', '.join((BASELINE, *plan.variants))}.")
+    photos = open_set(plan.world.data, plan.data_root, plan.split)
+    items = photos.items[: plan.limit]
+    question, penalty = question_for(photos, predictor.metadata), predictor.metadata.seen_penalty
+    matrix = judge(predictor, items, question, penalty, progress=trial.name)
+    result = {"plan": plan.identity, "name": trial.name, "seed": trial.seed, "steps": steps, "photos": len(items)}
+    result["method"] = None if trial.name == BASELINE else predictor.metadata.method
+    result |= score_report(predictor, question, matrix, penalty)
+    folder = plan.out / trial.folder
+    folder.mkdir(parents=True, exist_ok=True)
+    write_text(folder / SCORES_FILE, json.dumps(result, indent=1) + "\n")
+    return result
+
+
+def read_scores(plan: Plan, trial: Trial) -> dict[str, Any] | None:
+    """What a run wrote; None where it has not come to its end.
+
+    Raises:
+        UserError: it was made with other options or another backbone.
+    """
+    path = plan.out / trial.folder / SCORES_FILE
+    if not path.is_file():
+        return None
+    result: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    if result["plan"] != plan.identity:
+        different = [key for key, value in plan.identity.items() if result["plan"].get(key) != value]
+        raise UserError(f"{path} was made with another {' and '.join(different)}: give another --out, or remove it.")
+    return result
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a file, whole or not at all."""
+    partial = path.with_name(path.name + ".part")
+    partial.write_text(text, encoding="utf-8")
+    partial.replace(path)
+
+
+def _training_free(plan: Plan) -> Predictor:
+    recipe = base_recipe(plan.world, "zegclip", plan.length)
+    device = plan.device or ("cuda" if torch.cuda.is_available() else "cpu")
+    return Predictor.training_free(
+        plan.backbone, device, size=recipe.size, stride=recipe.stride, templates=recipe.templates
+    )
+
+
+def _trained(plan: Plan, trial: Trial) -> tuple[Predictor, int]:
+    """The predictor of a run's last weights, as a checkpoint holds them, and the steps that made them."""
+    recipe = dataclasses.replace(plan.variants[trial.name][1], seed=trial.seed)
+    place = find_place(recipe.precision, plan.device)
+    experiment = assemble(recipe, plan.data_root, plan.backbone)
+    folder = plan.out / trial.folder
+    progress = Trainer(experiment, RunOptions(folder, (folder / STATE_FILE).is_file()), place).run()
+    backbone = experiment.model.backbone
+    model, metadata = load_checkpoint(folder / "last.safetensors", {backbone.sha256: backbone})
+    return Predictor(model, metadata, str(place.device)), progress.iteration

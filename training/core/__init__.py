@@ -1,0 +1,1 @@
+"""Training of the heads: assembly, losses, optimizer, loop, state on disk."""

@@ -1,0 +1,160 @@
+"""From a recipe to the things that are trained: backbone, head, photos, text vectors, metadata."""
+
+import datetime
+import subprocess
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from training.data.balance import repeats
+from training.data.batches import Part
+from training.data.datasets import open_set
+from training.data.splits import split_names, union_names
+from training.data.transforms import Augmentation
+from training.recipes import Recipe
+from zsseg.errors import UserError
+from zsseg.models import Backbone, SegmentationModel, build_model, init_from_cosine
+from zsseg.text.vocabulary import with_templates
+from zsseg.weights.backbone import Triple, load_backbone, read_normalisation
+from zsseg.weights.checkpoint import Metadata, find_backbone, load_checkpoint
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """A recipe put together.
+
+    Attributes:
+        recipe: what it was made from.
+        model: the head over its frozen backbone, on the CPU.
+        parts: the sets; their labels hold no unseen name.
+        metadata: of the checkpoint to be.
+    """
+
+    recipe: Recipe
+    model: SegmentationModel
+    parts: tuple[Part, ...]
+    metadata: Metadata
+
+    def augmentation(self) -> Augmentation:
+        """How training samples are drawn."""
+        how = self.recipe
+        return Augmentation(how.size, how.scale, how.photometric, self.metadata.mean, self.metadata.std, how.antialias)
+
+
+def assemble(recipe: Recipe, data_root: Path, backbone_folder: Path | None = None) -> Experiment:
+    """Put a recipe together; initial weights depend on the recipe's seed alone.
+
+    Args:
+        recipe: the experiment.
+        data_root: the folder that holds the data sets.
+        backbone_folder: used instead of the recipe's backbone.
+
+    Raises:
+        UserError: the backbone or the photos are not there.
+    """
+    folder = backbone_folder or find_backbone(recipe.backbone)
+    backbone = load_backbone(folder)
+    parts = build_parts(recipe, data_root)
+    torch.manual_seed(recipe.seed)
+    model = build_head(recipe, backbone)
+    metadata = describe(recipe, backbone, parts, recipe.normalisation or read_normalisation(folder))
+    return Experiment(recipe, model, parts, metadata)
+
+
+def build_parts(recipe: Recipe, data_root: Path, split: str = "train") -> tuple[Part, ...]:
+    """Open every set of the recipe and split its names; held-out names join the unseen.
+
+    Raises:
+        ValueError: a name would be seen in one set and unseen in another.
+    """
+    reveal = recipe.setting == "transductive" and recipe.pseudo_label_where == "unseen_pixels"
+    parts = []
+    for source in recipe.sources:
+        seen, unseen = split_names(source.name, source.unseen)
+        held = tuple(n for n in seen if n in recipe.held_out)
+        labelled = tuple(n for n in seen if n not in held)
+        photos = open_set(source.name, data_root, split)
+        parts.append(
+            Part(
+                photos=photos,
+                seen=labelled,
+                unseen=held + unseen,
+                weight=source.weight,
+                void_ignored=source.void_ignored,
+                reveal_hidden=reveal,
+                repeats=repeats(photos, labelled, source.repeat_rare) if source.repeat_rare else (),
+            )
+        )
+    union_names((p.seen, p.unseen) for p in parts)
+    return tuple(parts)
+
+
+def build_head(recipe: Recipe, backbone: Backbone) -> SegmentationModel:
+    """An untrained head, initialised as the recipe says, or the one that it starts from.
+
+    Raises:
+        UserError: `start_from` names a head of another kind or over another backbone.
+    """
+    if recipe.start_from is not None:
+        model, metadata = load_checkpoint(recipe.start_from, {backbone.sha256: backbone})
+        if metadata.config != recipe.model or metadata.backbone_sha256 != backbone.sha256:
+            raise UserError(f"{recipe.start_from} is not a head like {recipe.name}'s: model or backbone differ.")
+        return model
+    model = build_model(recipe.model, backbone)
+    if recipe.init == "cosine":
+        init_from_cosine(model, recipe.init_scale, recipe.init_bias)
+    return model
+
+
+def describe(
+    recipe: Recipe, backbone: Backbone, parts: Sequence[Part], normalisation: tuple[Triple, Triple]
+) -> Metadata:
+    """Metadata of the checkpoint that the recipe makes; scores are still empty."""
+    seen, unseen = union_names((p.seen, p.unseen) for p in parts)
+    transductive = recipe.setting == "transductive"
+    return Metadata(
+        name=recipe.name.replace("_", "-").replace("clip-rc", "clip_rc"),
+        method=recipe.model.method,
+        setting=recipe.setting,
+        config=recipe.model,
+        backbone=backbone.name,
+        backbone_sha256=backbone.sha256,
+        templates=recipe.templates,
+        mean=normalisation[0],
+        std=normalisation[1],
+        size=recipe.size,
+        stride=recipe.stride,
+        antialias=recipe.antialias,
+        seen=seen,
+        unseen=unseen,
+        seen_penalty=recipe.seen_penalty,
+        threshold=recipe.threshold,
+        recovery_target=recipe.recovery_target if recipe.recovery > 0 else None,
+        pseudo_label_where=recipe.pseudo_label_where if transductive else None,
+        data=tuple(p.photos.name for p in parts),
+        recipe=recipe.name,
+        commit=current_commit(),
+        created=datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d"),
+    )
+
+
+def current_commit() -> str:
+    """The commit of this code, with "+" where the tree has changes; empty outside a repository."""
+    here = Path(__file__).resolve().parent
+
+    def git(*arguments: str) -> str:
+        done = subprocess.run(["git", *arguments], cwd=here, capture_output=True, text=True, check=False)
+        return done.stdout.strip() if done.returncode == 0 else ""
+
+    commit = git("rev-parse", "--short=12", "HEAD")
+    return f"{commit}+" if commit and git("status", "--porcelain", "--untracked-files=no") else commit
+
+
+def text_vectors(backbone: Backbone, names: Sequence[str], templates: Sequence[str]) -> Tensor:
+    """(K, D) unit-norm vectors of names: the mean over templates of unit vectors, normalised again."""
+    vectors = [backbone.encode_text(with_templates(name, templates)).mean(0) for name in names]
+    return F.normalize(torch.stack(vectors), dim=-1)

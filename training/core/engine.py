@@ -1,0 +1,233 @@
+"""The training loop of both methods: one class that owns a run, from its first batch to its last checkpoint.
+
+Batch i, its dropout and its learning rate are functions of (recipe, seed, i), so that a run which was interrupted
+and resumed ends with the same weights as one which was not.
+"""
+
+import dataclasses
+import math
+import time
+from collections.abc import Callable, Iterator
+from contextlib import nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+from torch.nn.parallel import DistributedDataParallel
+from torch.utils.data import DataLoader, Subset
+from tqdm import tqdm
+
+from training.core.assemble import Experiment, text_vectors
+from training.core.objective import Objective
+from training.core.optim import MovingAverage, build_optimizer
+from training.core.state import Progress, read_state, restore, save_state
+from training.data.batches import Batch, BatchStream
+from training.evaluation.plots import plot_run
+from training.evaluation.protocol import Scores
+from training.runtime.budget import TimeBudget
+from training.runtime.devices import Place
+from training.runtime.runlog import RunLog
+from training.runtime.schedules import poly_lr
+from zsseg.models import SegmentationModel
+from zsseg.weights.checkpoint import Metadata, save_checkpoint
+
+STATE_FILE = "state.pt"
+_LOG_EVERY = 20
+_SAVE_SECONDS = 180.0
+_LOSSES = ("focal", "dice", "cross_entropy", "recovery")
+
+Judge = Callable[[SegmentationModel, Metadata], Scores]
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """What belongs to a sitting, not to the experiment.
+
+    Attributes:
+        out: folder of the run.
+        resume: go on from its state.
+        minutes: time budget; see `training.runtime.budget`.
+        workers: processes that make batches; 0 makes them in this one, best where cores are few.
+        stop_at: leave after this iteration, state saved, as if interrupted; for tests.
+    """
+
+    out: Path
+    resume: bool = False
+    minutes: float | None = None
+    workers: int = 0
+    stop_at: int | None = None
+
+
+class Trainer:
+    """One run.
+
+    Args:
+        experiment: what to train.
+        options: where, and for how long.
+        place: device, rank, precision.
+        judge: looks at the development split, or None to train without looking.
+    """
+
+    def __init__(self, experiment: Experiment, options: RunOptions, place: Place, judge: Judge | None = None) -> None:
+        self.experiment, self.options, self.place, self.judge = experiment, options, place, judge
+        self.recipe = recipe = experiment.recipe
+        self.model = experiment.model.to(place.device).train()
+        self.texts = [
+            text_vectors(self.model.backbone, (*p.seen, *p.unseen), recipe.templates) for p in experiment.parts
+        ]
+        objective = Objective(self.model, recipe, place.autocast)
+        self.objective: nn.Module = objective
+        if place.world > 1:
+            # Without its loss, the recovery decoder has no gradient to wait for.
+            unused = self.model.has_recovery and recipe.recovery == 0
+            self.objective = DistributedDataParallel(objective, find_unused_parameters=unused)
+        self.optimizer = build_optimizer(self.model, recipe)
+        self.average = MovingAverage(self.model, recipe.ema) if recipe.ema > 0 else None
+        self.progress = Progress(0, recipe.iters)
+        self.options.out.mkdir(parents=True, exist_ok=True)
+        if options.resume:
+            self._restore()
+        self.budget = TimeBudget(options.minutes, recipe.iters)
+        start = self.progress.iteration
+        self.log = RunLog(options.out / "train.csv", ("lr", *_LOSSES, "total", "grad_norm", "seconds"), start)
+        columns = tuple(field.name for field in dataclasses.fields(Scores))
+        self.looks = RunLog(options.out / "development.csv", columns, start + 1)
+
+    def run(self) -> Progress:
+        """Train to the end (or to the interruption), leaving state, logs and weights in the run's folder."""
+        last_save = began = time.monotonic()
+        earlier, done = self.progress.elapsed, 0
+        with tqdm(total=self.progress.iters, initial=self.progress.iteration, disable=not self.place.is_main) as bar:
+            for batch in self._batches():
+                self._step(batch)
+                done += 1
+                self.progress.elapsed = earlier + time.monotonic() - began
+                if self.budget.is_time_to_look(done):
+                    self.progress.iters = self.budget.plan(self.progress.iteration, self.progress.elapsed)
+                    bar.total = self.progress.iters
+                bar.update()
+                if self._is_over():
+                    break
+                if self.progress.iteration % self.recipe.eval_every == 0:
+                    self._look()
+                if time.monotonic() - last_save > _SAVE_SECONDS:
+                    self._save()
+                    last_save = time.monotonic()
+        if self.progress.iteration >= self.progress.iters:
+            self._look()
+        self._save()
+        return self.progress
+
+    def _is_over(self) -> bool:
+        return self.progress.iteration >= min(self.progress.iters, self.options.stop_at or self.progress.iters)
+
+    def _batches(self) -> Iterator[Batch]:
+        recipe, place, start = self.recipe, self.place, self.progress.iteration
+        if start >= self.progress.iters:
+            return iter(())
+        stream = BatchStream(
+            self.experiment.parts,
+            self.experiment.augmentation(),
+            recipe.batch,
+            recipe.iters,
+            seed=recipe.seed,
+            rank=place.rank,
+            world=place.world,
+        )
+        loader: DataLoader[Batch] = DataLoader(
+            Subset(stream, range(start, recipe.iters)),
+            batch_size=None,
+            num_workers=self.options.workers,
+            persistent_workers=False,
+        )
+        return iter(loader)
+
+    def _step(self, batch: Batch) -> None:
+        """Take one optimizer step."""
+        began, iteration = time.monotonic(), self.progress.iteration
+        self._enter_self_training()
+        lr = self._set_learning_rate()
+        # A seed of its own for every iteration and device makes dropout independent of where a sitting began.
+        torch.manual_seed((self.recipe.seed * 1_000_003 + iteration) * 1009 + self.place.rank)
+        losses = self._losses(batch)
+        total = torch.stack(list(losses.values())).sum()
+        self.optimizer.zero_grad(set_to_none=True)
+        total.backward()  # type: ignore[no-untyped-call]
+        limit = float("inf") if self.recipe.clip_norm is None else self.recipe.clip_norm
+        norm = nn.utils.clip_grad_norm_(self.model.parameters(), limit)
+        self.optimizer.step()
+        if self.average is not None:
+            self.average.update(self.model)
+        self.progress.iteration += 1
+        if self.place.is_main and (iteration % _LOG_EVERY == 0 or self.progress.iteration == self.progress.iters):
+            values = {name: float(loss.detach()) for name, loss in losses.items()}
+            extra = {"lr": lr, "total": float(total.detach()), "grad_norm": float(norm)}
+            self.log.write(iteration, {**values, **extra, "seconds": time.monotonic() - began})
+
+    def _losses(self, batch: Batch) -> dict[str, Tensor]:
+        part, text = self.experiment.parts[batch.part], self.texts[batch.part]
+        asked = text if self.progress.switch >= 0 else text[: len(part.seen)]
+        losses: dict[str, Tensor] = self.objective(
+            batch.pixels.to(self.place.device),
+            batch.labels.to(self.place.device),
+            asked,
+            len(part.seen),
+            part.void_ignored,
+        )
+        return losses
+
+    def _enter_self_training(self) -> None:
+        """Begin the second half: unseen names are asked from here on, optimizer and schedule start anew."""
+        if self.recipe.setting != "transductive" or self.progress.switch >= 0:
+            return
+        if self.progress.iteration >= int(self.recipe.self_training_from * self.progress.iters):
+            self.progress.switch = self.progress.iteration
+            self.optimizer = build_optimizer(self.model, self.recipe)
+
+    def _set_learning_rate(self) -> float:
+        begun = max(0, self.progress.switch)
+        lr = 0.0
+        for group in self.optimizer.param_groups:
+            group["lr"] = poly_lr(
+                self.progress.iteration - begun,
+                self.progress.iters - begun,
+                group["peak_lr"],
+                floor=self.recipe.min_lr,
+                power=self.recipe.power,
+                warmup=self.recipe.warmup,
+            )
+            lr = max(lr, group["lr"])
+        return lr
+
+    def _look(self) -> None:
+        """Judge the weights that would be shipped on the development split; keep them if they are the best."""
+        if not self.place.is_main:
+            return
+        known: dict[str, float] = {}
+        with self.average.applied(self.model) if self.average else nullcontext():
+            if self.judge is not None:
+                scores = self.judge(self.model, self.experiment.metadata)
+                self.model.train()
+                self.looks.write(self.progress.iteration, scores.as_dict())
+                # hIoU needs held-out names; without them seen names alone decide.
+                score = scores.mIoU_seen if math.isnan(scores.hIoU) else scores.hIoU
+                known = {f"development {k}": round(v, 4) for k, v in scores.as_dict().items() if not math.isnan(v)}
+                if score > self.progress.best:
+                    self.progress.best = score
+                    self._write("best", known)
+            self._write("last", known)
+        plot_run(self.options.out)
+
+    def _write(self, name: str, scores: dict[str, float]) -> None:
+        metadata = dataclasses.replace(self.experiment.metadata, name=name, scores=scores)
+        save_checkpoint(self.model, metadata, self.options.out / f"{name}.safetensors")
+
+    def _save(self) -> None:
+        if self.place.is_main:
+            path = self.options.out / STATE_FILE
+            save_state(path, self.recipe, self.progress, self.model, self.optimizer, self.average)
+
+    def _restore(self) -> None:
+        state = read_state(self.options.out / STATE_FILE, self.recipe)
+        self.progress = restore(state, self.model, self.optimizer, self.average)

@@ -1,0 +1,91 @@
+"""What is minimised: one forward pass of either method and its weighted losses, as a module of its own.
+
+A module, so that several devices can share it through DistributedDataParallel; the models stay free of losses.
+"""
+
+import torch
+import torch.distributed as dist
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from training.core.losses import IGNORE, LossWeights, count_labelled, count_pairs, nel_loss, recovery_loss, softmax_loss
+from training.core.pseudo_labels import UNLABELLED, pseudo_labels
+from training.data.labels import HIDDEN
+from training.recipes import Recipe
+from zsseg.models import ClipRC, ImageTokens, MaskOutput, SegmentationModel, plain_image_tokens
+
+# Its sigmoid is 0 in fp32: a pixel left out adds nothing to any term, and has no gradient.
+_LEFT_OUT = -80.0
+
+
+class Objective(nn.Module):
+    """Weighted losses of a batch.
+
+    Args:
+        model: the head over its frozen backbone.
+        recipe: kind of loss, weights, recovery target, pseudo-labels, stride of the loss.
+        autocast: run the network (not the losses) in bf16.
+    """
+
+    def __init__(self, model: SegmentationModel, recipe: Recipe, autocast: bool) -> None:
+        super().__init__()
+        self.model, self.recipe, self.autocast = model, recipe, autocast
+        self.weights = LossWeights(recipe.focal, recipe.dice, recipe.recovery)
+
+    def forward(self, pixels: Tensor, labels: Tensor, text: Tensor, seen: int, void_ignored: bool) -> dict[str, Tensor]:
+        """Compute the losses of one batch.
+
+        Args:
+            pixels: (B, 3, S, S) normalised.
+            labels: (B, S, S) uint8: index among the seen names, `HIDDEN` or `VOID`.
+            text: (K, D); names after the first `seen` have no labels: they are asked in self-training only.
+            seen: how many of the names have labels.
+            void_ignored: leave unlabelled pixels out instead of making them negatives of every name.
+
+        Returns:
+            Weighted scalars: "focal" and "dice", or "cross_entropy" where the recipe's loss is the softmax's, and
+            "recovery" with a recovery decoder. The total is their sum.
+        """
+        with torch.autocast(pixels.device.type, torch.bfloat16, enabled=self.autocast):
+            image = self.model.encode_image(pixels)
+            output = self.model.decode(image, text)
+            recovery = self._recovery(pixels, image, output)
+        half, stride = self.recipe.loss_stride // 2, self.recipe.loss_stride
+        targets = labels[:, half::stride, half::stride].long()
+        logits = F.interpolate(output.mask_logits.float(), targets.shape[-2:], mode="bilinear")
+        return {**self._mask(logits, self._targets(targets, logits, seen), void_ignored), **recovery}
+
+    def _mask(self, logits: Tensor, targets: Tensor, void_ignored: bool) -> dict[str, Tensor]:
+        """The loss of the masks, logits (B, K, H, W) and targets (B, H, W), as the recipe wants it."""
+        if self.recipe.mask_loss == "softmax":
+            labelled = _mean_over_devices(count_labelled(targets).float())
+            return {"cross_entropy": softmax_loss(logits, targets, labelled)}
+        if void_ignored:
+            logits = logits.masked_fill((targets == IGNORE)[:, None], _LEFT_OUT)
+        mask = nel_loss(logits, targets, _mean_over_devices(count_pairs(targets, logits.shape[1]).float()))
+        return {"focal": self.weights.focal * mask.focal, "dice": self.weights.dice * mask.dice}
+
+    def _targets(self, labels: Tensor, logits: Tensor, seen: int) -> Tensor:
+        """Labels as the losses want them; in self-training the model's own answers stand in for the missing ones."""
+        if logits.shape[1] == seen:
+            return labels.masked_fill(labels == HIDDEN, IGNORE)
+        recipe, unseen = self.recipe, range(seen, logits.shape[1])
+        open_labels = labels.masked_fill(labels == HIDDEN, UNLABELLED)
+        return pseudo_labels(open_labels, logits, unseen, recipe.pseudo_label_where, recipe.pseudo_label_threshold)
+
+    def _recovery(self, pixels: Tensor, image: ImageTokens, output: MaskOutput) -> dict[str, Tensor]:
+        if not isinstance(self.model, ClipRC) or self.weights.recovery == 0:
+            return {}
+        target = None
+        if self.recipe.recovery_target == "clip":
+            with torch.no_grad():
+                target = plain_image_tokens(self.model.backbone.visual, pixels).patch_tokens
+        loss = recovery_loss(self.model.recover(image, output, target))
+        return {"recovery": loss.weighted(self.weights)}
+
+
+def _mean_over_devices(count: Tensor) -> Tensor:
+    if dist.is_initialized():
+        dist.all_reduce(count)
+        count = count / dist.get_world_size()
+    return count

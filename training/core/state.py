@@ -1,0 +1,85 @@
+"""A training run on disk, whole or not at all, so that it can be interrupted at any time.
+
+There is no random state to keep: batches and dropout are functions of the seed and the iteration.
+"""
+
+import dataclasses
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from training.core.optim import MovingAverage
+from training.recipes import Recipe
+from zsseg.errors import UserError
+from zsseg.models import SegmentationModel
+
+
+@dataclass
+class Progress:
+    """Where a run stands.
+
+    Attributes:
+        iteration: iterations finished.
+        iters: iterations planned; a time budget may lower it.
+        switch: iteration at which self-training began, -1 before.
+        elapsed: seconds of training, earlier sittings included.
+        best: best score on the development split, -1 before the first look.
+    """
+
+    iteration: int
+    iters: int
+    switch: int = -1
+    elapsed: float = 0.0
+    best: float = -1.0
+
+
+def save_state(
+    path: Path,
+    recipe: Recipe,
+    progress: Progress,
+    model: SegmentationModel,
+    optimizer: torch.optim.Optimizer,
+    average: MovingAverage | None,
+) -> None:
+    """Write everything that a resumed run needs; the file appears whole."""
+    state = {
+        "recipe": _identity(recipe),
+        "progress": dataclasses.asdict(progress),
+        "model": model.state_dict(),
+        "optimizer": optimizer.state_dict(),
+        "average": average.state_dict() if average else None,
+    }
+    partial = path.with_suffix(".part")
+    torch.save(state, partial)
+    partial.replace(path)
+
+
+def read_state(path: Path, recipe: Recipe) -> dict[str, Any]:
+    """Read a state back.
+
+    Raises:
+        UserError: there is none, or it is another recipe's.
+    """
+    if not path.is_file():
+        raise UserError(f"There is nothing to resume at {path}: start without --resume.")
+    state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+    if state["recipe"] != _identity(recipe):
+        raise UserError(f"{path} belongs to another recipe or other options: use another --out, or start anew.")
+    return state
+
+
+def restore(
+    state: dict[str, Any], model: SegmentationModel, optimizer: torch.optim.Optimizer, average: MovingAverage | None
+) -> Progress:
+    """Put a state back into the objects it was taken from; return where the run stood."""
+    model.load_state_dict(state["model"])
+    optimizer.load_state_dict(state["optimizer"])
+    if average is not None:
+        average.load_state_dict(state["average"])
+    return Progress(**state["progress"])
+
+
+def _identity(recipe: Recipe) -> str:
+    return repr(recipe)

@@ -1,0 +1,1 @@
+"""Evaluation of predictors: protocol, metrics, figures."""

@@ -1,0 +1,114 @@
+"""Does the text tower place names that it was never shown? Recall of held-out names, beside a bag of tokens.
+
+    python -m training.pretraining.retrieval --backbone mini-clip --data-root DATA
+
+A held-out name is found at 10 where CLIP's own vector of it is among the ten of all listed names that are nearest to
+the answer. The bag of tokens adds up one vector for each token of the bare name, fitted by ridge regression to the
+same targets as the tower: what it reaches needs no transformer.
+"""
+
+import argparse
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from training.pretraining.text_targets import TextTargets, load_text_targets
+from training.pretraining.text_tower import found, retrieval
+from training.runtime.console import run_for_person
+from zsseg.open_clip_compat import import_open_clip
+from zsseg.weights.backbone import load_backbone
+from zsseg.weights.checkpoint import find_backbone
+
+_ITERATIONS = 100
+_PADDING = 0
+
+
+def bag_of_tokens(tokens: Tensor, targets: Tensor, asked: Tensor, penalty: float = 1.0) -> Tensor:
+    """Fit a vector to each token, so that those of a name add up to its target; return what they add up to.
+
+    Args:
+        tokens: (T, L) integers, 0 where there is none.
+        targets: (T, D).
+        asked: (A, L), as `tokens`.
+        penalty: of the ridge regression, above 0.
+
+    Returns:
+        (A, D) unit vectors; zero where no token of a name is known.
+    """
+    size = int(max(tokens.max(), asked.max())) + 1
+    names, places = (tokens != _PADDING).nonzero(as_tuple=True)
+    known = tokens[names, places]  # the tokens of all names in a row, `names` says whose each is
+
+    def back(sums: Tensor) -> Tensor:
+        return torch.zeros(size, sums.shape[1]).index_add_(0, known, sums[names])
+
+    vectors = torch.zeros(size, targets.shape[1])
+    # Conjugate gradients on (X'X + penalty) V = X'Y, X counting tokens, each target dimension on its own.
+    rest = back(targets)
+    direction, power = rest.clone(), (rest**2).sum(0)
+    for _ in range(_ITERATIONS):
+        image = back(_sums(direction, tokens)) + penalty * direction
+        step = power / (direction * image).sum(0).clamp(min=1e-12)
+        vectors += step * direction
+        rest -= step * image
+        power, old = (rest**2).sum(0), power
+        direction = rest + power / old.clamp(min=1e-12) * direction
+    return F.normalize(_sums(vectors, asked), dim=-1)
+
+
+def _sums(vectors: Tensor, tokens: Tensor) -> Tensor:
+    """Add up the vectors (size, D) of each row of tokens (T, L): (T, D)."""
+    return F.embedding_bag(tokens, vectors, mode="sum", padding_idx=_PADDING)
+
+
+def bag_retrieval(tokenize: Callable[[list[str]], Tensor], targets: TextTargets) -> dict[str, float]:
+    """Return the same numbers as `retrieval`, of the bag of tokens."""
+    tokens = _bare(tokenize, targets.names)
+    answers = bag_of_tokens(tokens, torch.from_numpy(targets.vectors), tokens[: len(targets.own)])
+    return found(answers, targets)
+
+
+def _bare(tokenize: Callable[[list[str]], Tensor], names: Sequence[str]) -> Tensor:
+    """Tokens without the two that open and close every text."""
+    tokens = tokenize(list(names))
+    opening = tokens[:, :1]
+    closing = tokens.max(1, keepdim=True).values
+    bare = tokens.masked_fill((tokens == opening) | (tokens == closing), _PADDING)
+    return bare[:, bare.any(0)]
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the command line; 0, or 2 after a sentence for the person."""
+    return run_for_person(lambda: report(_parser().parse_args(argv)))
+
+
+def report(args: argparse.Namespace) -> dict[str, dict[str, float]]:
+    """Print and return the numbers of both."""
+    targets = load_text_targets(args.data_root, args.runs / "cache/text_targets.npz")
+    backbone = load_backbone(find_backbone(args.backbone))
+    tokenize = import_open_clip().tokenizer.SimpleTokenizer(context_length=backbone.context_length)
+    numbers = {
+        "text tower": retrieval(backbone.clip, tokenize, targets),
+        "bag of tokens": bag_retrieval(tokenize, targets),
+    }
+    kept = int(np.count_nonzero(targets.held_out))
+    print(f"{kept} held-out names among {len(targets.own)} listed ones:")
+    for who, row in numbers.items():
+        print(f"{who:14s}" + "  ".join(f"{key} {value:.3f}" for key, value in row.items()))
+    return numbers
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--backbone", default="mini-clip", help="name or folder of a backbone")
+    parser.add_argument("--data-root", type=Path, required=True)
+    parser.add_argument("--runs", type=Path, default=Path("runs"))
+    return parser
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

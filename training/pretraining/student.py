@@ -1,0 +1,153 @@
+"""The image tower while it learns: an open_clip ViT behind a convolution stem with batch norms."""
+
+import math
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.nn.attention import SDPBackend, sdpa_kernel
+
+from zsseg.layers import ConvStem
+from zsseg.models.prompted_vit import embed
+from zsseg.open_clip_compat import OpenClip
+
+# Up to here plain attention beats the fused kernel's backward pass on a CPU.
+_PLAIN_ATTENTION_TOKENS = 128
+
+
+class TrainableStem(nn.Sequential):
+    """3x3 stride-2 convolutions, each with batch norm and ReLU, then residual ones; shipped folded into `ConvStem`.
+
+    It learns about twice as fast as a plain 16x16 patch embedding (training/LOG.md).
+    """
+
+    def __init__(self, channels: Sequence[int], width: int, dilations: Sequence[int] = ()) -> None:
+        layers: list[nn.Module] = []
+        counts = (3, *channels, width)
+        for cin, cout in zip(counts, counts[1:], strict=False):
+            layers += [nn.Conv2d(cin, cout, 3, 2, 1, bias=False), nn.BatchNorm2d(cout), nn.ReLU(inplace=True)]
+        super().__init__(*layers, *(TrainableResidual(width, dilation) for dilation in dilations))
+
+    def pairs(self) -> list[tuple[nn.Conv2d, nn.BatchNorm2d]]:
+        """Every convolution with its batch norm, in order."""
+        convs = [layer for layer in self.modules() if isinstance(layer, nn.Conv2d)]
+        norms = [layer for layer in self.modules() if isinstance(layer, nn.BatchNorm2d)]
+        return list(zip(convs, norms, strict=True))
+
+    def folded(self) -> list[tuple[Tensor, Tensor]]:
+        """Return (weight, bias) of each convolution with its batch norm multiplied in."""
+        folded = []
+        for conv, norm in self.pairs():
+            mean, variance = norm.get_buffer("running_mean"), norm.get_buffer("running_var")
+            scale = norm.weight / torch.sqrt(variance + norm.eps)
+            weight = conv.weight * scale[:, None, None, None]
+            folded.append((weight.detach(), (norm.bias - mean * scale).detach()))
+        return folded
+
+
+class TrainableResidual(nn.Module):
+    """ReLU(x + batch norm(3x3 convolution of x)), (B, W, h, w) -> the same."""
+
+    def __init__(self, width: int, dilation: int) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(width, width, 3, padding=dilation, dilation=dilation, bias=False)
+        self.norm = nn.BatchNorm2d(width)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Add what each place makes of its neighbourhood."""
+        looked: Tensor = (x + self.norm(self.conv(x))).relu()
+        return looked
+
+
+class TrainableTower(nn.Module):
+    """A visual tower behind a trainable stem.
+
+    Args:
+        visual: open_clip's VisionTransformer; its `conv1` is replaced by a trainable stem.
+        channels, dilations: of the stem, as for `ConvStem`.
+    """
+
+    def __init__(self, visual: OpenClip, channels: Sequence[int], dilations: Sequence[int] = ()) -> None:
+        super().__init__()
+        visual.conv1 = TrainableStem(channels, visual.class_embedding.shape[0], dilations)
+        self.visual = visual
+        self.channels, self.dilations = tuple(channels), tuple(dilations)
+        _scale_residuals(visual)
+
+    def embedded(self, pixels: Tensor) -> Tensor:
+        """(B, 3, S, S) -> tokens before the first layer (B, 1+N, W), class token first."""
+        return embed(self.visual, pixels)[0]
+
+    def finished(self, embedded: Tensor) -> Tensor:
+        """Tokens before the first layer -> normed ones after the last, both (B, 1+N, W)."""
+        tokens = self.visual.ln_pre(embedded)
+        plain = tokens.shape[1] <= _PLAIN_ATTENTION_TOKENS
+        with sdpa_kernel([SDPBackend.MATH] if plain else [SDPBackend.FLASH_ATTENTION, SDPBackend.MATH]):
+            tokens = self.visual.transformer(tokens)
+        normed: Tensor = self.visual.ln_post(tokens)
+        return normed
+
+    @torch.no_grad()
+    def start_from(self, visual: OpenClip, pixels: Tensor) -> None:
+        """Take over a shipped tower, whose stem has no batch norms any more.
+
+        The norms are set so that on photos like `pixels` they change nothing: training goes on where it ended.
+
+        Args:
+            visual: open_clip's VisionTransformer with a `ConvStem`, of the same sizes.
+            pixels: (B, 3, S, S) normalised crops.
+        """
+        own = {name: value for name, value in visual.state_dict().items() if not name.startswith("conv1.")}
+        self.visual.load_state_dict(own, strict=False)
+        sources = [layer.state_dict() for layer in visual.conv1.modules() if isinstance(layer, nn.Conv2d)]
+        x = pixels
+        for source, (conv, norm) in zip(sources, self.visual.conv1.pairs(), strict=True):
+            conv.weight.copy_(source["weight"])
+            bias = source["bias"]
+            made = conv(x)
+            variance, mean = torch.var_mean(made, (0, 2, 3), correction=0)
+            scale = torch.sqrt(variance + norm.eps)
+            state = {"weight": scale, "bias": mean + bias, "running_mean": mean, "running_var": variance}
+            norm.load_state_dict(state, strict=False)
+            made = made + bias[:, None, None]
+            x = torch.relu(x + made if conv.stride == (1, 1) else made)
+
+    def folded_stem(self) -> ConvStem:
+        """Return the stem without batch norms, as it is shipped."""
+        trained: TrainableStem = self.visual.conv1
+        stem = ConvStem(self.channels, self.visual.class_embedding.shape[0], self.dilations)
+        targets = [layer for layer in stem.modules() if isinstance(layer, nn.Conv2d)]
+        for target, (weight, bias) in zip(targets, trained.folded(), strict=True):
+            target.load_state_dict({"weight": weight, "bias": bias})
+        return stem
+
+
+class Student(TrainableTower):
+    """A trainable tower and a linear read-out of the teacher's features.
+
+    Args:
+        visual: open_clip's VisionTransformer; its `conv1` is replaced by a trainable stem.
+        channels: of the stem's first convolutions.
+        teacher_features: F, how many components of the teacher the read-out predicts.
+    """
+
+    def __init__(self, visual: OpenClip, channels: Sequence[int], teacher_features: int) -> None:
+        super().__init__(visual, channels)
+        self.read_out = nn.Linear(visual.class_embedding.shape[0], teacher_features)
+
+    def forward(self, pixels: Tensor) -> tuple[Tensor, Tensor]:
+        """(B, 3, S, S) -> joint tokens (B, 1+N, D), class token first, and predicted features (B, N, F)."""
+        tokens = self.finished(self.embedded(pixels))
+        return tokens @ self.visual.proj, self.read_out(tokens[:, 1:])
+
+
+def _scale_residuals(visual: OpenClip) -> None:
+    """Start every residual branch small, as GPT-2 does, which open_clip leaves to torch's defaults."""
+    blocks = visual.transformer.resblocks
+    for block in blocks:
+        for layer in (block.attn.out_proj, block.mlp.c_proj):
+            nn.init.normal_(layer.weight, std=0.02 / math.sqrt(2 * len(blocks)))
+        for weight in (block.attn.in_proj_weight, block.mlp.c_fc.weight):
+            nn.init.normal_(weight, std=0.02 * math.sqrt(768 / weight.shape[1]))
+    nn.init.normal_(visual.positional_embedding, std=0.02)
+    nn.init.normal_(visual.class_embedding, std=0.02)

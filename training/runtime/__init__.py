@@ -1,0 +1,1 @@
+"""Device, schedule, time budget, logs: what any training run needs."""

@@ -1,0 +1,91 @@
+"""Where a run happens: device, rank among processes, and whether bf16 is worth it."""
+
+import os
+import time
+from dataclasses import dataclass
+from functools import cache
+from typing import Literal
+
+import torch
+import torch.distributed as dist
+
+Precision = Literal["auto", "bf16", "fp32"]
+
+
+@dataclass(frozen=True)
+class Place:
+    """This process's place.
+
+    Attributes:
+        device: where tensors live.
+        autocast: run the network in bf16.
+        rank, world: which of how many processes.
+    """
+
+    device: torch.device
+    autocast: bool
+    rank: int = 0
+    world: int = 1
+
+    @property
+    def is_main(self) -> bool:
+        """Whether this process writes files and draws the progress bar."""
+        return self.rank == 0
+
+
+def flush_denormals() -> None:
+    """Let the CPU round numbers below 1e-38 to zero; call it before anything runs in parallel.
+
+    Threads inherit the setting from the one that starts them. Gradients of that size occur in every run and say
+    nothing, but arithmetic on them is so slow that a step took up to 20 times as long (training/LOG.md).
+    """
+    torch.set_flush_denormal(True)
+
+
+def find_place(precision: Precision, device: str | None = None) -> Place:
+    """Take CUDA where there is some, else the CPU; join the other processes when started by torchrun.
+
+    Args:
+        precision: "auto" takes bf16 where the device computes it natively.
+        device: instead of the automatic choice.
+    """
+    flush_denormals()
+    rank, world = int(os.environ.get("RANK", "0")), int(os.environ.get("WORLD_SIZE", "1"))
+    kind = device or ("cuda" if torch.cuda.is_available() else "cpu")
+    if world > 1 and not dist.is_initialized():
+        dist.init_process_group("nccl" if kind.startswith("cuda") else "gloo")
+    if kind == "cuda":
+        kind = f"cuda:{os.environ.get('LOCAL_RANK', '0')}"
+        torch.cuda.set_device(kind)
+    chosen = torch.device(kind)
+    return Place(chosen, precision == "bf16" or (precision == "auto" and has_bf16(chosen)), rank, world)
+
+
+def leave(place: Place) -> None:
+    """Wait for the other processes, where there are any, and part from them."""
+    if place.world > 1:
+        dist.barrier()
+        dist.destroy_process_group()
+
+
+@cache
+def has_bf16(device: torch.device) -> bool:
+    """Tell whether bf16 matrix products are worth it there.
+
+    A CPU may know the instructions and still be slower with them (training/LOG.md), so a CPU is timed.
+    """
+    if device.type == "cuda":
+        return bool(torch.cuda.is_bf16_supported())
+    if device.type != "cpu" or not torch.cpu._is_avx512_bf16_supported():
+        return False
+    return _seconds_of_product(torch.bfloat16) < 0.8 * _seconds_of_product(torch.float32)
+
+
+def _seconds_of_product(dtype: torch.dtype, side: int = 1024, tries: int = 5) -> float:
+    matrix = torch.ones(side, side, dtype=dtype)
+    best = float("inf")
+    for _ in range(tries):
+        began = time.perf_counter()
+        torch.mm(matrix, matrix)
+        best = min(best, time.perf_counter() - began)
+    return best

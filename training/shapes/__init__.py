@@ -1,0 +1,1 @@
+"""The synthetic shapes data set, its backbone and heads."""

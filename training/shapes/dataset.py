@@ -1,0 +1,30 @@
+"""The world of shapes on disk: scenes of `zsseg.synthetic` as PNG files, which `training.data.datasets` reads."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from PIL import Image
+from tqdm import tqdm
+
+from zsseg.synthetic import NAMES, render
+
+
+def write_scenes(root: Path, counts: Mapping[str, int], seed: int = 0) -> Path:
+    """Draw scenes into `root`/shapes, which `open_set("shapes", root, split)` reads; return that folder.
+
+    Args:
+        root: made where it does not exist.
+        counts: how many scenes of each split, "train" and "val".
+        seed: of all scenes; no split shares a scene with another.
+    """
+    home = root / "shapes"
+    for number, (split, count) in enumerate(sorted(counts.items())):
+        for folder in ("images", "masks"):
+            (home / folder / split).mkdir(parents=True, exist_ok=True)
+        for index in tqdm(range(count), f"scenes, {split}"):
+            photo, mask = render(seed, number, index)
+            Image.fromarray(photo).save(home / f"images/{split}/{index:05d}.png")
+            Image.fromarray(mask).save(home / f"masks/{split}/{index:05d}.png")
+    # Last, because its presence says that the scenes are complete.
+    (home / "classes.txt").write_text("\n".join(NAMES) + "\n", encoding="utf-8")
+    return home

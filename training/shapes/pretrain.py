@@ -1,0 +1,249 @@
+"""Teach the backbone of the world of shapes: what captions say of regions, patch by patch, and of whole crops.
+
+    python -m training.shapes.pretrain --data-root runs/shapes --out runs/shapes/weights/shapes-clip --minutes 7
+
+A region's caption is its name or a part of it ("red star", "striped"), as people caption pictures. Labels come through
+the same door as a head's (`training.data.labels`): of unseen names the tower learns nothing, neither pixel nor caption.
+"""
+
+import argparse
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from tqdm import tqdm
+
+from training.data.batches import Batch, BatchStream, Part
+from training.data.datasets import open_set
+from training.data.splits import split_names
+from training.data.transforms import Augmentation
+from training.pretraining.student import TrainableTower
+from training.pretraining.text_tower import encode_short
+from training.runtime.budget import TimeBudget
+from training.runtime.console import run_for_person
+from training.runtime.devices import Place, find_place
+from training.runtime.runlog import RunLog
+from training.runtime.schedules import poly_lr
+from training.shapes import shapes_clip
+from training.shapes.captions import WORDS, Captions, captions_of, cell_shares, cross_entropy, recolour
+from zsseg.models.backbone import build_clip
+from zsseg.open_clip_compat import OpenClip, import_open_clip
+from zsseg.synthetic import GROUND
+from zsseg.weights.backbone import save_backbone
+
+_SHAPE_TERM = 3  # place among the terms
+_TERMS = ("names", "texture", "colour", "shape", "pairs", "whole", "early")
+
+
+@dataclass(frozen=True)
+class ShapesRecipe:
+    """Numbers of the run.
+
+    Attributes:
+        iters: steps.
+        batch: crops a step, as large as the window.
+        scale: range of the short side of a scene before the crop, in windows.
+        temperature: of the softmax over captions.
+        whole: weight of the loss of whole crops.
+        shape: weight of the losses of the word for a shape, which is learnt last.
+        stem_first: share of the steps in which only the stem learns, at half the cost of a step.
+        recoloured: share of the crops whose channels change places; of those no caption says the colour. Without them
+            the tower learns which shapes a colour has among the seen names, and finds no other.
+        ground: weight of a patch of ground, beside 1 for a patch of a shape.
+        lr: peak learning rate.
+        templates: sentences that a caption is put into.
+    """
+
+    iters: int = 9000
+    batch: int = 12
+    scale: tuple[float, float] = (1.0, 1.25)
+    temperature: float = 0.07
+    whole: float = 0.2
+    shape: float = 2.0
+    stem_first: float = 0.3
+    recoloured: float = 0.5
+    ground: float = 0.25
+    lr: float = 3e-3
+    weight_decay: float = 0.03
+    warmup: int = 50
+    templates: tuple[str, ...] = ("{}", "a {}", "a photo of a {}")
+    seed: int = 0
+
+
+def build_optimizer(module: nn.Module, recipe: ShapesRecipe) -> torch.optim.Optimizer:
+    """AdamW; what is no matrix, and the embeddings, do not decay."""
+    named = list(module.named_parameters())
+    groups = [
+        {
+            "params": [p for name, p in named if (p.ndim > 1 and "embedding" not in name) is decays],
+            "weight_decay": recipe.weight_decay if decays else 0.0,
+        }
+        for decays in (True, False)
+    ]
+    return torch.optim.AdamW(groups, recipe.lr, betas=(0.9, 0.98), fused=True)
+
+
+class ShapesRun:
+    """One run: student, text tower, optimizers.
+
+    Args:
+        clip: the untrained model; its image tower gets a trainable stem until `finish`.
+        part: training scenes, with the seen names.
+        recipe: the numbers.
+        place: device and precision.
+    """
+
+    def __init__(self, clip: OpenClip, part: Part, recipe: ShapesRecipe, place: Place) -> None:
+        self.clip, self.part, self.recipe, self.place = clip, part, recipe, place
+        config = shapes_clip.CONFIG
+        self.tower = TrainableTower(clip.visual, config["stem"], config["stem_dilations"])
+        self.patch = int(clip.visual.patch_size[0])
+        self.captions = captions_of(part.seen)
+        # The ground fills most of a scene and is learnt at once.
+        self.balance = torch.tensor([recipe.ground if name == GROUND else 1.0 for name in part.seen])
+        self.tokenize = import_open_clip().tokenizer.SimpleTokenizer(context_length=clip.context_length)
+        self.stem_words = nn.Linear(len(clip.visual.class_embedding), sum(len(c.phrases) for c in self.words()))
+        self.trained = nn.ModuleList([clip, self.stem_words]).to(place.device).train()
+        self.optimizer = build_optimizer(self.trained, recipe)
+
+    def step(self, batch: Batch, iteration: int, iters: int) -> dict[str, float]:
+        """Take one step; return the terms of the loss."""
+        for group in self.optimizer.param_groups:
+            group["lr"] = poly_lr(iteration, iters, self.recipe.lr, power=1.0, warmup=self.recipe.warmup)
+        self.optimizer.zero_grad(set_to_none=True)
+        only_stem = iteration < self.recipe.stem_first * iters
+        terms = self.losses(batch, np.random.default_rng([self.recipe.seed, 3, iteration]), only_stem)
+        torch.stack(list(terms.values())).sum().backward()  # type: ignore[no-untyped-call]
+        nn.utils.clip_grad_norm_(self.trained.parameters(), 1.0)
+        self.optimizer.step()
+        return {name: float(term.detach()) for name, term in terms.items()}
+
+    def losses(self, batch: Batch, rng: np.random.Generator, only_stem: bool = False) -> dict[str, Tensor]:
+        """The terms of one batch, as in `_TERMS`; of the stem alone, only "early"."""
+        shares = cell_shares(batch.labels, len(self.part.seen), self.patch).to(self.place.device)
+        pixels, true_colours = recolour(batch.pixels.to(self.place.device), self.recipe.recoloured, rng)
+        with torch.autocast(self.place.device.type, torch.bfloat16, enabled=self.place.autocast):
+            embedded = self.tower.embedded(pixels)
+        terms = {} if only_stem else self._late(embedded, shares, true_colours, rng)
+        return terms | {"early": self._early(embedded[:, 1:], shares, true_colours)}
+
+    def _late(
+        self, embedded: Tensor, shares: Tensor, true_colours: Tensor, rng: np.random.Generator
+    ) -> dict[str, Tensor]:
+        """What the whole tower says: captions of each patch, names of the whole crop."""
+        present = (shares.sum(1) > 1).float()  # (B, K); an area of one patch is enough to be spoken of
+        pair = len(self.captions) - 1 - int(rng.integers(WORDS))
+        sets = [self.captions[i] for i in (*range(1 + WORDS), pair)]
+        with torch.autocast(self.place.device.type, torch.bfloat16, enabled=self.place.autocast):
+            joint = self.tower.finished(embedded) @ self.clip.visual.proj
+            texts = self._encode([captions.phrases for captions in sets], rng)
+        joint = F.normalize(joint.float(), dim=-1)
+        told = [
+            self._told_apart(joint[:, 1:], text, self._said(captions, shares, true_colours))
+            for text, captions in zip(texts, sets, strict=True)
+        ]
+        told[_SHAPE_TERM] = self.recipe.shape * told[_SHAPE_TERM]
+        whole = self._told_apart(joint[:, 0], texts[0], present * true_colours[:, None])
+        return dict(zip(_TERMS, [*told, self.recipe.whole * whole], strict=False))
+
+    def _early(self, patches: Tensor, shares: Tensor, true_colours: Tensor) -> Tensor:
+        """The words alone, told by a linear layer from the stem's patches (B, N, W)."""
+        sets = self.words()
+        logits = self.stem_words(patches.float()).split([len(captions.phrases) for captions in sets], dim=-1)
+        told = [cross_entropy(some, self._said(c, shares, true_colours)) for some, c in zip(logits, sets, strict=True)]
+        told[-1] = self.recipe.shape * told[-1]
+        return torch.stack(told).sum()
+
+    def _said(self, captions: Captions, shares: Tensor, true_colours: Tensor) -> Tensor:
+        """Share of each caption in each patch (B, N, P), weighted; none that says a colour of a recoloured crop."""
+        weight = self.balance.to(shares)
+        if captions.coloured:
+            weight = weight * true_colours[:, None, None]
+        return shares * weight @ captions.says.to(shares)
+
+    def _encode(self, sets: Sequence[Sequence[str]], rng: np.random.Generator) -> list[Tensor]:
+        """Unit vectors (P, D) of each set of captions, all in one of the recipe's sentences."""
+        template = self.recipe.templates[rng.integers(len(self.recipe.templates))]
+        words = [phrase.split() for phrases in sets for phrase in phrases]
+        tokens = self.tokenize([template.format(" ".join(some)) for some in words]).to(self.place.device)
+        vectors = F.normalize(encode_short(self.clip, tokens).float(), dim=-1)
+        return list(torch.split(vectors, [len(phrases) for phrases in sets]))
+
+    def _told_apart(self, tokens: Tensor, text: Tensor, shares: Tensor) -> Tensor:
+        """Cross-entropy of unit vectors (..., D) against the shares (..., P) of the captions (P, D)."""
+        return cross_entropy(tokens @ text.T / self.recipe.temperature, shares)
+
+    def words(self) -> list[Captions]:
+        """Textures, colours, shapes: the captions of one word."""
+        return self.captions[1 : 1 + WORDS]
+
+    def finish(self) -> OpenClip:
+        """The trained model, its stem folded, as it is shipped."""
+        self.clip.visual.conv1 = self.tower.folded_stem()
+        return self.clip.cpu().eval()
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command line; 0, or 2 after a sentence for the person."""
+    return run_for_person(lambda: pretrain(_parser().parse_args(arguments)))
+
+
+def pretrain(options: argparse.Namespace) -> Path:
+    """Train as the command line asks and write the backbone's folder; return it."""
+    recipe = ShapesRecipe() if options.iters is None else ShapesRecipe(iters=options.iters)
+    place = find_place("auto", options.device)
+    torch.manual_seed(recipe.seed)
+    seen, unseen = split_names("shapes")
+    part = Part(open_set("shapes", options.data_root, "train"), seen, unseen)
+    run = ShapesRun(build_clip(shapes_clip.CONFIG), part, recipe, place)
+    options.out.mkdir(parents=True, exist_ok=True)
+    log = RunLog(options.out.with_suffix(".csv"), _TERMS, 0)
+    follow(run, _stream(part, recipe), options.minutes, log)
+    save_backbone(run.finish(), shapes_clip.CONFIG, options.out, pack=True)
+    print(f"{options.out}: score it with python -m training.evaluate --baseline {options.out} --data shapes")
+    return Path(options.out)
+
+
+def _stream(part: Part, recipe: ShapesRecipe) -> BatchStream:
+    config = shapes_clip.CONFIG
+    mean, std = ((255 * v[0], 255 * v[1], 255 * v[2]) for v in map(config["preprocess_cfg"].get, ("mean", "std")))
+    # No change of colour: the colours have names.
+    how = Augmentation(config["model_cfg"]["vision_cfg"]["image_size"], recipe.scale, False, mean, std)
+    return BatchStream((part,), how, recipe.batch, recipe.iters, seed=recipe.seed)
+
+
+def follow(run: ShapesRun, stream: BatchStream, minutes: float | None, log: RunLog) -> int:
+    """Train through the recipe, or as far as the minutes reach; return the steps taken."""
+    iters, began, done = run.recipe.iters, time.monotonic(), 0
+    budget = TimeBudget(minutes, iters)
+    with tqdm(total=iters) as bar:
+        while done < iters:
+            terms = run.step(stream[done], done, iters)
+            if done % 25 == 0:
+                log.write(done, terms)
+                bar.set_postfix({name: round(value, 3) for name, value in terms.items()})
+            done += 1
+            bar.update()
+            if budget.is_time_to_look(done):
+                iters = bar.total = budget.plan(done, time.monotonic() - began)
+    return done
+
+
+def _parser() -> argparse.ArgumentParser:
+    about = __doc__.split("\n")[0] if __doc__ else None
+    parser = argparse.ArgumentParser(prog="training.shapes.pretrain", description=about)
+    parser.add_argument("--data-root", type=Path, default=Path("runs/shapes"), help="folder that holds shapes/")
+    parser.add_argument("--out", type=Path, default=Path("runs/shapes/weights/shapes-clip"), help="backbone's folder")
+    parser.add_argument("--minutes", type=float, help="shorten the schedule to this wall time")
+    parser.add_argument("--iters", type=int, help="instead of the recipe's")
+    parser.add_argument("--device", help="cpu, cuda; by default cuda where there is one")
+    return parser
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,131 @@
+"""Everything about the world of shapes, from nothing: scenes, backbone, both heads in both settings, scores.
+
+    make train-shapes
+    python -m training.shapes.train_all --out runs/shapes --minutes 13 --install checkpoints
+
+The folder gets `shapes/` (the scenes), `weights/` (backbone and four heads), `NAME/` (each run) and `scores.json`. What
+is there already is not made again: delete the folder to start anew.
+"""
+
+import argparse
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from training.runtime.console import run_for_person
+from training.shapes.dataset import write_scenes
+from zsseg.errors import UserError
+from zsseg.weights.backbone import WEIGHTS_FILE
+from zsseg.weights.checkpoint import SUFFIX, WEIGHTS_VARIABLE
+
+BACKBONE = "shapes-clip"
+METHODS = ("zegclip", "clip_rc")
+STAGES = ("inductive", "transductive")
+SCENES = {"train": 4000, "val": 300}
+# Shares of the minutes.
+_BACKBONE_SHARE, _STAGE_SHARES = 0.58, (0.26, 0.16)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command line; 0, or 2 after a sentence for the person."""
+    return run_for_person(lambda: make_world(_parser().parse_args(arguments)))
+
+
+def make_world(options: argparse.Namespace) -> dict[str, Any]:
+    """Make what is missing, in order, and score it; return the scores of the five models on the validation scenes."""
+    began, out, weights = time.monotonic(), options.out, options.out / "weights"
+    if not (out / "shapes/classes.txt").is_file():
+        write_scenes(out, SCENES)
+    if not (weights / BACKBONE / WEIGHTS_FILE).is_file():
+        places = ["--data-root", str(out), "--out", str(weights / BACKBONE)]
+        run_together([["shapes.pretrain", *places, "--minutes", f"{options.minutes * _BACKBONE_SHARE:.3f}"]])
+    for stage, share in zip(STAGES, _STAGE_SHARES, strict=True):
+        missing = [method for method in METHODS if not (weights / f"{head(method, stage)}{SUFFIX}").is_file()]
+        run_together([train_command(out, method, stage, options.minutes * share) for method in missing], weights)
+    scores = evaluate_all(out, weights)
+    (out / "scores.json").write_text(json.dumps(scores, indent=1) + "\n", encoding="utf-8")
+    for name, row in scores.items():
+        print(f"{name:32s}" + "  ".join(f"{key} {value:.3f}" for key, value in row.items()))
+    print(f"{(time.monotonic() - began) / 60:.1f} minutes; weights in {weights}")
+    if options.install is not None:
+        install(weights, options.install)
+    return scores
+
+
+def head(method: str, stage: str) -> str:
+    """Name of a head's checkpoint."""
+    return f"{method}-shapes-{stage}"
+
+
+def train_command(out: Path, method: str, stage: str, minutes: float) -> list[str]:
+    """The command that trains one head, or goes on with a run that was interrupted."""
+    name = head(method, stage)
+    command = ["train", "--recipe", f"{method}_shapes_{stage}", "--data-root", str(out), "--out", str(out / name)]
+    resume = ["--resume"] if (out / name / "state.pt").is_file() else []
+    return [*command, "--export", str(out / "weights"), "--minutes", f"{minutes:.3f}", *resume]
+
+
+def evaluate_all(out: Path, weights: Path) -> dict[str, dict[str, float]]:
+    """Score the backbone alone and the four heads on the validation scenes; pAcc, mIoU_seen, mIoU_unseen, hIoU each."""
+    heads = [head(method, stage) for stage in STAGES for method in METHODS]
+    models = {BACKBONE: ["--baseline", str(weights / BACKBONE)]}
+    models |= {name: ["--checkpoint", str(weights / f"{name}{SUFFIX}")] for name in heads}
+    asked = ["--data", "shapes", "--root", str(out), "--split", "val"]
+    files = {name: out / f"scores-{name}.json" for name in models}
+    run_together([["evaluate", *which, *asked, "--json", str(files[n])] for n, which in models.items()], weights)
+    keys = ("pAcc", "mIoU_seen", "mIoU_unseen", "hIoU")
+    reports = {name: json.loads(file.read_text(encoding="utf-8")) for name, file in files.items()}
+    return {name: {key: report[key] for key in keys} for name, report in reports.items()}
+
+
+def run_together(commands: Sequence[Sequence[str]], weights: Path | None = None) -> None:
+    """Run scripts of `training`, as many at a time as there are cores, which they share.
+
+    Args:
+        commands: name of the script and its arguments.
+        weights: searched first for backbones and checkpoints.
+
+    Raises:
+        UserError: one of them failed.
+    """
+    cores = len(os.sched_getaffinity(0))
+    environment = {**os.environ, "OMP_NUM_THREADS": str(max(1, cores // max(1, len(commands))))}
+    if weights is not None:
+        environment[WEIGHTS_VARIABLE] = str(weights.resolve())
+    for start in range(0, len(commands), cores):
+        batch = commands[start : start + cores]
+        running = [subprocess.Popen([sys.executable, "-m", f"training.{c[0]}", *c[1:]], env=environment) for c in batch]
+        codes = [process.wait() for process in running]
+        failed = next((" ".join(c) for c, code in zip(batch, codes, strict=True) if code != 0), None)
+        if failed is not None:
+            raise UserError(f"This step failed, see above: python -m training.{failed}")
+
+
+def install(weights: Path, folder: Path) -> None:
+    """Copy the backbone and the heads to where the page looks for them."""
+    (folder / BACKBONE).mkdir(parents=True, exist_ok=True)
+    for file in (*sorted((weights / BACKBONE).iterdir()), *sorted(weights.glob(f"*{SUFFIX}"))):
+        target = folder / file.relative_to(weights)
+        partial = target.with_name(target.name + ".part")
+        shutil.copyfile(file, partial)
+        partial.replace(target)
+        print(target)
+
+
+def _parser() -> argparse.ArgumentParser:
+    about = __doc__.split("\n")[0] if __doc__ else None
+    parser = argparse.ArgumentParser(prog="training.shapes.train_all", description=about)
+    parser.add_argument("--out", type=Path, default=Path("runs/shapes"), help="folder of everything (runs/shapes)")
+    parser.add_argument("--minutes", type=float, default=13.0, help="for backbone and heads together (13)")
+    parser.add_argument("--install", type=Path, metavar="DIR", help="copy the weights there too, such as checkpoints")
+    return parser
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

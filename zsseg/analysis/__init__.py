@@ -1,0 +1,1 @@
+"""What can be computed from answers: comparison, ground-truth scores, regions."""

@@ -1,0 +1,240 @@
+"""A ground-truth mask that a person brings along, and the scores of an answer against it."""
+
+import io
+import warnings
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image, UnidentifiedImageError
+
+from zsseg.analysis.confusion import class_iou, confusion
+from zsseg.analysis.label_table import Spellings, parse_table
+from zsseg.errors import UserError
+from zsseg.image.load import MAX_PIXELS
+from zsseg.segmentation import Segmentation
+
+VOID = -1
+"""Label of a pixel without a true class: it is not scored."""
+
+MAX_UNMATCHED = 20
+
+_LOSSLESS = ("PNG", "GIF", "BMP", "TIFF", "PPM", "TGA")
+_LOSSY = ("JPEG", "WEBP", "AVIF", "JPEG2000")
+_ID_MODES = ("1", "L", "P", "I", "I;16", "I;16B", "I;16L")
+_VOID_NAMES = {"void", "ignore", "unlabeled", "unlabelled", "none", "background"}
+_CLEAR = -1  # value of a transparent pixel
+_UNMATCHED = -2  # fate of an id or a colour that is no class asked
+
+Values = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, eq=False)
+class Truth:
+    """The true classes of a photo.
+
+    Attributes:
+        names: the K classes asked.
+        labels: (H,W) index of the class of each pixel, `VOID` where it is unknown or not asked.
+        unmatched: ids or colours that are no class asked, such as "7", "7 (sheep)" or "#ff0000", and the share of the
+            photo that each covers, in 0..1; the largest first, at most `MAX_UNMATCHED`. Pixels that say themselves that
+            they have no class (id 255, or 65535 in 16 bits, unless a table names it; transparent ones; names such as
+            "background" or "void") are left out in silence.
+    """
+
+    names: tuple[str, ...]
+    labels: npt.NDArray[np.int16]
+    unmatched: Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class TruthScores:
+    """How good an answer is on one photo; pixels without a true class are left out, "none of these" is a miss.
+
+    Attributes:
+        iou: K, intersection over union in 0..1; None for a class that neither occurs nor is answered.
+        accuracy: pAcc, the share of pixels that are right, in 0..1; None where no pixel has a true class.
+        miou_seen, miou_unseen: mean IoU over the seen or unseen classes that occur in the truth; None if none does.
+        hiou: harmonic mean of the two; None where one is missing.
+    """
+
+    iou: tuple[float | None, ...]
+    accuracy: float | None
+    miou_seen: float | None
+    miou_unseen: float | None
+    hiou: float | None
+
+
+def read_truth(source: object, names: Sequence[str], table: str | None = None, *, size: tuple[int, int]) -> Truth:
+    """Read a ground-truth mask.
+
+    Args:
+        source: a path, the bytes of a file or a PIL image, of a lossless kind. Grey and palette pictures hold ids, 8 or
+            16 bits (a palette's colours are never looked at), others hold colours.
+        names: the K classes asked, different.
+        table: which class an id or a colour means, see `zsseg.analysis.label_table.parse_table`. Without one, ids count
+            through the names asked, from 0, as in our own labels.png; a colour picture needs one.
+        size: height and width of the photo in pixels; a mask of the same shape but another size is resampled, nearest.
+
+    Raises:
+        UserError: the mask or the table cannot be read, the shape is not the photo's, or no pixel has a class asked.
+    """
+    values, is_color = _values(source, size)
+    lookup = _lookup(names, table, is_color)
+    found, places, counts = np.unique(values, return_inverse=True, return_counts=True)
+    index = {name.casefold(): place for place, name in enumerate(names)}
+    fates = [_fate(value, lookup, index) for value in found.tolist()]
+    labels = np.maximum(np.array(fates, dtype=np.int16), VOID)[places].reshape(size)  # (H, W)
+    rows = zip(found.tolist(), fates, counts.tolist(), strict=True)
+    lost = [(_text(value, lookup, is_color), count / values.size) for value, fate, count in rows if fate == _UNMATCHED]
+    unmatched = dict(sorted(lost, key=lambda item: -item[1])[:MAX_UNMATCHED])
+    if not (labels != VOID).any():
+        raise UserError(_no_match(list(unmatched), names[0]))
+    labels.setflags(write=False)
+    return Truth(tuple(names), labels, unmatched)
+
+
+def _lookup(names: Sequence[str], table: str | None, is_color: bool) -> Mapping[int, Spellings]:
+    """Spellings of the class of every known id or colour, those without a class among them."""
+    known: Mapping[int, Spellings]
+    if table and table.strip():
+        parsed = parse_table(table)
+        known = parsed.colors if is_color else parsed.ids
+    elif is_color:
+        raise UserError("This mask is a colour picture: give a table with a line per class, such as “#ff0000: dog”.")
+    else:
+        known = {index: (name,) for index, name in enumerate(names)}
+    none = {_CLEAR: ("void",)} if is_color else {_CLEAR: ("void",), 255: ("void",), 65535: ("void",)}
+    return {**none, **known}
+
+
+def _fate(value: int, lookup: Mapping[int, Spellings], index: Mapping[str, int]) -> int:
+    """The class of an id or colour, `VOID` where it says that it has none, or `_UNMATCHED`."""
+    spellings = [name.casefold() for name in lookup.get(value, ())]
+    asked = [index[name] for name in spellings if name in index]
+    if asked:
+        return asked[0]
+    return VOID if _VOID_NAMES.intersection(spellings) else _UNMATCHED
+
+
+def _text(value: int, lookup: Mapping[int, Spellings], is_color: bool) -> str:
+    name = f" ({lookup[value][0]})" if value in lookup else ""
+    return (f"#{value:06x}" if is_color else str(value)) + name
+
+
+def _no_match(unmatched: Sequence[str], name: str) -> str:
+    if not unmatched:
+        return "No pixel of the mask has a class, all are void or background: choose another mask."
+    listed = ", ".join(unmatched[:5]) + (", …" if len(unmatched) > 5 else "")
+    example = f"“{unmatched[0].split(' (')[0]}: {name}”"
+    return (
+        f"No pixel of the mask has a class that was asked; it holds {listed}: add lines such as {example} to the table."
+    )
+
+
+def _values(source: object, size: tuple[int, int]) -> tuple[Values, bool]:
+    """Ids or colours 0xRRGGBB, (H,W), `_CLEAR` where transparent, and whether they are colours."""
+    image = _open(source)
+    rows, cols = _nearest((image.height, image.width), size)
+    try:
+        pixels = np.asarray(image)
+    except Exception as error:  # a damaged body can raise anything
+        raise UserError("The mask is damaged or cut short: save it again as PNG.") from error
+    pixels = pixels[np.ix_(rows, cols)].astype(np.int64)
+    if image.mode in _ID_MODES:
+        return pixels, False
+    is_color = image.mode in ("RGB", "RGBA")
+    values = pixels[..., 0] << 16 | pixels[..., 1] << 8 | pixels[..., 2] if is_color else pixels[..., 0]
+    if image.mode in ("RGBA", "LA"):
+        values[pixels[..., -1] == 0] = _CLEAR
+    return values, is_color
+
+
+def _nearest(mask: tuple[int, int], photo: tuple[int, int]) -> tuple[Values, Values]:
+    """Rows and columns of the mask to read for each row and column of the photo."""
+    (h, w), (height, width) = mask, photo
+    # The smaller one, each side rounded to whole pixels, is off by at most one pixel if the shapes are the same.
+    if abs(h * width - w * height) > max(h, w, height, width):
+        raise UserError(
+            f"The mask has {w}x{h} pixels, which is another shape than the photo's {width}x{height}: "
+            "give the mask of the whole photo."
+        )
+    rows, cols = ((2 * np.arange(new) + 1) * old // (2 * new) for old, new in ((h, height), (w, width)))
+    return rows, cols
+
+
+def _open(source: object) -> Image.Image:
+    """A lossless picture of a sane size, not decoded yet."""
+    if isinstance(source, Image.Image):
+        image = source
+    elif isinstance(source, bytes | bytearray):
+        image = _open_bytes(bytes(source))
+    elif isinstance(source, str | Path):
+        image = _open_bytes(_read(Path(source)))
+    else:
+        raise UserError(f"A mask is a path, bytes or a PIL image, not {type(source).__name__}: choose a file.")
+    if image.format in (*_LOSSY, "MPO") or image.info.get("compression") == "jpeg":
+        raise UserError("The mask is a JPEG or of another kind that alters ids and colours: save it as PNG.")
+    if image.mode not in (*_ID_MODES, "LA", "RGB", "RGBA"):
+        raise UserError(f"The mask has colours of a rare kind ({image.mode}): save it as PNG.")
+    if image.height * image.width > MAX_PIXELS:
+        raise UserError(_too_large(f" ({image.width}x{image.height})"))
+    return image
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except (OSError, ValueError) as error:  # ValueError: a null character in the name
+        reason = getattr(error, "strerror", None) or error
+        raise UserError(f"The mask {path.name} cannot be opened ({reason}): choose it again.") from error
+
+
+def _open_bytes(data: bytes) -> Image.Image:
+    try:
+        with warnings.catch_warnings():
+            # Pillow only warns between 89 and 179 Mpx; our own limit is lower, so the warning is a refusal too.
+            warnings.simplefilter("error", Image.DecompressionBombWarning)
+            return Image.open(io.BytesIO(data), formats=(*_LOSSLESS, *_LOSSY))
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning):
+        raise UserError(_too_large("")) from None
+    except UnidentifiedImageError:
+        raise UserError("The mask is not a picture this program can read: save it as PNG.") from None
+    except Exception as error:  # a damaged header can raise anything
+        raise UserError("The mask is damaged or cut short: save it again as PNG.") from error
+
+
+def _too_large(size: str) -> str:
+    return f"The mask is too large{size}: shrink it below {MAX_PIXELS // 1_000_000} megapixels."
+
+
+def score(truth: Truth, seg: Segmentation) -> TruthScores:
+    """Judge an answer by the truth, with its present penalty and threshold.
+
+    Raises:
+        UserError: they are about different classes, or photos of different size.
+    """
+    if truth.names != seg.names or truth.labels.shape != seg.labels.shape:
+        raise UserError("The mask was read for other classes or another photo: give it again.")
+    counts = confusion(truth.labels, seg.labels, len(seg.names))
+    counts[0] = 0  # no true class
+    total, iou = int(counts.sum()), class_iou(counts)
+    occurs = counts.sum(1)[1:] > 0
+    seen, unseen = (
+        _mean([value for value, flag, there in zip(iou, seg.seen, occurs, strict=True) if flag == kind and there])
+        for kind in (True, False)
+    )
+    return TruthScores(iou, int(np.trace(counts)) / total if total else None, seen, unseen, _harmonic(seen, unseen))
+
+
+def _mean(values: Sequence[float | None]) -> float | None:
+    present = [value for value in values if value is not None]
+    return sum(present) / len(present) if present else None
+
+
+def _harmonic(seen: float | None, unseen: float | None) -> float | None:
+    if seen is None or unseen is None:
+        return None
+    return 2 * seen * unseen / (seen + unseen) if seen + unseen else 0.0

@@ -1,0 +1,112 @@
+"""Which class an id or a colour of a ground-truth mask means, as a person writes it down."""
+
+import json
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from zsseg.errors import UserError
+from zsseg.text.class_lists import CAMVID11, COCO171, VOC20
+from zsseg.text.vocabulary import clean_name
+
+Spellings = tuple[str, ...]
+
+MAX_TEXT = 100_000
+MAX_ID = 65535
+EXAMPLES = "“1: cat”, “#ff0000: dog” or “255,0,0 = dog”"
+
+_LISTS: Mapping[str, Spellings] = {"voc20": ("background", *VOC20), "coco171": COCO171, "camvid11": CAMVID11}
+_ID = re.compile(r"\d{1,5}")
+_HEX = re.compile(r"#([0-9a-fA-F]{6})")
+_RGB = re.compile(r"\(?\s*(\d{1,3})[\s,]+(\d{1,3})[\s,]+(\d{1,3})\s*\)?")
+_SEPARATOR = re.compile(r"\s*[:=]\s*")
+
+
+@dataclass(frozen=True)
+class LabelTable:
+    """What the pixels of a mask mean; a class may have several ids or colours, and several spellings.
+
+    Attributes:
+        ids: spellings of the class of each id, 0..65535.
+        colors: spellings of the class of each colour, 0xRRGGBB.
+    """
+
+    ids: Mapping[int, Spellings]
+    colors: Mapping[int, Spellings]
+
+
+def parse_table(text: str) -> LabelTable:
+    """Read a table.
+
+    Args:
+        text: one of
+            lines such as "1: cat", "#ff0000: dog" or "255,0,0 = dog";
+            a JSON object of the same, or a JSON list of names, numbered from 0;
+            names alone, one a line, numbered from 0 ("background" comes first in many data sets);
+            "voc20", "coco171" or "camvid11": the ids of PASCAL VOC (1..20), COCO-Stuff's train ids, CamVid's 11.
+            The spellings of a class are separated by ``|``.
+
+    Raises:
+        UserError: a line cannot be read, or an id or a colour stands for two classes.
+    """
+    if len(text) > MAX_TEXT:
+        raise UserError(f"The colour table has {len(text)} characters: give at most {MAX_TEXT}, one line per class.")
+    text = text.strip().removeprefix("\ufeff")
+    if text.casefold() in _LISTS:
+        return _collect(enumerate(_LISTS[text.casefold()]))
+    return _collect(_from_json(text) if text[:1] in ("{", "[") else _from_lines(text))
+
+
+def _from_json(text: str) -> Iterable[tuple[object, object]]:
+    try:
+        value = json.loads(text, object_pairs_hook=tuple)  # pairs, so that a key given twice is noticed
+    except (ValueError, RecursionError) as error:
+        reason = f"The colour table begins like JSON but is none ({error})"
+        raise UserError(f"{reason}: write lines such as {EXAMPLES}.") from None
+    return value if isinstance(value, tuple) else enumerate(value)
+
+
+def _from_lines(text: str) -> Iterable[tuple[object, object]]:
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    if not any(_SEPARATOR.search(line) for line in lines):
+        return enumerate(lines)
+    return [_split(line) for line in lines]
+
+
+def _split(line: str) -> tuple[str, str]:
+    parts = _SEPARATOR.split(line, maxsplit=1)
+    if len(parts) != 2:
+        raise UserError(f"The line “{line[:60]}” of the colour table names no id or colour: write it like {EXAMPLES}.")
+    return parts[0], parts[1]
+
+
+def _collect(entries: Iterable[tuple[object, object]]) -> LabelTable:
+    ids: dict[int, Spellings] = {}
+    colors: dict[int, Spellings] = {}
+    for key, value in entries:
+        code, is_color = _code(str(key).strip())
+        spellings = _spellings(key, value)
+        known = (colors if is_color else ids).setdefault(code, spellings)
+        if [name.casefold() for name in known] != [name.casefold() for name in spellings]:
+            raise UserError(f"“{key}” stands for both “{known[0]}” and “{spellings[0]}” in the colour table: keep one.")
+    return LabelTable(ids, colors)
+
+
+def _code(key: str) -> tuple[int, bool]:
+    """The id or 0xRRGGBB that a key means, and whether it is a colour."""
+    if _ID.fullmatch(key) and int(key) <= MAX_ID:
+        return int(key), False
+    if match := _HEX.fullmatch(key):
+        return int(match[1], 16), True
+    match = _RGB.fullmatch(key)
+    if match and max(map(int, match.groups())) <= 255:
+        red, green, blue = map(int, match.groups())
+        return red << 16 | green << 8 | blue, True
+    raise UserError(f"“{key[:60]}” in the colour table is neither an id nor a colour: write lines like {EXAMPLES}.")
+
+
+def _spellings(key: object, value: object) -> Spellings:
+    names = tuple(name for name in map(clean_name, value.split("|")) if name) if isinstance(value, str) else ()
+    if not names:
+        raise UserError(f"“{str(key)[:60]}” has no class name in the colour table: write lines like {EXAMPLES}.")
+    return names

@@ -1,0 +1,156 @@
+"""The command line: ``python -m zsseg segment | info | import-official``.
+
+Exit codes: 0 done; 2 nothing done, for something the person can put right, told in one sentence on stderr; 3 some
+photos failed, each told in one sentence, and the others are done; 130 stopped by Ctrl-C.
+"""
+
+import argparse
+import dataclasses
+import hashlib
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+from zsseg.cli.terminal import say, warn
+from zsseg.errors import UserError
+from zsseg.version import __version__
+
+_FILES = """\
+one photo     OUT/METHOD/ gets labels.png, overlay.png, scores.npz and result.json
+more photos   the same in OUT/PHOTO/METHOD/; a second photo of one name gets -2 behind it, and so on
+--zip         OUT/PHOTO.zip instead: the same files, and masks, COCO, LabelMe, figures, the photo and recipe.json
+--recipe      the files of the ZIP again, in OUT or with --zip as a ZIP; the same to the last byte if the photo, the
+              checkpoints, the version, the machine and its number of threads (OMP_NUM_THREADS) are
+--json        {"results": [...], "errors": [{"photo", "error"}]}; a result is one method's answer about one photo,
+              with "photo", "folder", "zip" (null, or where that folder is in) and all that result.json says
+
+"""
+_EXIT_CODES = """\
+exit codes    0 all done; 2 nothing done, and stderr says why in one sentence; 3 some photos failed, as stderr says,
+              and the others are done; 130 stopped by Ctrl-C
+"""
+
+# torch takes a second to load, so the commands import what they need when they run; --help and a slip do not wait.
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code.
+
+    Args:
+        argv: the words after the program's name; None takes those of the process.
+    """
+    args = _parser().parse_args(argv)
+    try:
+        code: int = args.run(args)
+    except UserError as error:
+        warn(str(error))
+        return 2
+    except KeyboardInterrupt:
+        warn("Stopped.")
+        return 130
+    return code
+
+
+def _parser() -> argparse.ArgumentParser:
+    raw = argparse.RawDescriptionHelpFormatter
+    parser = argparse.ArgumentParser(
+        "python -m zsseg", description="Zero-shot segmentation of photos.", epilog=_EXIT_CODES, formatter_class=raw
+    )
+    parser.add_argument("--version", action="version", version=__version__)
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    _add_segment(
+        commands.add_parser("segment", help="find classes in photos", epilog=_FILES + _EXIT_CODES, formatter_class=raw)
+    )
+
+    info = commands.add_parser("info", help="list the models at hand and where they come from")
+    info.add_argument("--json", action="store_true", help="for programs")
+    _add_weights(info)
+    info.set_defaults(run=_info)
+
+    imported = commands.add_parser("import-official", help="turn a released .pth file into a checkpoint")
+    imported.add_argument("file", type=Path, metavar="FILE", help="the released checkpoint")
+    imported.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder of the new checkpoint")
+    imported.add_argument("--name", help="of the new checkpoint, by default the file's own")
+    imported.add_argument(
+        "--setting",
+        choices=("inductive", "transductive", "fully-supervised"),
+        default="inductive",
+        help="how it was trained, which no released file says (inductive)",
+    )
+    imported.set_defaults(run=_import_official)
+    return parser
+
+
+def _add_weights(parser: argparse.ArgumentParser) -> None:
+    told = "folder or Hugging Face repository org/name[@revision] searched for checkpoints first"
+    parser.add_argument("--weights", metavar="PLACE", help=told)
+
+
+def _add_segment(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add("photo", nargs="+", metavar="PHOTO", help='a picture file, a folder of them, or a quoted pattern: "trip/*.jpg"')
+    add("--seen", metavar="NAMES", help='classes seen in training: "dog, cat | kitten"')
+    add("--unseen", metavar="NAMES", help="classes never seen in training")
+    add("--out", type=Path, required=True, metavar="OUT", help="folder where the results go, replacing earlier ones")
+    which = parser.add_mutually_exclusive_group()
+    which.add_argument("--method", choices=("zegclip", "clip_rc", "both"), help="default: both")
+    which.add_argument("--checkpoint", action="append", metavar="NAME", help="name or file of a model; may be repeated")
+    which.add_argument("--recipe", type=Path, metavar="FILE", help="ask again what this recipe.json says, of one photo")
+    add("--seen-penalty", type=float, metavar="X", help="-1..1, taken off the seen classes' scores")
+    add("--threshold", type=float, metavar="X", help="0..1, lower scores are none of the classes")
+    add("--opacity", type=float, metavar="X", help="0..1, of the paint in overlay.png (0.6)")
+    add("--zip", action="store_true", help="one ZIP per photo instead of folders")
+    add("--json", action="store_true", help="for programs: one JSON document on stdout and nothing else there")
+    _add_weights(parser)
+    add("--force", action="store_true", help="follow the recipe although the photo or a checkpoint is another one")
+    parser.set_defaults(run=_segment)
+
+
+def _segment(args: argparse.Namespace) -> int:
+    from zsseg.cli.segment import run
+
+    return run(args)
+
+
+def _info(args: argparse.Namespace) -> int:
+    from zsseg.weights.checkpoint import list_checkpoints
+
+    rows = [_describe(path, content) for path, content in list_checkpoints(args.weights)]
+    if args.json:
+        say(json.dumps(rows, indent=2, ensure_ascii=False) + "\n")
+        return 0
+    for row in rows:
+        say(_as_text(row))
+    if not rows:
+        say("No checkpoint was found: train one, or set ZSSEG_WEIGHTS to the folder that has them.\n")
+    return 0
+
+
+def _describe(path: Path, content: object) -> dict[str, object]:
+    from zsseg.weights.checkpoint import Metadata
+
+    row: dict[str, object] = {"name": path.stem, "file": str(path)}
+    if not isinstance(content, Metadata):
+        return {**row, "error": str(content)}
+    # The file's own name is what finds it, whatever name it was saved under.
+    return {**dataclasses.asdict(content), **row, "sha256": hashlib.sha256(path.read_bytes()).hexdigest()}
+
+
+def _as_text(row: dict[str, object]) -> str:
+    lines = [str(row["name"])]
+    for key in ("error", "method", "setting", "backbone", "sha256", "seen", "unseen", "scores", "file"):
+        value = row.get(key)
+        if isinstance(value, tuple):
+            value = ", ".join(value)
+        if isinstance(value, dict):
+            value = ", ".join(f"{name} {score:.3f}" for name, score in value.items())
+        if value:
+            lines.append(f"  {key:10}{value}")
+    return "\n".join(lines) + "\n"
+
+
+def _import_official(args: argparse.Namespace) -> int:
+    from zsseg.weights.official import import_official
+
+    say(f"{import_official(args.file, args.out, name=args.name, setting=args.setting)}\n")
+    return 0

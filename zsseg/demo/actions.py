@@ -1,0 +1,183 @@
+"""What the page does, as plain functions: no Gradio here, so each can be called and tested alone."""
+
+import json
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from zsseg.demo.catalog import TITLES, Predictors, problems, working
+from zsseg.errors import UserError
+from zsseg.export import write_outputs, write_zip
+from zsseg.export.manifest import recipe_of
+from zsseg.image.load import Pixels, load_image
+from zsseg.segmentation import Segmentation
+from zsseg.text.vocabulary import Vocabulary, build_vocabulary
+
+MAX_NAMES = 200
+CLEAN_EVERY_SECONDS = 600
+KEEP_FILES_SECONDS = 3600 - CLEAN_EVERY_SECONDS
+"""Age from which a visitor's files are deleted at the next look, so that none is older than an hour."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """One question's answers, kept for one visitor so that sliders never run the network again.
+
+    Attributes:
+        photo: (H, W, 3) RGB, 0..255.
+        file_name: of the photo, without folders.
+        vocabulary: what was asked.
+        results: method -> its segmentation of the photo.
+        model: title of the choice that answered.
+    """
+
+    photo: Pixels
+    file_name: str
+    vocabulary: Vocabulary
+    results: Mapping[str, Segmentation]
+    model: str = ""
+
+
+@dataclass(frozen=True)
+class Look:
+    """How the stored scores are looked at.
+
+    Attributes:
+        settings: method -> threshold, 0..1, and seen penalty, -1..1.
+        opacity: 0 shows the photo, 1 the colours.
+        off: names of classes that are switched off.
+    """
+
+    settings: Mapping[str, tuple[float, float]]
+    opacity: float
+    off: frozenset[str] = frozenset()
+
+    def see(self, answer: Answer, method: str) -> Segmentation:
+        """The method's segmentation with these settings; the network does not run."""
+        threshold, seen_penalty = self.settings[method]
+        return answer.results[method].with_settings(seen_penalty=seen_penalty, threshold=threshold, off=self.off)
+
+
+def check_names(seen: str, unseen: str) -> Vocabulary:
+    """Read the boxes; refuse lists the page cannot answer well.
+
+    Raises:
+        UserError: no name, a name in both boxes, or more than MAX_NAMES names.
+    """
+    vocabulary = build_vocabulary(seen, unseen)
+    if len(vocabulary.names) > MAX_NAMES:
+        raise UserError(
+            f"{len(vocabulary.names)} class names are too many for this page: ask about at most {MAX_NAMES} at a "
+            "time, or use Python or the shell, which take up to 1000."
+        )
+    return vocabulary
+
+
+def ask(
+    predictors: Predictors,
+    photo: str | None,
+    seen: str,
+    unseen: str,
+    report: Callable[[float, str], object] = lambda _fraction, _text: None,
+    model: str = "",
+) -> Answer:
+    """Answer one question with every method that works.
+
+    Args:
+        predictors: a choice of the shelf.
+        photo: path of the visitor's picture.
+        seen: names typed in the first box.
+        unseen: names typed in the second box.
+        report: called with the share done (0..1) and a line to show meanwhile.
+        model: title of the choice, for the record.
+
+    Raises:
+        UserError: nothing to look at, an unreadable picture, bad names, or no working checkpoint.
+    """
+    able = working(predictors)
+    if not able:
+        raise UserError(" ".join(problems(predictors).values()) or "No checkpoint is loaded.")
+    image = _read(photo)
+    vocabulary = check_names(seen, unseen)
+    results = {}
+    for step, (method, predictor) in enumerate(able.items()):
+        report(step / len(able), f"{TITLES[method]} is looking")
+        results[method] = predictor.predict(image, seen, unseen)
+    return Answer(image, Path(photo or "").name, vocabulary, results, model)
+
+
+def segment_one(
+    predictors: Predictors,
+    photo: str | None,
+    names: tuple[str, str],
+    settings: tuple[float | None, float | None],
+    method: str,
+) -> tuple[dict[str, Any], str, str]:
+    """Answer one question with one method and write lossless files.
+
+    Args:
+        predictors: a choice of the shelf.
+        photo: path of the picture.
+        names: the seen and the unseen names, as typed.
+        settings: seen penalty and threshold; None takes the checkpoint's own.
+        method: "zegclip" or "clip_rc".
+
+    Returns:
+        The content of result.json, and the paths of labels.png and scores.npz.
+
+    Raises:
+        UserError: as `ask`, or an unknown method.
+    """
+    if method not in predictors:
+        raise UserError(f"There is no method called {method!r}: ask for one of {', '.join(predictors)}.")
+    predictor = predictors[method]
+    if isinstance(predictor, UserError):
+        raise predictor
+    image = _read(photo)
+    check_names(*names)
+    segmentation = predictor.predict(image, *names, seen_penalty=settings[0], threshold=settings[1])
+    folder = fresh_folder()
+    write_outputs(image, segmentation, folder)
+    result = json.loads((folder / "result.json").read_text(encoding="utf-8"))
+    return result, str(folder / "labels.png"), str(folder / "scores.npz")
+
+
+def write_files(answer: Answer, look: Look) -> str:
+    """Write everything that is shown now into one ZIP and return its path; classes switched off are in it too."""
+    whole = Look(look.settings, look.opacity)
+    shown = {method: whole.see(answer, method) for method in answer.results}
+    recipe = recipe_of(answer.photo, answer.file_name, answer.vocabulary, shown, look.opacity)
+    name = Path(answer.file_name).stem or "photo"
+    return str(write_zip(answer.photo, shown, fresh_folder() / f"{name}-zsseg.zip", recipe))
+
+
+def fresh_folder() -> Path:
+    """Make an empty folder for one answer's files, until `delete_folders` finds it too old."""
+    root = _folders()
+    root.mkdir(exist_ok=True)
+    return Path(tempfile.mkdtemp(prefix=f"{os.getpid()}-", dir=root))
+
+
+def delete_folders(own: bool = False) -> None:
+    """Delete every folder that is too old, whichever process made it, and with `own` all that this process made."""
+    mine = f"{os.getpid()}-"
+    for folder in _folders().glob("*"):
+        with suppress(FileNotFoundError):  # another process deletes here too
+            if time.time() - folder.stat().st_mtime > KEEP_FILES_SECONDS or (own and folder.name.startswith(mine)):
+                shutil.rmtree(folder, ignore_errors=True)
+
+
+def _folders() -> Path:
+    return Path(tempfile.gettempdir()) / "zsseg-demo"
+
+
+def _read(photo: str | None) -> Pixels:
+    if not photo:
+        raise UserError("There is no photo yet: upload or paste one, use the camera, or click an example.")
+    return load_image(photo)

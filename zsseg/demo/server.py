@@ -1,0 +1,133 @@
+"""The page as a server: its address, its health, its end."""
+
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import Any
+
+import gradio as gr
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+from starlette.routing import Route
+
+from zsseg.demo.actions import CLEAN_EVERY_SECONDS, delete_folders
+from zsseg.demo.catalog import Predictors, working
+from zsseg.demo.theme import launch_options
+from zsseg.errors import UserError
+from zsseg.predictor import Predictor
+from zsseg.version import __version__
+
+HEALTH_PATH = "/healthz"
+
+
+def health(predictors: Predictors) -> dict[str, Any]:
+    """Say how the page is, as a JSON object.
+
+    Returns:
+        "status": "ok" where every method can answer, "degraded" where some can, "down" where none can; "version"; and
+        "models": method -> "loaded", then its "checkpoint" and "sha256", or the "problem".
+    """
+    able = len(working(predictors))
+    status = "down" if able == 0 else "ok" if able == len(predictors) else "degraded"
+    models = {method: _model_health(each) for method, each in predictors.items()}
+    return {"status": status, "version": __version__, "models": models}
+
+
+def _model_health(predictor: Predictor | UserError) -> dict[str, Any]:
+    if isinstance(predictor, UserError):
+        return {"loaded": False, "problem": str(predictor)}
+    return {"loaded": True, "checkpoint": predictor.name, "sha256": predictor.sha256}
+
+
+def health_route(predictors: Predictors) -> Route:
+    """Answer GET on `HEALTH_PATH`: 200 where at least one method can answer, else 503."""
+
+    async def answer(_request: Request) -> JSONResponse:
+        content = health(predictors)
+        return JSONResponse(content, 503 if content["status"] == "down" else 200, {"Cache-Control": "no-store"})
+
+    return Route(HEALTH_PATH, answer)
+
+
+@contextmanager
+def running(
+    page: gr.Blocks, predictors: Predictors, host: str | None = None, port: int | None = None, quiet: bool = False
+) -> Iterator[str]:
+    """Serve a page until the block ends, then close its connections and delete its temporary files.
+
+    Args:
+        page: what `build_demo` returned.
+        predictors: those of the page, whose health is told.
+        host: address to listen on; None takes that of `launch_options`.
+        port: to listen on; None takes the first free one from GRADIO_SERVER_PORT, or 7860, up.
+        quiet: do not write the address to stdout.
+
+    Yields:
+        The page's address.
+
+    Raises:
+        UserError: the address cannot be had.
+    """
+    options = launch_options()
+    options["server_name"] = host or options["server_name"]
+    _check_address(options["server_name"], port)
+    # Routes given from the start come before Gradio's own, and exist from the first moment that the port is open.
+    routes = {"routes": [health_route(predictors)]}
+    _, url, _ = page.launch(**options, server_port=port, app_kwargs=routes, prevent_thread_lock=True, quiet=quiet)
+    try:
+        with _cleaning():
+            yield url
+    finally:
+        page.close(verbose=False)
+
+
+@contextmanager
+def _cleaning() -> Iterator[None]:
+    """Delete old files of visitors now and then, those that a killed server left among them, and all at the end.
+
+    Gradio deletes its own copies; these are the ones that they were copied from.
+    """
+    stop = threading.Event()
+
+    def clean() -> None:
+        delete_folders()
+        while not stop.wait(CLEAN_EVERY_SECONDS):
+            delete_folders()
+
+    cleaner = threading.Thread(target=clean, daemon=True)
+    cleaner.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        cleaner.join()
+        delete_folders(own=True)
+
+
+def wait_for_stop() -> None:
+    """Return at Ctrl-C, and at SIGTERM where that is handled as Ctrl-C is; to be called from the main thread."""
+    with suppress(KeyboardInterrupt):
+        while True:  # a signal may reach another thread, which would not end an unlimited wait
+            time.sleep(0.5)
+
+
+def _check_address(host: str, port: int | None) -> None:
+    """Try the address first: Gradio would try a hundred ports, five seconds each, where the host is wrong.
+
+    Raises:
+        UserError: it is not an address of this machine, or taken.
+    """
+    if port is not None and not 0 < port < 65536:
+        raise UserError(f"{port} is no port: choose one from 1 to 65535 with --port.")
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(host.strip("[]"), port or 0, type=socket.SOCK_STREAM)[0]
+        with socket.socket(family, kind, protocol) as trial:
+            trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            trial.bind(address)
+    except OSError as error:
+        place = host if port is None else f"{host}, port {port}"
+        raise UserError(
+            f"The page cannot be served on {place} ({error.strerror}): choose another with --host or --port."
+        ) from error

@@ -1,0 +1,104 @@
+"""The tabs below the answer, component by component; no events here."""
+
+import gradio as gr
+
+from zsseg.demo import html
+from zsseg.demo.catalog import Predictors
+from zsseg.demo.layout import script
+from zsseg.demo.page import Details
+from zsseg.demo.tabs import ground_truth, how_it_works
+from zsseg.demo.tabs import scores as score_maps
+
+_LATER = html.help_text("Press Run first.")
+
+
+def make_details(predictors: Predictors, threshold: float) -> Details:
+    """Lay out the tabs, in the order in which visitors need them.
+
+    Args:
+        predictors: the models that the page starts with.
+        threshold: their own.
+    """
+    parts: dict[str, object] = {}
+    with gr.Tabs(elem_id="zs-tabs") as tabs:
+        with gr.Tab("How it works", id="explain"):
+            parts["explain"] = gr.HTML(how_it_works.explain(None, None, predictors), elem_id="zs-explain")
+        with gr.Tab("Scores", id="scores"):
+            parts |= _scores(score_maps.own_level(threshold))
+        with gr.Tab("Compare", id="compare"):
+            parts["comparison"] = gr.HTML(_LATER, js_on_load=script("compare.js"), elem_id="zs-compare")
+        with gr.Tab("Regions", id="regions"):
+            parts |= _regions()
+        with gr.Tab("Recovery", id="recovery"):
+            parts["recovery"] = gr.HTML(_LATER, elem_id="zs-recovery")
+        with gr.Tab("Ground truth", id="truth"):
+            parts |= _truth()
+        with gr.Tab("Many photos", id="batch"):
+            parts |= _batch()
+        with gr.Tab("Take away", id="files"):
+            parts |= _files()
+        with gr.Tab("Model", id="model"):
+            parts["models"] = gr.HTML(html.models(predictors), elem_id="zs-models")
+    return Details(tabs=tabs, **parts)  # type: ignore[arg-type]
+
+
+def _scores(own_level: float) -> dict[str, object]:
+    gr.HTML(score_maps.SCORE_HELP)
+    kind = gr.Radio(
+        list(score_maps.KINDS), value=score_maps.SIGMOID, show_label=False, label="Scores", elem_id="zs-kind"
+    )  # explained above
+    scores = gr.HTML(_LATER, elem_id="zs-scores")
+    level = gr.Slider(
+        0, 1, own_level, step=0.005, label="A class claims a pixel above",
+        info="The maps below count such classes. Starts at 0.5, or at the model’s own threshold if that is lower.",
+        buttons=[], elem_id="zs-level", elem_classes="zs-plain-slider",
+    )  # fmt: skip
+    return {"kind": kind, "scores": scores, "level": level, "claims": gr.HTML("", elem_id="zs-claims")}
+
+
+def _regions() -> dict[str, object]:
+    with gr.Row(elem_classes="zs-controls"):
+        name = gr.Dropdown([], label="Class", info="Whose maps are shown below.", elem_id="zs-region-class")
+        told = "The models look at square windows; this one is drawn."
+        window = gr.Dropdown([("1", 0)], value=0, label="Window of the photo", info=told, elem_id="zs-region-window")
+    return {"region_class": name, "region_window": window, "regions": gr.HTML(_LATER, elem_id="zs-regions")}
+
+
+def _truth() -> dict[str, object]:
+    gr.HTML(ground_truth.TRUTH_HELP)
+    with gr.Row(elem_classes="zs-controls"):
+        mask = gr.File(label="True mask", file_types=["image"], type="filepath", elem_id="zs-mask", height=140)
+        meanings = gr.Textbox(
+            "", label="What its numbers or colours mean", info="Not needed for masks laid out like our own.", lines=4,
+            elem_id="zs-meanings",
+        )  # fmt: skip
+    return {"mask": mask, "meanings": meanings, "truth": gr.HTML("", elem_id="zs-truth")}
+
+
+def _batch() -> dict[str, object]:
+    gr.HTML(html.help_text("The names above are asked of every photo, with the sliders as they stand now."))
+    photos = gr.File(label="Photos", file_count="multiple", type="filepath", elem_id="zs-photos", height=160)
+    start = gr.Button("Run on all photos", size="sm", elem_id="zs-run-batch", elem_classes="zs-small")
+    archive = gr.File(label="All answers", interactive=False, visible=False, elem_id="zs-batch-zip")
+    return {
+        "photos": photos,
+        "run_batch": start,
+        "batch_zip": archive,
+        "batch_table": gr.HTML("", elem_id="zs-batch-table"),
+    }
+
+
+def _files() -> dict[str, object]:
+    gr.HTML(
+        html.help_text(
+            "One ZIP, without loss: label map with palette, a mask per class, the scores, COCO and LabelMe JSON, a "
+            "figure, and <code>recipe.json</code>, from which <code>python -m zsseg segment --recipe</code> makes the "
+            "same bytes. Classes that are switched off are in it too."
+        )
+    )
+    make = gr.Button("Make the ZIP", size="sm", elem_id="zs-make-files", elem_classes="zs-small")
+    files = gr.File(label="Files", interactive=False, visible=False, elem_id="zs-files")
+    gr.HTML(html.help_text("A link that carries names, model and sliders. It does not carry the photo."))
+    link_button = gr.Button("Copy a link", size="sm", elem_id="zs-make-link", elem_classes="zs-small")
+    link = gr.Textbox("", label="Link", interactive=False, elem_id="zs-link", buttons=["copy"], visible=False)
+    return {"make_files": make, "files": files, "make_link": link_button, "link": link}

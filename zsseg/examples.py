@@ -1,0 +1,36 @@
+"""The example photos that ship, with names that suit them (credits in assets/README.md)."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+FOLDER = Path(__file__).resolve().parents[1] / "assets" / "examples"
+
+
+@dataclass(frozen=True)
+class Example:
+    """A photo and the names to ask about; `title` is what the thumbnail says."""
+
+    title: str
+    file: str
+    seen: str
+    unseen: str
+
+    @property
+    def path(self) -> Path:
+        """Where the picture lies."""
+        return FOLDER / self.file
+
+
+EXAMPLES: tuple[Example, ...] = (
+    Example("A cat", "cat.jpg", "cat, dog, person", "cow, sheep"),
+    Example("A raccoon", "raccoon.jpg", "cat, dog, bird", "raccoon, leaves"),
+    Example("An astronaut", "astronaut.jpg", "person, hair", "flag, helmet, space suit"),
+    Example("A photographer", "photographer.jpg", "person, building, sky", "grass, camera"),
+    Example("A rocket", "rocket.jpg", "sky, car", "rocket, tower, light"),
+    Example("Coffee", "coffee.jpg", "cup, spoon, dining table", "saucer, wood"),
+)
+
+
+def available() -> tuple[Example, ...]:
+    """Return the examples whose picture is there (an installed package may come without `assets/`)."""
+    return tuple(example for example in EXAMPLES if example.path.is_file())

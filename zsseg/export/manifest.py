@@ -1,0 +1,254 @@
+"""Everything that is needed to give an answer again: the photo, the words, the models and their settings, as JSON."""
+
+import dataclasses
+import hashlib
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+from zsseg.errors import UserError
+from zsseg.image.load import Pixels
+from zsseg.segmentation import Segmentation, check_fraction, check_penalty
+from zsseg.text.vocabulary import Vocabulary, build_vocabulary
+from zsseg.version import __version__
+
+FORMAT_VERSION = 1
+OPACITY = 0.6
+"""Of the paint in an overlay, where nobody says otherwise."""
+
+_SAFE_FOLDER = re.compile(r"[a-z0-9][a-z0-9._-]{0,99}")
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+
+_T = TypeVar("_T")
+
+
+@dataclass(frozen=True)
+class PhotoRecipe:
+    """Which photo was asked about.
+
+    Attributes:
+        file_name: its name without folders; only for people, the pixels decide.
+        height: of the decoded photo, in pixels.
+        width: likewise.
+        pixels_sha256: of the (H,W,3) RGB bytes that `zsseg.image.load.load_image` returned, in hexadecimal.
+    """
+
+    file_name: str
+    height: int
+    width: int
+    pixels_sha256: str
+
+    def __post_init__(self) -> None:
+        """Refuse what no photo has."""
+        if self.height < 1 or self.width < 1 or not _SHA256.fullmatch(self.pixels_sha256):
+            raise ValueError("the photo's size or sha256 is none")
+
+
+@dataclass(frozen=True)
+class MethodRecipe:
+    """How one model was asked, and how its answer was drawn.
+
+    Attributes:
+        folder: where its files go, a plain lower-case name.
+        method: "zegclip", "clip_rc" or "training-free".
+        checkpoint: its name.
+        sha256: of the checkpoint file, or "" for a model that has none.
+        backbone: name of the backbone's folder.
+        backbone_sha256: of the backbone's weights file.
+        seen_penalty: taken off the seen classes' scores, -1..1.
+        threshold: lower scores are none of the classes, 0..1.
+        opacity: of the paint in the overlay, 0..1.
+
+    Raises:
+        UserError: a setting outside 0..1.
+        ValueError: a folder that could lead elsewhere, or a sha256 that is none.
+    """
+
+    folder: str
+    method: str
+    checkpoint: str
+    sha256: str
+    backbone: str
+    backbone_sha256: str
+    seen_penalty: float
+    threshold: float
+    opacity: float = OPACITY
+
+    def __post_init__(self) -> None:
+        """Refuse what could not be followed."""
+        check_penalty(self.seen_penalty)
+        check_fraction(self.threshold, "The threshold")
+        check_fraction(self.opacity, "The opacity")
+        if not _SAFE_FOLDER.fullmatch(self.folder):
+            raise ValueError(f"{self.folder!r} is no plain folder name")
+        if not all(value == "" or _SHA256.fullmatch(value) for value in (self.sha256, self.backbone_sha256)):
+            raise ValueError(f"a sha256 of {self.folder!r} is none")
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """One answer, without its pixels: the same photo and the same models make the same files of it again.
+
+    To the last byte where the machine, its libraries and its number of threads are the same; else sums are taken in
+    another order, and the last digits of scores may differ.
+
+    Attributes:
+        photo: which photo was asked about.
+        seen: one entry per seen class, its spellings joined by " | ".
+        unseen: likewise for the unseen classes.
+        methods: at least one, each with a folder of its own.
+        version: of zsseg.
+
+    Raises:
+        UserError: no class name, or class names that contradict each other.
+        ValueError: no method, or two with one folder.
+    """
+
+    photo: PhotoRecipe
+    seen: tuple[str, ...]
+    unseen: tuple[str, ...]
+    methods: tuple[MethodRecipe, ...]
+    version: str = __version__
+
+    def __post_init__(self) -> None:
+        """Refuse what could not be followed."""
+        build_vocabulary(self.seen, self.unseen)
+        folders = [step.folder for step in self.methods]
+        if not folders or len(set(folders)) < len(folders):
+            raise ValueError("there must be methods, and each needs a folder of its own")
+
+    def to_json(self) -> str:
+        """The text of recipe.json, the same for equal recipes."""
+        fields = {"format_version": FORMAT_VERSION, "version": self.version, **dataclasses.asdict(self)}
+        return json.dumps(fields, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> "Recipe":
+        """Read what `to_json` wrote.
+
+        Raises:
+            UserError: it is not JSON, of another format version, or a field is missing, unknown or impossible.
+        """
+        try:
+            data = json.loads(text)
+            json.dumps(data, ensure_ascii=False).encode()  # half a surrogate pair could never be written again
+            return _recipe(data)
+        except (ValueError, TypeError, OverflowError, RecursionError) as error:  # UserError is a ValueError
+            reason = str(error).splitlines()[0].rstrip(".")
+            raise UserError(
+                f"The recipe cannot be read ({reason}): take the recipe.json of an answer's ZIP as it is."
+            ) from error
+
+
+def recipe_of(
+    photo: Pixels,
+    file_name: str,
+    vocabulary: Vocabulary,
+    results: Mapping[str, Segmentation],
+    opacity: float | Mapping[str, float] = OPACITY,
+) -> Recipe:
+    """The recipe of an answer.
+
+    Args:
+        photo: (H,W,3) RGB, as `zsseg.image.load.load_image` returned it.
+        file_name: of the photo; folders before it are left out.
+        vocabulary: what was asked, for its synonyms.
+        results: folder of the files -> answer; the folders are plain lower-case names such as "clip_rc".
+        opacity: of the paint in the overlays, 0..1; one for all, or one for each folder.
+
+    Raises:
+        UserError: an opacity outside 0..1.
+        ValueError: an answer to another question, or a folder that is no plain name.
+    """
+    for seg in results.values():
+        if (seg.names, seg.seen) != (vocabulary.names, vocabulary.seen):
+            raise ValueError("the results and the vocabulary are of different questions")
+    groups = list(zip(map(" | ".join, vocabulary.synonyms), vocabulary.seen, strict=True))
+    paints = opacity if isinstance(opacity, Mapping) else dict.fromkeys(results, opacity)
+    steps = tuple(_step(folder, seg, paints[folder]) for folder, seg in results.items())
+    return Recipe(
+        photo=photo_recipe(photo, file_name),
+        seen=tuple(group for group, seen in groups if seen),
+        unseen=tuple(group for group, seen in groups if not seen),
+        methods=steps,
+    )
+
+
+def photo_recipe(photo: Pixels, file_name: str) -> PhotoRecipe:
+    """Describe a decoded photo.
+
+    Args:
+        photo: (H,W,3) RGB.
+        file_name: folders before it are left out.
+    """
+    # A name that is no text on this system still has to fit into a JSON file.
+    name = re.split(r"[/\\]", file_name)[-1].encode("utf-8", "replace").decode()
+    height, width = photo.shape[:2]
+    return PhotoRecipe(name, height, width, hashlib.sha256(photo.tobytes()).hexdigest())
+
+
+def _step(folder: str, seg: Segmentation, opacity: float) -> MethodRecipe:
+    origin = seg.provenance
+    return MethodRecipe(
+        folder=folder,
+        method=seg.method,
+        checkpoint=seg.model,
+        sha256=origin.get("sha256", ""),
+        backbone=origin.get("backbone", ""),
+        backbone_sha256=origin.get("backbone_sha256", ""),
+        seen_penalty=float(seg.seen_penalty),
+        threshold=float(seg.threshold),
+        opacity=float(opacity),
+    )
+
+
+def read_recipe(path: str | Path) -> Recipe:
+    """Read a recipe.json.
+
+    Raises:
+        UserError: there is no such file, or it is no recipe.
+    """
+    try:
+        return Recipe.from_json(Path(path).read_bytes())
+    except OSError as error:
+        raise UserError(f"The recipe {path} cannot be opened ({error.strerror or error}): check the name.") from error
+
+
+def _recipe(data: object) -> Recipe:
+    if not isinstance(data, dict):
+        raise ValueError("it is no object")
+    version = data.pop("format_version", None)
+    if type(version) is not int or version != FORMAT_VERSION:
+        raise ValueError(f"its format_version is not {FORMAT_VERSION}")
+    fields = _checked(Recipe, data)
+    lists = {key: tuple(_list_of(str, fields[key], key)) for key in ("seen", "unseen")}
+    steps = tuple(_built(MethodRecipe, step) for step in _list_of(dict, fields["methods"], "methods"))
+    return Recipe(**{**fields, **lists, "photo": _built(PhotoRecipe, fields["photo"]), "methods": steps})
+
+
+def _checked(kind: type[Any], data: object) -> dict[str, Any]:
+    """The fields of a dataclass, all of them and no others; those of plain types have their type."""
+    types = {item.name: item.type for item in dataclasses.fields(kind)}
+    if not isinstance(data, dict):
+        raise ValueError(f"{data!r:.40} is no object")
+    if wrong := sorted(types.keys() ^ data.keys()):
+        raise ValueError(f"the field {wrong[0]!r:.40} is {'missing' if wrong[0] in types else 'unknown'}")
+    # A whole number is a fine fraction, yet true is not.
+    values = {key: float(value) if types[key] is float and type(value) is int else value for key, value in data.items()}
+    for key, value in values.items():
+        if types[key] in (str, int, float) and type(value) is not types[key]:
+            raise ValueError(f"{key!r} cannot be {value!r:.40}")
+    return values
+
+
+def _built(kind: type[_T], data: object) -> _T:
+    return kind(**_checked(kind, data))
+
+
+def _list_of(kind: type[_T], value: object, key: str) -> list[_T]:
+    if not isinstance(value, list) or not all(isinstance(item, kind) for item in value):
+        raise ValueError(f"{key!r} cannot be {value!r:.40}")
+    return value

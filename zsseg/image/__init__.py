@@ -1,0 +1,1 @@
+"""Photos: reading and finding them, cutting them into windows, and encoding those."""

@@ -1,0 +1,201 @@
+"""Windows over a photo, and what comes back from them put together again: pure functions.
+
+The grid is that of the published code: as many windows as needed at the given stride, the last one of a row or
+column shifted back inside, results summed and divided by the number of visits.
+"""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from zsseg.errors import UserError
+from zsseg.image.load import resize
+
+Box = tuple[int, int, int, int]
+
+MAX_WINDOWS = 32
+_CLASSES_AT_ONCE = 16
+_VALUES_AT_ONCE = 2**26
+
+
+@dataclass(frozen=True)
+class Windows:
+    """A photo, cut up for the network.
+
+    Attributes:
+        key: hash of the photo and of the way it was cut.
+        photo: its height and width in pixels.
+        resized: height and width after the short side became the window's.
+        pixels: (n, 3, s, s) normalised.
+        boxes: where each of the n windows lies in the resized photo.
+    """
+
+    key: str
+    photo: tuple[int, int]
+    resized: tuple[int, int]
+    pixels: Tensor
+    boxes: list[Box]
+
+
+def cut(
+    photo: npt.NDArray[np.uint8],
+    size: int,
+    stride: int,
+    mean: Sequence[float],
+    std: Sequence[float],
+    antialias: bool = False,
+) -> Windows:
+    """Bring the short side of a photo to that of a window, normalise, cut.
+
+    Args:
+        photo: (H,W,3) RGB, 0..255.
+        size: side of a window, in pixels.
+        stride: step from one window to the next, in pixels.
+        mean, std: of red, green and blue, 0..255.
+        antialias: see `zsseg.image.load.resize`; the published code does not.
+
+    Raises:
+        UserError: the photo is so long and narrow that it would take more than `MAX_WINDOWS` windows.
+    """
+    height, width = photo.shape[:2]
+    scale = size / min(height, width)
+    resized = int(height * scale + 0.5), int(width * scale + 0.5)
+    boxes = window_boxes(*resized, size, stride)
+    if len(boxes) > MAX_WINDOWS:
+        raise UserError(f"The photo is too long and narrow ({width}x{height} pixels): cut out a part of it.")
+    pixels = resize(photo, *resized, antialias).astype(np.float64)
+    planes = torch.from_numpy(((pixels - mean) / std).astype(np.float32)).permute(2, 0, 1)
+    windows = torch.stack([planes[:, y1:y2, x1:x2] for y1, x1, y2, x2 in boxes])
+    digest = hashlib.sha256(np.ascontiguousarray(photo).tobytes()).hexdigest()
+    key = f"{digest} {height}x{width} {size}/{stride} {antialias}"
+    return Windows(key, (height, width), resized, windows, boxes)
+
+
+def window_boxes(height: int, width: int, size: int, stride: int) -> list[Box]:
+    """Cover a picture with squares.
+
+    Args:
+        height, width: of the picture, in pixels; each at least `size`.
+        size: side of a window, in pixels.
+        stride: step from one window to the next, in pixels, in 1..size.
+
+    Returns:
+        Boxes (y1, x1, y2, x2), ends exclusive, rows outer, columns inner.
+
+    Raises:
+        ValueError: a side is smaller than a window, or the stride leaves gaps.
+    """
+    if min(height, width) < size:
+        raise ValueError(f"a picture of {height}x{width} does not hold a window of {size}")
+    if not 1 <= stride <= size:
+        raise ValueError(f"a stride of {stride} must lie in 1..{size}")
+    tops, lefts = _starts(height, size, stride), _starts(width, size, stride)
+    return [(top, left, top + size, left + size) for top in tops for left in lefts]
+
+
+def _starts(side: int, size: int, stride: int) -> list[int]:
+    count = -(-(side - size) // stride) + 1
+    return [min(i * stride, side - size) for i in range(count)]
+
+
+def stitch(windows: Tensor, boxes: Sequence[Box], height: int, width: int) -> Tensor:
+    """Average overlapping windows.
+
+    Args:
+        windows: (n, C, s, s), one per box.
+        boxes: n boxes that cover the picture.
+        height, width: of the picture, in pixels.
+
+    Returns:
+        (C, height, width), the mean over the windows that saw each pixel.
+
+    Raises:
+        ValueError: the number of boxes differs, or a pixel belongs to no window.
+    """
+    if len(windows) != len(boxes):
+        raise ValueError(f"{len(windows)} windows for {len(boxes)} boxes")
+    total = windows.new_zeros(windows.shape[1], height, width)
+    visits = windows.new_zeros(height, width)
+    for window, (top, left, bottom, right) in zip(windows, boxes, strict=True):
+        total[:, top:bottom, left:right] += window
+        visits[top:bottom, left:right] += 1
+    if not bool((visits > 0).all()):
+        raise ValueError("the boxes leave a part of the picture uncovered")
+    return total.div_(visits)
+
+
+def stitch_grids(grids: Tensor, boxes: Sequence[Box], height: int, width: int, patch: int) -> Tensor:
+    """Resample the patch grids of all windows to one grid over the whole picture.
+
+    Windows need not start on a multiple of the patch, so each cell of the picture's grid reads every window that
+    holds its centre, bilinearly between patch centres, and takes the mean.
+
+    Args:
+        grids: (n, h, w, D), one map of patch features per box.
+        boxes: n boxes that cover the picture, in pixels.
+        height, width: of the picture, in pixels.
+        patch: side of a patch, in pixels.
+
+    Returns:
+        (round(height / patch), round(width / patch), D).
+    """
+    rows, columns = max(1, round(height / patch)), max(1, round(width / patch))
+    total = grids.new_zeros(rows, columns, grids.shape[3])
+    visits = grids.new_zeros(rows, columns)
+    for grid, (top, left, bottom, right) in zip(grids, boxes, strict=True):
+        down = _bilinear_weights(rows, height, top, bottom, grid.shape[0]).to(grids)  # (rows, h)
+        across = _bilinear_weights(columns, width, left, right, grid.shape[1]).to(grids)  # (columns, w)
+        total += torch.einsum("ih,jw,hwd->ijd", down, across, grid)
+        visits += torch.outer(down.sum(1), across.sum(1))
+    return total / visits[..., None]
+
+
+def _bilinear_weights(cells: int, side: int, start: int, end: int, patches: int) -> Tensor:
+    """(cells, patches): what each patch of a window contributes to each cell; rows sum to 1, or 0 outside it."""
+    centers = (torch.arange(cells, dtype=torch.float64) + 0.5) * side / cells
+    inside = (centers >= start) & (centers < end)
+    place = ((centers - start) * patches / (end - start) - 0.5).clamp(0, patches - 1)
+    distance = (place[:, None] - torch.arange(patches)).abs()
+    return (1 - distance).clamp(min=0) * inside[:, None]
+
+
+def window_scores(
+    logits: Tensor,
+    boxes: Sequence[Box],
+    resized: tuple[int, int],
+    photo: tuple[int, int],
+    spellings: Sequence[int],
+) -> npt.NDArray[np.float32]:
+    """Turn what the model says about windows into scores of the photo.
+
+    In this order only: upsample to the window, sigmoid, mean over windows, resize to the photo, best spelling. A few
+    classes at a time, so that nothing but the result is ever large.
+
+    Args:
+        logits: (n, S, h, w), one map per box and spelling.
+        boxes: n boxes that cover the resized picture.
+        resized: its height and width, in pixels.
+        photo: height and width of the photo, in pixels.
+        spellings: how many of the S spellings each of the K classes has, in order.
+
+    Returns:
+        (K, H, W), in 0..1.
+    """
+    side = boxes[0][2] - boxes[0][0]
+    step = max(1, min(_CLASSES_AT_ONCE, _VALUES_AT_ONCE // (len(boxes) * side * side)))
+    owners = np.repeat(np.arange(len(spellings)), spellings)
+    scores = np.zeros((len(spellings), *photo), dtype=np.float32)
+    for start in range(0, len(owners), step):
+        chunk = logits[:, start : start + step]
+        windows = F.interpolate(chunk, (side, side), mode="bilinear", align_corners=False).sigmoid()
+        whole = stitch(windows, boxes, *resized)
+        maps = F.interpolate(whole[None], photo, mode="bilinear", align_corners=False)[0].clamp(0, 1)
+        for owner, score in zip(owners[start : start + step], maps.cpu().numpy(), strict=True):
+            np.maximum(scores[owner], score, out=scores[owner])
+    return scores

@@ -1,0 +1,1 @@
+"""Class names: parsing, checks, presets, the data sets' lists, and their text embeddings."""

@@ -1,0 +1,169 @@
+"""What a person types, as class names: synonyms, duplicates, seen or unseen; and the data sets' own lists."""
+
+import re
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from zsseg.errors import UserError
+
+MAX_NAMES = 1000
+MAX_NAME_LENGTH = 500
+_QUOTES = "\"'`\u2018\u2019\u201c\u201d"
+
+
+@dataclass(frozen=True)
+class Vocabulary:
+    """The K classes one question asks about.
+
+    Attributes:
+        names: K different names.
+        seen: K flags, True where the class counts as seen in training.
+        synonyms: K groups of spellings; the first of each is the name. A class scores as its best spelling.
+    """
+
+    names: tuple[str, ...]
+    seen: tuple[bool, ...]
+    synonyms: tuple[tuple[str, ...], ...]
+
+
+def parse_names(text: str | Sequence[str]) -> list[tuple[str, ...]]:
+    """Split what was typed into classes and their spellings.
+
+    Args:
+        text: classes separated by commas, semicolons or new lines, or a sequence with one class per item; the
+            spellings of a class are separated by ``|``, as in "cat | kitten".
+
+    Returns:
+        One group of spellings per class, in order, without empty ones; duplicates are still there.
+
+    Raises:
+        UserError: an item is not text, or a name is too long.
+    """
+    entries = re.split(r"[,;\r\n]", text) if isinstance(text, str) else list(text)
+    groups = []
+    for entry in entries:
+        if not isinstance(entry, str):
+            raise UserError(f"A class name must be text, not {type(entry).__name__}.")
+        group = tuple(name for name in map(clean_name, entry.split("|")) if name)
+        if group:
+            groups.append(group)
+    return groups
+
+
+def clean_name(name: str) -> str:
+    """One spelling, composed characters, control characters and outer quotes gone, single spaces.
+
+    Raises:
+        UserError: the name is too long to be one.
+    """
+    name = unicodedata.normalize("NFC", name)
+    name = "".join(" " if unicodedata.category(c)[0] in "CZ" else c for c in name)
+    name = " ".join(name.split()).strip(_QUOTES + " ")
+    if len(name) > MAX_NAME_LENGTH:
+        raise UserError(f"The class name “{name[:40]}…” is too long: separate names by commas.")
+    return name
+
+
+def format_names(groups: Sequence[Sequence[str]]) -> str:
+    """Write classes as a person would type them: `parse_names` reads the same groups back.
+
+    Args:
+        groups: one group of spellings per class, as `parse_names` gives them.
+
+    Returns:
+        One line, such as "cat | kitten, dog".
+
+    Raises:
+        UserError: a spelling holds a comma, semicolon or bar, which would split it.
+    """
+    for spelling in (spelling for group in groups for spelling in group):
+        if re.search(r"[,;|]", spelling):
+            raise UserError(f"The class name “{spelling}” holds a comma, semicolon or bar: write it without.")
+    return ", ".join(" | ".join(group) for group in groups)
+
+
+def split_by_seen(
+    groups: Sequence[tuple[str, ...]], seen: Sequence[str]
+) -> tuple[list[tuple[str, ...]], list[tuple[str, ...]]]:
+    """Sort what was typed into the classes a checkpoint has seen and those it has not.
+
+    A class counts as seen when any of its spellings is a seen name, in any case of letters; singular and plural are
+    different names. Groups that share a spelling are one class, so they stay together.
+
+    Args:
+        groups: one group of spellings per class, as `parse_names` gives them.
+        seen: the checkpoint's own seen names; a name in no list of the checkpoint is unseen.
+
+    Returns:
+        The seen groups and the unseen groups, each in the order typed.
+    """
+    known = {spelling.casefold() for group in parse_names(seen) for spelling in group}
+    flags = [False] * len(groups)
+    grown = True
+    while grown:  # a group reached through a shared spelling may share another one with the next
+        grown = False
+        for index, group in enumerate(groups):
+            folded = {spelling.casefold() for spelling in group}
+            if not flags[index] and folded & known:
+                flags[index] = grown = True
+                known |= folded
+    pairs = list(zip(groups, flags, strict=True))
+    return [group for group, flag in pairs if flag], [group for group, flag in pairs if not flag]
+
+
+def build_vocabulary(seen: str | Sequence[str] = (), unseen: str | Sequence[str] = ()) -> Vocabulary:
+    """Put the two lists together, the seen classes first.
+
+    A name that is repeated, in any case of letters, is asked once, with all the synonyms given.
+
+    Args:
+        seen, unseen: see `parse_names`.
+
+    Raises:
+        UserError: no name at all, too many, or one spelling in two classes or in both lists.
+    """
+    groups = [(group, True) for group in parse_names(seen)] + [(group, False) for group in parse_names(unseen)]
+    classes: dict[str, list[str]] = {}
+    flags: dict[str, bool] = {}
+    owner: dict[str, str] = {}
+    for group, flag in groups:
+        name = owner.get(group[0].casefold(), group[0])
+        if flags.setdefault(name, flag) != flag:
+            raise UserError(f"“{group[0]}” is listed both as seen and as unseen: keep it in one of the two.")
+        spellings = classes.setdefault(name, [])
+        for spelling in group:
+            _add_spelling(spelling, name, spellings, owner)
+    _check_count(len(classes))
+    return Vocabulary(tuple(classes), tuple(flags.values()), tuple(tuple(group) for group in classes.values()))
+
+
+def _add_spelling(spelling: str, name: str, spellings: list[str], owner: dict[str, str]) -> None:
+    first = owner.setdefault(spelling.casefold(), name)
+    if first != name:
+        raise UserError(f"“{spelling}” belongs to both “{first}” and “{name}”: keep it in one of them.")
+    if spelling.casefold() not in map(str.casefold, spellings):
+        spellings.append(spelling)
+
+
+def _check_count(count: int) -> None:
+    if count == 0:
+        raise UserError("No class name was given: type at least one, such as “dog, person”.")
+    if count > MAX_NAMES:
+        raise UserError(f"{count} class names are too many: give at most {MAX_NAMES}.")
+
+
+def with_templates(name: str, templates: Sequence[str]) -> list[str]:
+    """Put a name into sentences.
+
+    Args:
+        name: one spelling.
+        templates: sentences with ``{}`` where the name goes, such as "a photo of a {}".
+
+    Raises:
+        ValueError: a template has no place for the name.
+    """
+    for template in templates:
+        if "{}" not in template:
+            raise ValueError(f"the template {template!r} has no {{}}")
+    return [template.replace("{}", name) for template in templates]

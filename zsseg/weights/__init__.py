@@ -1,0 +1,1 @@
+"""Files of weights: checkpoints of heads, backbone folders, the hub, released checkpoints."""

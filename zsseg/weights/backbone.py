@@ -1,0 +1,109 @@
+"""A backbone's folder: the only reader and writer of backbones' files.
+
+A folder holds `open_clip_config.json` (open_clip's own format: "model_cfg", "preprocess_cfg"; plus, for a
+convolutional patch embedding, "stem": its inner channel counts, and "stem_dilations" of what follows; "window",
+the side in pixels of what the tower sees best, where that is not its largest; and "antialias", true where photos are
+to be shrunk by means over areas) and `open_clip_model.safetensors`, in
+which matrices may be packed: 8-bit rows, each with a scale of its own.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from zsseg.errors import UserError
+from zsseg.models.backbone import Backbone, build_clip
+
+CONFIG_FILE = "open_clip_config.json"
+WEIGHTS_FILE = "open_clip_model.safetensors"
+_ROWS, _SCALES = ".rows", ".scales"
+_PACKED_FROM = 2**14  # numbers in a tensor that is worth packing
+
+Triple = tuple[float, float, float]
+
+
+def load_backbone(folder: Path) -> Backbone:
+    """Read a backbone from its folder; half-precision weights are widened to fp32, and every tensor must match.
+
+    Raises:
+        UserError: a file is missing, damaged, or does not fit the other.
+    """
+    weights = folder / WEIGHTS_FILE
+    for path in (folder / CONFIG_FILE, weights):
+        if not path.is_file():
+            raise UserError(f"The backbone {folder} has no {path.name}: copy the whole folder again.")
+    try:
+        clip = build_clip(json.loads((folder / CONFIG_FILE).read_text(encoding="utf-8")))
+        clip.load_state_dict(_unpacked(load_file(weights)))
+    except (SafetensorError, RuntimeError, ValueError, KeyError, TypeError) as error:
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise UserError(f"The backbone {folder} is damaged ({reason}): copy the whole folder again.") from error
+    return Backbone(clip, folder.name, file_sha256(weights))
+
+
+def save_backbone(
+    clip: nn.Module,
+    config: Mapping[str, Any],
+    folder: Path,
+    dtype: torch.dtype = torch.float16,
+    pack: bool = False,
+) -> str:
+    """Write a backbone's folder and return the sha256 of its weights file.
+
+    Args:
+        clip: an open_clip.CLIP, as `build_clip` makes it.
+        config: what goes into `open_clip_config.json`.
+        folder: made where it does not exist.
+        dtype: of the stored weights; fp32 for an exact copy.
+        pack: store large matrices in 8 bits; each value moves by at most 1/254 of its row's largest.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    state = {name: value.detach().cpu() for name, value in clip.state_dict().items()}
+    tensors: dict[str, Tensor] = {}
+    for name, value in state.items():
+        large = pack and value.ndim > 1 and value.numel() >= _PACKED_FROM
+        tensors |= _packed(name, value) if large else {name: value.to(dtype).contiguous()}
+    (folder / CONFIG_FILE).write_text(json.dumps(config, indent=1) + "\n", encoding="utf-8")
+    partial = folder / (WEIGHTS_FILE + ".part")
+    save_file(tensors, partial)
+    partial.chmod(0o644)
+    partial.replace(folder / WEIGHTS_FILE)
+    return file_sha256(folder / WEIGHTS_FILE)
+
+
+def _packed(name: str, matrix: Tensor) -> dict[str, Tensor]:
+    """A tensor (R, ...) as int8 rows of the same shape and their fp32 scales (R,)."""
+    rows = matrix.float().flatten(1)
+    scales = rows.abs().amax(1).clamp(min=1e-12) / 127
+    return {name + _ROWS: (rows / scales[:, None]).round().to(torch.int8).view_as(matrix), name + _SCALES: scales}
+
+
+def _unpacked(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The tensors of a file, those whole again that were packed."""
+    whole = {name: value for name, value in tensors.items() if not name.endswith((_ROWS, _SCALES))}
+    for name in (key.removesuffix(_ROWS) for key in tensors if key.endswith(_ROWS)):
+        rows = tensors[name + _ROWS].float()
+        whole[name] = rows * tensors[name + _SCALES].view(-1, *[1] * (rows.ndim - 1))
+    return whole
+
+
+def file_sha256(path: Path) -> str:
+    """The sha256 of a file, in hex."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def read_normalisation(folder: Path) -> tuple[Triple, Triple]:
+    """Mean and std of a backbone, RGB, 0..255; open_clip's file has them in 0..1."""
+    config = json.loads((folder / CONFIG_FILE).read_text(encoding="utf-8")).get("preprocess_cfg", {})
+    if not {"mean", "std"} <= config.keys():
+        raise UserError(f"{folder / CONFIG_FILE} has no preprocess_cfg with mean and std: add them.")
+    mean, std = ([255 * float(v) for v in config[key]] for key in ("mean", "std"))
+    return (mean[0], mean[1], mean[2]), (std[0], std[1], std[2])

@@ -1,0 +1,247 @@
+"""Released ZegCLIP and CLIP-RC files as our checkpoints: explicit renames, folds and drops, then a strict load.
+
+Two things are folded: the first layer's prompts and the deeper layers' become one tensor, and the class token's second
+addition (the published code adds the class embedding twice) goes into the first row of the position embedding.
+"""
+
+import math
+import re
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from zsseg.errors import UserError
+from zsseg.models import Backbone, ModelConfig, SegmentationModel, build_clip, build_model
+from zsseg.text.class_lists import DATASETS
+from zsseg.weights.backbone import save_backbone
+from zsseg.weights.checkpoint import SUFFIX, Metadata, Setting, save_checkpoint
+from zsseg.weights.official_names import clip_name, head_name, is_dropped
+
+_FIRST_PROMPTS, _DEEP_PROMPTS = "backbone.prompt_embeddings", "backbone.deep_prompt_embeddings"
+_CLASS_TOKEN, _RECOVERY = "backbone.class_embedding", "recovery."
+_HEAD_WIDTH = 64  # channels per attention head, in both towers and in the decoder
+_LOGIT_SCALE = math.log(100)  # CLIP's; the released files do not hold it, and neither method uses it
+_IMAGENET_MEAN, _IMAGENET_STD = (123.675, 116.28, 103.53), (58.395, 57.12, 57.375)
+
+SINGLE_TEMPLATE = ("a photo of a {}",)
+_SIZES = ("", "small ", "medium ", "large ")
+_SCENES = ("a", "a photo of a", "There is a", "There is the", "This is a", "This is the", "This is one")
+SCENE_TEMPLATES = (
+    *(f"a photo of a {size}{{}}." for size in _SIZES),
+    *(f"This is a photo of a {size}{{}}." for size in _SIZES),
+    *(f"{lead} {{}} in the scene." for lead in _SCENES),
+)
+
+
+@dataclass(frozen=True)
+class ConvertedOfficial:
+    """A released state dict in our names.
+
+    Attributes:
+        config: sizes of the head, read off the shapes.
+        clip_config: what goes into the backbone's `open_clip_config.json`.
+        backbone: state dict of the open_clip model, fp32.
+        head: state dict of the head, fp32.
+        dropped: names of entries that are known to change no output.
+        folded: names of entries that went into another tensor.
+        unknown: names of entries that this program does not know; they were left out.
+    """
+
+    config: ModelConfig
+    clip_config: dict[str, Any]
+    backbone: dict[str, Tensor]
+    head: dict[str, Tensor]
+    dropped: tuple[str, ...]
+    folded: tuple[str, ...]
+    unknown: tuple[str, ...]
+
+    @property
+    def has_recovery(self) -> bool:
+        """False where the file has no recovery decoder: ZegCLIP's never has, CLIP-RC's is not needed for masks."""
+        return any(name.startswith(_RECOVERY) for name in self.head)
+
+
+def convert_state_dict(state: Mapping[str, Tensor]) -> ConvertedOfficial:
+    """Rename, fold and drop; the method and all sizes are read off names and shapes.
+
+    Raises:
+        UserError: neither method's state dict.
+    """
+    try:
+        config, clip_config = _head_config(state), _clip_config(state)
+        head = {"encoder.prompts.embeddings": torch.cat([state[_FIRST_PROMPTS], state[_DEEP_PROMPTS]]).float()}
+        positions = state["backbone.positional_embedding"].float().clone()
+        positions[0] += state[_CLASS_TOKEN]
+    except (KeyError, IndexError, ValueError, RuntimeError) as error:
+        raise UserError(f"This is no checkpoint of ZegCLIP or CLIP-RC ({error}): give a released .pth file.") from error
+    scores_layer = config.decoder_layers - 1 if config.method == "zegclip" else None
+    backbone, dropped, unknown = {"logit_scale": torch.tensor(_LOGIT_SCALE)}, [], []
+    for name, value in state.items():
+        if target := clip_name(name):
+            backbone[target] = value.float()
+        elif is_dropped(name, scores_layer):
+            dropped.append(name)
+        elif target := head_name(name, scores_layer):
+            head[target] = value.float()
+        elif name not in (_FIRST_PROMPTS, _DEEP_PROMPTS):
+            unknown.append(name)
+    backbone["visual.positional_embedding"] = positions
+    folded = (_CLASS_TOKEN, _FIRST_PROMPTS, _DEEP_PROMPTS)
+    return ConvertedOfficial(config, clip_config, backbone, head, tuple(dropped), folded, tuple(unknown))
+
+
+def build_official(converted: ConvertedOfficial, name: str = "official", sha256: str = "") -> SegmentationModel:
+    """Build the model and load every tensor strictly; evaluation mode, fp32.
+
+    A missing recovery decoder, which masks do not need, becomes zeros: it then recovers nothing, visibly.
+
+    Raises:
+        UserError: an entry that inference needs is missing, or one has another shape.
+    """
+    try:
+        clip = build_clip(converted.clip_config)
+        clip.load_state_dict(converted.backbone)
+        model = build_model(converted.config, Backbone(clip, name, sha256))
+        absent = {} if converted.has_recovery else _zeros_like(model.state_dict(), _RECOVERY)
+        model.load_state_dict({**absent, **converted.head})
+    except RuntimeError as error:
+        reason = " ".join(str(error).split())[:300]
+        raise UserError(f"The checkpoint is incomplete or of another shape ({reason}): download it again.") from error
+    return model.eval()
+
+
+def import_official(
+    path: Path,
+    out: Path,
+    *,
+    name: str | None = None,
+    setting: Setting = "inductive",
+    vocabulary: str | None = None,
+    dtype: torch.dtype = torch.float32,
+) -> Path:
+    """Turn a released .pth file into a checkpoint and, beside it, a backbone folder; return the checkpoint's path.
+
+    Args:
+        path: the released file.
+        out: folder for the results; heads with the same CLIP weights share one backbone folder there.
+        name: of the checkpoint; without it the file's own, without its ending.
+        setting: how it was trained, which no file says; the published seen penalty is 0.1, and 0 for transductive.
+        vocabulary: key of `zsseg.text.class_lists.DATASETS`; without it the one whose configurations have as many
+            prompts as the file: 10 for PASCAL VOC, 100 for COCO-Stuff.
+        dtype: of the stored tensors; fp16 halves the size and moves scores a little.
+
+    Raises:
+        UserError: the file cannot be read, or is no released checkpoint.
+    """
+    state = _read_state_dict(path)
+    converted = convert_state_dict(state)
+    model = build_official(converted)
+    out.mkdir(parents=True, exist_ok=True)
+    backbone, sha256 = _write_backbone(model.backbone, converted.clip_config, out, dtype)
+    metadata = _metadata(converted, name or path.stem, setting, vocabulary)
+    metadata = replace(metadata, backbone=backbone, backbone_sha256=sha256, recipe=f"imported from {path.name}")
+    target = out / f"{metadata.name}{SUFFIX}"
+    save_checkpoint(model, metadata, target, dtype)
+    return target
+
+
+def _read_state_dict(path: Path) -> Mapping[str, Tensor]:
+    try:
+        # Never more than tensors and plain containers: an unpickled file could run anything.
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except FileNotFoundError as error:
+        raise UserError(f"There is no file {path}: check the name.") from error
+    except Exception as error:  # on a foreign file torch's reader fails in every way there is, KeyError included
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise UserError(f"{path} cannot be read as a checkpoint ({reason}): download it again.") from error
+    state = content.get("state_dict", content) if isinstance(content, Mapping) else None
+    if not isinstance(state, Mapping) or not all(isinstance(value, Tensor) for value in state.values()):
+        raise UserError(f"{path} holds no state dict: give a released .pth file.")
+    return state
+
+
+def _write_backbone(backbone: Backbone, config: dict[str, Any], out: Path, dtype: torch.dtype) -> tuple[str, str]:
+    """Write the towers into a folder that is named by its content; return (folder's name, sha256)."""
+    with tempfile.TemporaryDirectory(dir=out) as partial:
+        sha256 = save_backbone(backbone.clip, config, Path(partial) / "backbone", dtype)
+        folder = out / f"clip-{sha256[:12]}"
+        if not folder.exists():
+            (Path(partial) / "backbone").rename(folder)
+    return folder.name, sha256
+
+
+def _metadata(converted: ConvertedOfficial, name: str, setting: Setting, vocabulary: str | None) -> Metadata:
+    """All that the published configurations say and the file does not."""
+    few_prompts = converted.config.prompts <= 10
+    seen, unseen = DATASETS[vocabulary or ("voc20-papers" if few_prompts else "coco171")]
+    return Metadata(
+        name=name,
+        method=converted.config.method,
+        setting=setting,
+        config=converted.config,
+        backbone="",
+        backbone_sha256="",
+        templates=SINGLE_TEMPLATE if few_prompts else SCENE_TEMPLATES,
+        mean=_IMAGENET_MEAN,
+        std=_IMAGENET_STD,
+        size=512,
+        stride=426,
+        seen=seen,
+        unseen=unseen,
+        seen_penalty=0.0 if setting == "transductive" else 0.1,
+        recovery_target="prompted" if converted.has_recovery else None,
+        pseudo_label_where="unseen_pixels" if setting == "transductive" else None,
+    )
+
+
+def _head_config(state: Mapping[str, Tensor]) -> ModelConfig:
+    regions = len(state.get("backbone.region_level_bridge", ()))
+    stack = "decode_head.decoder_q" if regions else "decode_head.decoder_1"
+    ffn, dim = state[f"{stack}.layers.0.linear1.weight"].shape
+    return ModelConfig(
+        "clip_rc" if regions else "zegclip",
+        prompts=state[_FIRST_PROMPTS].shape[1],
+        regions=regions,
+        decoder_layers=_count(state, stack + ".layers"),
+        decoder_heads=dim // _HEAD_WIDTH,
+        decoder_ffn=ffn,
+    )
+
+
+def _clip_config(state: Mapping[str, Tensor]) -> dict[str, Any]:
+    width, _, _, patch = state["backbone.conv1.weight"].shape
+    side = math.isqrt(len(state["backbone.positional_embedding"]) - 1)
+    vocabulary, text_width = state["text_encoder.token_embedding.weight"].shape
+    vision = {
+        "image_size": side * patch,
+        "layers": _count(state, "backbone.transformer.resblocks"),
+        "width": width,
+        "head_width": _HEAD_WIDTH,
+        "patch_size": patch,
+    }
+    text = {
+        "context_length": len(state["text_encoder.positional_embedding"]),
+        "vocab_size": vocabulary,
+        "width": text_width,
+        "heads": text_width // _HEAD_WIDTH,
+        "layers": _count(state, "text_encoder.transformer.resblocks"),
+    }
+    dim = state["backbone.proj"].shape[1]
+    model = {"embed_dim": dim, "quick_gelu": True, "vision_cfg": vision, "text_cfg": text}
+    mean, std = ([value / 255 for value in values] for values in (_IMAGENET_MEAN, _IMAGENET_STD))
+    return {"model_cfg": model, "preprocess_cfg": {"mean": mean, "std": std}}
+
+
+def _count(state: Mapping[str, Tensor], prefix: str) -> int:
+    """Number of layers whose entries begin with `prefix`."""
+    pattern = re.compile(re.escape(prefix) + r"\.(\d+)\.")
+    return 1 + max((int(match[1]) for name in state if (match := pattern.match(name))), default=-1)
+
+
+def _zeros_like(state: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    return {name: torch.zeros_like(value) for name, value in state.items() if name.startswith(prefix)}
