@@ -6,7 +6,6 @@ The photo is encoded once and the words once, each cached alone: new words never
 import json
 import time
 from collections.abc import Mapping, MutableMapping, Sequence
-from functools import partial
 from pathlib import Path
 from typing import Self
 
@@ -15,24 +14,22 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from zsseg.analysis.regions import RegionView, check_regions, view_regions
-from zsseg.cache import LRU
 from zsseg.errors import UserError
-from zsseg.image.encoder import WINDOWS_AT_ONCE, Encoded
+from zsseg.image.encoder import Encoded, ImageEncoder, Preprocessing
 from zsseg.image.load import Pixels, load_image
-from zsseg.image.windows import Windows, cut, stitch_grids, window_scores
-from zsseg.models import Backbone, ClipRC, ImageTokens, MaskOutput, ModelConfig, SegmentationModel, plain_image_tokens
+from zsseg.image.windows import Windows, stitch_grids, window_scores
+from zsseg.models import Backbone, ClipRC, MaskOutput, ModelConfig, SegmentationModel
 from zsseg.models.training_free import TrainingFree
 from zsseg.segmentation import FloatArray, Segmentation, check_fraction, check_penalty, check_size
-from zsseg.text.checks import Remark, check_vocabulary, of_cut_names
-from zsseg.text.vocabulary import Vocabulary, build_vocabulary, with_templates
+from zsseg.text.checks import Remark
+from zsseg.text.encoder import TextEncoder
+from zsseg.text.vocabulary import Vocabulary, build_vocabulary
 from zsseg.weights.backbone import CONFIG_FILE, file_sha256, load_backbone
 from zsseg.weights.checkpoint import Metadata, checkpoint_folders, find_checkpoint, load_checkpoint
 
 DEFAULT_CHECKPOINTS: Mapping[str, str] = {"zegclip": "zegclip-mini-inductive", "clip_rc": "clip_rc-mini-inductive"}
 """Method: the checkpoint it is asked through when none is named."""
 
-_PHOTOS_KEPT = 8
-_TEXTS_KEPT = 4096
 _NO_HEAD = ModelConfig("zegclip", prompts=1)  # metadata must hold sizes of a head; the baseline has none
 
 
@@ -53,9 +50,10 @@ class Predictor:
         self.metadata = metadata
         self.device = torch.device(device)
         self.sha256 = sha256
-        self._photos: LRU[Encoded] = LRU(_PHOTOS_KEPT)
-        self._texts: LRU[Tensor] = LRU(_TEXTS_KEPT)
-        self._counts: LRU[int] = LRU(_TEXTS_KEPT)
+        preprocessing = Preprocessing(metadata.size, metadata.stride, metadata.mean, metadata.std, metadata.antialias)
+        clip_target = isinstance(model, ClipRC) and metadata.recovery_target == "clip"
+        self.image_encoder = ImageEncoder(self.model, preprocessing, self.device, clip_target)
+        self.text_encoder = TextEncoder(model.backbone, metadata.templates, (*metadata.seen, *metadata.unseen))
 
     @classmethod
     def from_checkpoint(
@@ -148,7 +146,7 @@ class Predictor:
         scores, features = self.decode(photo, self.encode_image(photo), text, vocabulary)
         return Segmentation(
             self.method, self.name, vocabulary.names, vocabulary.seen, scores, penalty, limit, features,
-            time.perf_counter() - start, self.provenance, remarks=self._remarks_on_answer(vocabulary),
+            time.perf_counter() - start, self.provenance, remarks=self.text_encoder.truncation_remarks(vocabulary),
         )  # fmt: skip
 
     @torch.inference_mode()
@@ -191,63 +189,22 @@ class Predictor:
 
     def preprocess(self, photo: Pixels) -> Windows:
         """Resize, normalise and cut up a photo (H,W,3) as the checkpoint wants it; see `zsseg.image.windows.cut`."""
-        meta = self.metadata
-        return cut(photo, meta.size, meta.stride, meta.mean, meta.std, meta.antialias)
+        return self.image_encoder.preprocess(photo)
 
     def encode_image(self, photo: Windows) -> Encoded:
         """Run the image tower over every window, or remember having done so."""
-        return self._photos.get(photo.key, lambda: self._encode(photo.pixels))
-
-    @torch.inference_mode()
-    def _encode(self, windows: Tensor) -> Encoded:
-        batches = [batch.to(self.device) for batch in torch.split(windows, WINDOWS_AT_ONCE)]
-        tokens = [self.model.encode_image(batch) for batch in batches]
-        target = None
-        if isinstance(self.model, ClipRC) and self.metadata.recovery_target == "clip":
-            visual = self.model.backbone.visual
-            target = torch.cat([plain_image_tokens(visual, batch).patch_tokens for batch in batches])
-        joined = ImageTokens(
-            torch.cat([t.cls_token for t in tokens]),
-            torch.cat([t.patch_tokens for t in tokens]),
-            torch.cat([t.region_tokens for t in tokens]),
-            tokens[0].grid,
-        )
-        return Encoded(joined, target)
+        return self.image_encoder.encode(photo)
 
     def encode_text(self, vocabulary: Vocabulary) -> Tensor:
         """Encode every spelling, class after class, or remember having done so: (spellings, D) unit norm.
 
         Of one that is longer than the text tower reads, the end is left out; `remarks_on` tells of it.
         """
-        spellings = [spelling for group in vocabulary.synonyms for spelling in group]
-        # One by one, so that a name's vector is the same to the last bit whatever was asked before.
-        return torch.stack([self._texts.get(name, partial(self._encode_name, name)) for name in spellings])
-
-    @torch.inference_mode()
-    def _encode_name(self, name: str) -> Tensor:
-        texts = with_templates(name, self.metadata.templates)
-        return F.normalize(self.model.backbone.encode_text(texts).mean(0), dim=0)  # (D,)
+        return self.text_encoder.encode(vocabulary)
 
     def remarks_on(self, vocabulary: Vocabulary) -> list[Remark]:
         """What looks like a slip, or may surprise, in the names of a question to this model; none blocks an answer."""
-        backbone, known = self.model.backbone, (*self.metadata.seen, *self.metadata.unseen)
-        vectors = self.encode_text(vocabulary).cpu().numpy()
-        counts = self._token_counts(vocabulary)
-        return check_vocabulary(vocabulary, vectors, counts, backbone.context_length, backbone.piece_count, known)
-
-    def _remarks_on_answer(self, vocabulary: Vocabulary) -> tuple[str, ...]:
-        if max(self._token_counts(vocabulary)) <= self.model.backbone.context_length:
-            return ()
-        return of_cut_names(self.remarks_on(vocabulary))
-
-    def _token_counts(self, vocabulary: Vocabulary) -> list[int]:
-        """Tokens of every spelling in its longest template, class after class."""
-
-        def count(spelling: str) -> int:
-            return max(map(self.model.backbone.token_count, with_templates(spelling, self.metadata.templates)))
-
-        spellings = (spelling for group in vocabulary.synonyms for spelling in group)
-        return [self._counts.get(spelling, partial(count, spelling)) for spelling in spellings]
+        return self.text_encoder.remarks_on(vocabulary)
 
     @torch.inference_mode()
     def decode(

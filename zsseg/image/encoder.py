@@ -1,13 +1,19 @@
-"""What the network keeps of a photo, handed to the decoder a few windows at a time."""
+"""The image encoder: a photo in, the tokens of its windows out; the last photos are remembered."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor
 
-from zsseg.models import ImageTokens
+from zsseg.cache import LRU
+from zsseg.image.load import Pixels
+from zsseg.image.windows import Windows, cut
+from zsseg.models import ImageTokens, SegmentationModel, plain_image_tokens
+from zsseg.models.training_free import TrainingFree
 
 WINDOWS_AT_ONCE = 8
+_PHOTOS_KEPT = 8
 # CLIP-RC's attention holds heads * (M*K) * N values per window.
 _HEADS = 8
 _ATTENTION_AT_ONCE = 2**27
@@ -37,3 +43,71 @@ class Encoded:
         tokens = self.tokens
         part = ImageTokens(tokens.cls_token[rows], tokens.patch_tokens[rows], tokens.region_tokens[rows], tokens.grid)
         return Encoded(part, None if self.target is None else self.target[rows])
+
+
+@dataclass(frozen=True)
+class Preprocessing:
+    """How a photo is resized, normalised and cut into windows.
+
+    Attributes:
+        size: side of a window in pixels.
+        stride: step between windows in pixels.
+        mean: subtracted from red, green, blue, 0..255.
+        std: then divided by.
+        antialias: see `zsseg.image.load.resize`.
+    """
+
+    size: int
+    stride: int
+    mean: tuple[float, float, float]
+    std: tuple[float, float, float]
+    antialias: bool
+
+
+class ImageEncoder:
+    """Encodes the windows of photos; may be shared by threads.
+
+    Args:
+        model: whose image encoder is run.
+        preprocessing: what it wants of a photo.
+        device: where it runs.
+        clip_target: also keep the untouched CLIP's patch tokens, which CLIP-RC's recovery may aim at.
+    """
+
+    def __init__(
+        self,
+        model: SegmentationModel | TrainingFree,
+        preprocessing: Preprocessing,
+        device: torch.device,
+        clip_target: bool = False,
+    ) -> None:
+        self.model = model
+        self.preprocessing = preprocessing
+        self.device = device
+        self.clip_target = clip_target
+        self._photos: LRU[Encoded] = LRU(_PHOTOS_KEPT)
+
+    def preprocess(self, photo: Pixels) -> Windows:
+        """Resize, normalise and cut up a photo (H,W,3); see `zsseg.image.windows.cut`."""
+        how = self.preprocessing
+        return cut(photo, how.size, how.stride, how.mean, how.std, how.antialias)
+
+    def encode(self, photo: Windows) -> Encoded:
+        """Run the image encoder over every window, or remember having done so."""
+        return self._photos.get(photo.key, lambda: self._encode(photo.pixels))
+
+    @torch.inference_mode()
+    def _encode(self, windows: Tensor) -> Encoded:
+        batches = [batch.to(self.device) for batch in torch.split(windows, WINDOWS_AT_ONCE)]
+        tokens = [self.model.encode_image(batch) for batch in batches]
+        target = None
+        if self.clip_target:
+            visual = self.model.backbone.visual
+            target = torch.cat([plain_image_tokens(visual, batch).patch_tokens for batch in batches])
+        joined = ImageTokens(
+            torch.cat([t.cls_token for t in tokens]),
+            torch.cat([t.patch_tokens for t in tokens]),
+            torch.cat([t.region_tokens for t in tokens]),
+            tokens[0].grid,
+        )
+        return Encoded(joined, target)

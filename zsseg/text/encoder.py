@@ -1,0 +1,71 @@
+"""The text encoder: class names in, unit vectors out, each remembered; and what is to be said of the names."""
+
+from collections.abc import Collection, Sequence
+from functools import partial
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from zsseg.cache import LRU
+from zsseg.models import Backbone
+from zsseg.text.checks import Remark, check_vocabulary, of_cut_names
+from zsseg.text.vocabulary import Vocabulary, with_templates
+
+_TEXTS_KEPT = 4096
+
+
+class TextEncoder:
+    """Encodes class names, each in every template; may be shared by threads.
+
+    Args:
+        backbone: whose text encoder is run.
+        templates: texts with one ``{}`` for the class name; their vectors are averaged.
+        known_names: names that are never doubted, such as those of the checkpoint's training.
+    """
+
+    def __init__(self, backbone: Backbone, templates: Sequence[str], known_names: Collection[str] = ()) -> None:
+        self.backbone = backbone
+        self.templates = templates
+        self.known_names = known_names
+        self._texts: LRU[Tensor] = LRU(_TEXTS_KEPT)
+        self._counts: LRU[int] = LRU(_TEXTS_KEPT)
+
+    def encode(self, vocabulary: Vocabulary) -> Tensor:
+        """Encode every spelling, class after class, or remember having done so: (spellings, D) unit norm.
+
+        Of one that is longer than the text encoder reads, the end is left out; `remarks_on` tells of it.
+        """
+        # One by one, so that a name's vector is the same to the last bit whatever was asked before.
+        return torch.stack([self._texts.get(name, partial(self._encode_name, name)) for name in _spellings(vocabulary)])
+
+    @torch.inference_mode()
+    def _encode_name(self, name: str) -> Tensor:
+        texts = with_templates(name, self.templates)
+        return F.normalize(self.backbone.encode_text(texts).mean(0), dim=0)  # (D,)
+
+    def token_counts(self, vocabulary: Vocabulary) -> list[int]:
+        """Tokens of every spelling in its longest template, class after class."""
+
+        def count(spelling: str) -> int:
+            return max(map(self.backbone.token_count, with_templates(spelling, self.templates)))
+
+        return [self._counts.get(spelling, partial(count, spelling)) for spelling in _spellings(vocabulary)]
+
+    def remarks_on(self, vocabulary: Vocabulary) -> list[Remark]:
+        """What looks like a slip, or may surprise, in these names; none blocks an answer."""
+        vectors, backbone = self.encode(vocabulary).cpu().numpy(), self.backbone
+        counts = self.token_counts(vocabulary)
+        return check_vocabulary(
+            vocabulary, vectors, counts, backbone.context_length, backbone.piece_count, self.known_names
+        )
+
+    def truncation_remarks(self, vocabulary: Vocabulary) -> tuple[str, ...]:
+        """Sentences on names that are longer than the text encoder reads; mostly none."""
+        if max(self.token_counts(vocabulary)) <= self.backbone.context_length:
+            return ()
+        return of_cut_names(self.remarks_on(vocabulary))
+
+
+def _spellings(vocabulary: Vocabulary) -> list[str]:
+    return [spelling for group in vocabulary.synonyms for spelling in group]
