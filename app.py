@@ -61,10 +61,10 @@ def _serve(args: argparse.Namespace) -> None:
     if args.weights:
         weights_folder(args.weights)  # what was asked for and cannot be had ends it here, before all else is loaded
 
-    from zsseg.demo import build_demo, find_shelf, server
+    from zsseg.demo import build_demo, find_catalog, server
 
-    shelf = find_shelf(args.weights)
-    with server.running(build_demo(shelf), shelf.get(shelf.first), args.host, args.port):
+    catalog = find_catalog(args.weights)
+    with server.running(build_demo(catalog), catalog.get(catalog.first), args.host, args.port):
         server.wait_for_stop()
 
 

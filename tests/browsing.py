@@ -26,7 +26,7 @@ def upload(page: "Page", path: Path) -> None:
     page.locator("#zs-photo img").wait_for(timeout=15_000)
 
 
-def ask(page: "Page", seen: str, unseen: str) -> None:
+def segment(page: "Page", seen: str, unseen: str) -> None:
     """Fill both boxes, press Run and wait for both answers, not those of the question before."""
     page.locator("#zs-seen textarea").fill(seen)
     page.locator("#zs-unseen textarea").fill(unseen)

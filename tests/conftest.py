@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.demo_server import serve, tiny_checkpoints
-from zsseg.demo import shelf_of
+from zsseg.demo import catalog_of
 from zsseg.demo.catalog import Predictors
 
 
@@ -18,8 +18,8 @@ def checkpoints(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 @pytest.fixture(scope="module")
 def predictors(checkpoints: dict[str, str]) -> Predictors:
     """Both methods, loaded."""
-    shelf = shelf_of(checkpoints)
-    return shelf.get(shelf.first)
+    catalog = catalog_of(checkpoints)
+    return catalog.get(catalog.first)
 
 
 @pytest.fixture(scope="module")

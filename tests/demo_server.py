@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from tests.tiny import tiny_checkpoint
-from zsseg.demo import build_demo, shelf_of
+from zsseg.demo import build_demo, catalog_of
 from zsseg.demo.server import running
 
 
@@ -20,6 +20,6 @@ def tiny_checkpoints(folder: Path, **changes: object) -> dict[str, str]:
 @contextmanager
 def serve(checkpoints: Mapping[str, str]) -> Iterator[str]:
     """Serve the page as app.py does and give its address."""
-    shelf = shelf_of(checkpoints)
-    with running(build_demo(shelf), shelf.get(shelf.first), quiet=True) as url:
+    catalog = catalog_of(checkpoints)
+    with running(build_demo(catalog), catalog.get(catalog.first), quiet=True) as url:
         yield url

@@ -136,7 +136,7 @@ def train_step(
         losses["recovery_loss_k"] = weights.recovery * terms.patches
         arrays |= {
             "recovery_query_in": output.queries.detach(),
-            "recovery_patch_in": output.patches.detach(),
+            "recovery_patch_in": output.patch_features.detach(),
             "recovery_query_out": recovery.queries.detach(),
             "recovery_patch_out": recovery.patches.detach(),
             "target_query": recovery.target_queries,

@@ -96,7 +96,7 @@ def main() -> None:
         page.wait_for_timeout(5000)
         base = "#zs-zegclip .zs-base"
         tell("opacity slider to new picture", milliseconds(page, base, "src", slide))
-        tell("pixel click to bars", milliseconds(page, "#zs-probe .zs-probe", "innerText", click))
+        tell("pixel click to bars", milliseconds(page, "#zs-pixel .zs-pixel", "innerText", click))
         browser.close()
 
 

@@ -9,16 +9,16 @@ from pathlib import Path
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from tests.browsing import CHROMIUM, LAUNCH, open_tab, wait_until_ready
-from zsseg.demo import build_demo, find_shelf
+from zsseg.demo import build_demo, find_catalog
 from zsseg.demo.server import running
 
 FACES = {"desktop": (1366, 900, "light"), "dark": (1366, 900, "dark"), "phone": (375, 812, "light")}
 TABS = (
-    "How it works", "Scores", "Compare", "Regions", "Recovery", "Ground truth", "Many photos", "Take away", "Model",
+    "How it works", "Scores", "Compare", "Regions", "Recovery", "Ground truth", "Batch", "Export", "Model",
 )  # fmt: skip
 
 
-def ask(browser: Browser, url: str, face: str, example: int, folder: Path) -> Page:
+def segment(browser: Browser, url: str, face: str, example: int, folder: Path) -> Page:
     """Open the page in one of its faces, save what a visitor sees first, and ask about an example."""
     width, height, scheme = FACES[face]
     page = browser.new_page(viewport={"width": width, "height": height}, color_scheme=scheme)
@@ -52,11 +52,11 @@ def main() -> None:
     parser.add_argument("--example", type=int, default=0, help="number of the example photo")
     arguments = parser.parse_args()
     arguments.folder.mkdir(parents=True, exist_ok=True)
-    shelf = find_shelf()
-    with running(build_demo(shelf), shelf.get(shelf.first), quiet=True) as url, sync_playwright() as driver:
+    catalog = find_catalog()
+    with running(build_demo(catalog), catalog.get(catalog.first), quiet=True) as url, sync_playwright() as driver:
         browser = driver.chromium.launch(executable_path=CHROMIUM, args=LAUNCH)
         for face in arguments.face or FACES:
-            page = ask(browser, url, face, arguments.example, arguments.folder)
+            page = segment(browser, url, face, arguments.example, arguments.folder)
             if face == "desktop":
                 page.screenshot(path=arguments.picture)
             take_tabs(page, arguments.folder, face)

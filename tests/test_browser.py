@@ -12,10 +12,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.browsing import CHROMIUM, LAUNCH, ask, open_tab, pick_model, problems_of, upload, wait_until_ready
+from tests.browsing import CHROMIUM, LAUNCH, open_tab, pick_model, problems_of, segment, upload, wait_until_ready
 from tests.demo_server import serve
 from tests.tiny import tiny_checkpoint
-from zsseg.demo import build_demo, find_shelf
+from zsseg.demo import build_demo, find_catalog
 from zsseg.demo.server import running
 from zsseg.examples import EXAMPLES
 from zsseg.predictor import DEFAULT_CHECKPOINTS
@@ -32,7 +32,7 @@ pytestmark = [
 ]
 
 TABS = (
-    "How it works", "Scores", "Compare", "Regions", "Recovery", "Ground truth", "Many photos", "Take away", "Model",
+    "How it works", "Scores", "Compare", "Regions", "Recovery", "Ground truth", "Batch", "Export", "Model",
 )  # fmt: skip
 
 
@@ -81,7 +81,7 @@ def photo(tmp_path: Path) -> Path:
 def test_ask_and_see_and_move_a_slider(visitor: Visitor, photo: Path) -> None:
     page = visitor.open()
     upload(page, photo)
-    ask(page, "dog, person", "zebra; sheep")
+    segment(page, "dog, person", "zebra; sheep")
     for method in ("zegclip", "clip_rc"):
         names = page.locator(f"#zs-{method} .zs-name")
         expect(names).to_have_text(["dog", "person", "zebra", "sheep", "none of these"])
@@ -89,7 +89,7 @@ def test_ask_and_see_and_move_a_slider(visitor: Visitor, photo: Path) -> None:
         expect(page.locator(f"#zs-{method} .zs-none .zs-area")).to_have_text("0 %")
 
     before = page.locator("#zs-zegclip .zs-base").get_attribute("src")
-    threshold = page.locator("#zs-zegclip").get_by_label("number input for None of these below")
+    threshold = page.locator("#zs-zegclip").get_by_label("number input for Score threshold")
     threshold.fill("1")
     threshold.press("Enter")
     expect(page.locator("#zs-zegclip .zs-none .zs-area")).to_have_text("100.0 %")
@@ -101,7 +101,7 @@ def test_ask_and_see_and_move_a_slider(visitor: Visitor, photo: Path) -> None:
 def test_legend_isolates_and_switches_classes(visitor: Visitor, photo: Path) -> None:
     page = visitor.open()
     upload(page, photo)
-    ask(page, "dog, person", "zebra, sheep")
+    segment(page, "dog, person", "zebra, sheep")
     card = page.locator("#zs-zegclip")
     share = card.locator(".zs-row[data-k] .zs-area").all_text_contents()
     largest = max(range(4), key=lambda k: float(share[k].replace("%", "").replace("<", "")))
@@ -125,25 +125,25 @@ def test_legend_isolates_and_switches_classes(visitor: Visitor, photo: Path) -> 
 def test_a_click_shows_every_score_of_a_pixel(visitor: Visitor, photo: Path) -> None:
     page = visitor.open()
     upload(page, photo)
-    ask(page, "dog, person", "zebra, sheep")
+    segment(page, "dog, person", "zebra, sheep")
     view = page.locator("#zs-clip_rc .zs-view")
     box = view.bounding_box()
     assert box is not None
     view.click(position={"x": box["width"] / 2, "y": box["height"] / 4})
-    expect(page.locator("#zs-probe .zs-bars li")).to_have_count(8)
-    expect(page.locator("#zs-probe")).to_contain_text(re.compile(r"Pixel \(4[45], 1[45]\)"))
-    expect(page.locator("#zs-probe")).to_contain_text("region token")
+    expect(page.locator("#zs-pixel .zs-bars li")).to_have_count(8)
+    expect(page.locator("#zs-pixel")).to_contain_text(re.compile(r"Pixel \(4[45], 1[45]\)"))
+    expect(page.locator("#zs-pixel")).to_contain_text("region token")
     assert page.locator(".zs-cross:visible").count() == 2
     view.focus()
     page.keyboard.press("ArrowDown")
-    expect(page.locator("#zs-probe")).to_contain_text(re.compile(r"Pixel \(4[45], 1[67]\)"))
+    expect(page.locator("#zs-pixel")).to_contain_text(re.compile(r"Pixel \(4[45], 1[67]\)"))
     assert visitor.errors == []
 
 
 def test_every_tab_has_its_answer(visitor: Visitor, photo: Path) -> None:
     page = visitor.open()
     upload(page, photo)
-    ask(page, "dog, person", "zebra, sheep")
+    segment(page, "dog, person", "zebra, sheep")
     expect(page.locator("#zs-explain figure")).to_have_count(5, timeout=30_000)
     open_tab(page, "Scores")
     expect(page.locator("#zs-scores figure")).to_have_count(8)
@@ -171,7 +171,7 @@ def test_every_tab_has_its_answer(visitor: Visitor, photo: Path) -> None:
 def test_a_true_mask_is_scored_live(visitor: Visitor, photo: Path, tmp_path: Path) -> None:
     page = visitor.open()
     upload(page, photo)
-    ask(page, "dog, person", "zebra, sheep")
+    segment(page, "dog, person", "zebra, sheep")
     mask = np.full((60, 90), 255, np.uint8)
     mask[:30], mask[30:, :40] = 0, 2
     Image.fromarray(mask).save(tmp_path / "mask.png")
@@ -180,23 +180,23 @@ def test_a_true_mask_is_scored_live(visitor: Visitor, photo: Path, tmp_path: Pat
     rows = page.locator("#zs-truth tbody tr")
     expect(rows).to_have_count(4 + 4)
     for method in ("zegclip", "clip_rc"):
-        threshold = page.locator(f"#zs-{method}").get_by_label("number input for None of these below")
+        threshold = page.locator(f"#zs-{method}").get_by_label("number input for Score threshold")
         threshold.fill("1")
         threshold.press("Enter")
     expect(rows.filter(has_text="pAcc").locator("td")).to_have_text(["0.000", "0.000"])
     (tmp_path / "not.png").write_text("no picture")
     page.locator("#zs-mask").get_by_label("Clear").click()
     page.locator("#zs-mask input[type=file]").set_input_files(str(tmp_path / "not.png"))
-    expect(page.locator("#zs-truth .zs-remark")).to_be_visible(timeout=15_000)
+    expect(page.locator("#zs-truth .zs-warning")).to_be_visible(timeout=15_000)
     assert visitor.errors == []
 
 
 def test_the_zip_holds_what_is_shown(visitor: Visitor, photo: Path) -> None:
     page = visitor.open()
     upload(page, photo)
-    ask(page, "dog, person", "zebra, sheep")
+    segment(page, "dog, person", "zebra, sheep")
     shares = page.locator("#zs-zegclip .zs-row[data-k] .zs-area").all_text_contents()
-    open_tab(page, "Take away")
+    open_tab(page, "Export")
     page.locator("#zs-make-files").click()
     link = page.locator("#zs-files a[download]").first
     expect(link).to_be_visible(timeout=30_000)
@@ -220,7 +220,7 @@ def test_many_photos_come_back_as_one_zip(visitor: Visitor, photo: Path, tmp_pat
     broken.write_text("no picture")
     page.locator("#zs-seen textarea").fill("dog")
     page.locator("#zs-unseen textarea").fill("cow")
-    open_tab(page, "Many photos")
+    open_tab(page, "Batch")
     page.locator("#zs-photos input[type=file]").set_input_files([str(photo), str(other), str(broken)])
     expect(page.locator("#zs-photos")).to_contain_text("broken")
     page.locator("#zs-run-batch").click()
@@ -239,17 +239,17 @@ def test_a_link_carries_names_and_sliders(visitor: Visitor) -> None:
     page = visitor.open()
     page.locator("#zs-seen textarea").fill("dog | hound, person")
     page.locator("#zs-unseen textarea").fill("snow & ice")
-    threshold = page.locator("#zs-clip_rc").get_by_label("number input for None of these below")
+    threshold = page.locator("#zs-clip_rc").get_by_label("number input for Score threshold")
     threshold.fill("0.42")
     threshold.press("Enter")
-    open_tab(page, "Take away")
+    open_tab(page, "Export")
     page.locator("#zs-make-link").click()
     box = page.locator("#zs-link textarea, #zs-link input")
     expect(box).to_have_value(re.compile("^http.*clip_rc=0.42"))
     again = visitor.open(query="?" + box.input_value().split("?", 1)[1])
     expect(again.locator("#zs-seen textarea")).to_have_value("dog | hound, person")
     expect(again.locator("#zs-unseen textarea")).to_have_value("snow & ice")
-    value = again.locator("#zs-clip_rc").get_by_label("number input for None of these below")
+    value = again.locator("#zs-clip_rc").get_by_label("number input for Score threshold")
     expect(value).to_have_value("0.42")
     assert visitor.errors == []
 
@@ -348,7 +348,7 @@ def _mean_color(page: Page) -> np.ndarray:
 
 def test_phone_needs_no_sideways_scrolling(visitor: Visitor) -> None:
     page = visitor.open(375, 812)
-    ask(page, "dog, person", "incomprehensibilities")
+    segment(page, "dog, person", "incomprehensibilities")
     for tab in TABS:
         open_tab(page, tab)
         page.wait_for_timeout(200)
@@ -360,7 +360,7 @@ def test_phone_needs_no_sideways_scrolling(visitor: Visitor) -> None:
 def test_accessibility(visitor: Visitor, photo: Path, scheme: str) -> None:
     page = visitor.open(scheme=scheme)
     upload(page, photo)
-    ask(page, "dog, person", "zebra, sheep")
+    segment(page, "dog, person", "zebra, sheep")
     for tab in TABS:
         open_tab(page, tab)
         page.wait_for_timeout(250)
@@ -385,8 +385,8 @@ def test_a_model_of_drawn_scenes_draws_them_and_scores_itself(
         tiny_checkpoint(  # type: ignore[arg-type]
             tmp_path, method, name=f"{method}-shapes", setting="transductive", data=("shapes",), seen=NAMES[:90]
         )
-    shelf = find_shelf(str(tmp_path))
-    with running(build_demo(shelf), shelf.get(shelf.first), quiet=True) as url:
+    catalog = find_catalog(str(tmp_path))
+    with running(build_demo(catalog), catalog.get(catalog.first), quiet=True) as url:
         visitor = Visitor(browser, url)
         page = visitor.open()
         expect(page.locator(".zs-example").first).to_be_visible()
@@ -434,7 +434,7 @@ def _expect_linked_scenes(visitor: Visitor) -> None:
     expect(page.locator("#zs-draw")).to_be_visible()
     page.locator("#zs-run").click()
     expect(page.locator("#zs-zegclip .zs-name").first).to_have_text("red star", timeout=60_000)
-    open_tab(page, "Take away")
+    open_tab(page, "Export")
     page.locator("#zs-make-link").click()
     expect(page.locator("#zs-link textarea, #zs-link input")).to_have_value(re.compile("scene=77"))
     bare = visitor.open(query="?" + urlencode({"model": fields["model"]}))
@@ -456,16 +456,16 @@ def test_another_model_brings_its_own_settings(
         for method, name in DEFAULT_CHECKPOINTS.items():
             own = name.replace("inductive", setting)
             tiny_checkpoint(tmp_path, method, name=own, setting=setting, threshold=threshold)  # type: ignore[arg-type]
-    shelf = find_shelf(str(tmp_path))
-    with running(build_demo(shelf), shelf.get(shelf.first), quiet=True) as url:
+    catalog = find_catalog(str(tmp_path))
+    with running(build_demo(catalog), catalog.get(catalog.first), quiet=True) as url:
         visitor = Visitor(browser, url)
         page = visitor.open()
-        ask(page, "dog", "cow")
+        segment(page, "dog", "cow")
         page.evaluate("document.querySelectorAll('.zs-view').forEach((view) => { view.dataset.old = 'yes'; })")
         pick_model(page, "Real photos: tiny-clip, transductive")
         for method in DEFAULT_CHECKPOINTS:
             expect(page.locator(f"#zs-{method} .zs-card-title")).to_contain_text("transductive")
-            number = page.locator(f"#zs-{method}").get_by_label("number input for None of these below")
+            number = page.locator(f"#zs-{method}").get_by_label("number input for Score threshold")
             expect(number).to_have_value("0.25")
             expect(page.locator(f"#zs-{method} .zs-view:not([data-old])")).to_be_visible()  # asked again by itself
         open_tab(page, "Model")
@@ -474,7 +474,7 @@ def test_another_model_brings_its_own_settings(
         fields = {"model": "tiny-clip, transductive", "threshold-zegclip": "0.4", "seen": "dog"}
         linked = visitor.open(query="?" + urlencode(fields))
         for method, threshold in (("zegclip", "0.4"), ("clip_rc", "0.25")):  # the link's, else the model's own
-            number = linked.locator(f"#zs-{method}").get_by_label("number input for None of these below")
+            number = linked.locator(f"#zs-{method}").get_by_label("number input for Score threshold")
             expect(number).to_have_value(threshold)
             expect(linked.locator(f"#zs-{method} .zs-card-title")).to_contain_text("transductive")
         assert visitor.errors == []

@@ -1,4 +1,4 @@
-"""Many photos, ZIPs, recipes and JSON from the shell: files, exit codes, and what goes to which stream."""
+"""Batch, ZIPs, recipes and JSON from the shell: files, exit codes, and what goes to which stream."""
 
 import json
 import zipfile
@@ -318,7 +318,7 @@ def test_a_name_that_is_cut_is_told_once_and_the_rest_goes_on(capsys: pytest.Cap
     results = json.loads(written.out)["results"]
     assert len(results) == 4
     for row in results:
-        assert len(row["remarks"]) == 1
-        assert f"Warning: {row['remarks'][0]}\n" == written.err
+        assert len(row["warnings"]) == 1
+        assert f"Warning: {row['warnings'][0]}\n" == written.err
         saved = json.loads((Path(row["folder"]) / "result.json").read_text(encoding="utf-8"))
-        assert saved["remarks"] == row["remarks"]
+        assert saved["warnings"] == row["warnings"]

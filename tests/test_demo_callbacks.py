@@ -11,8 +11,8 @@ import pytest
 from PIL import Image
 
 from zsseg import examples
-from zsseg.demo import actions, html, shelf_of
-from zsseg.demo.actions import Look
+from zsseg.demo import actions, catalog_of, html
+from zsseg.demo.actions import DisplaySettings
 from zsseg.demo.card import card
 from zsseg.demo.catalog import Predictors, problems, working
 from zsseg.errors import UserError
@@ -20,8 +20,8 @@ from zsseg.image.load import load_image
 
 
 def _load(checkpoints: dict[str, str]) -> Predictors:
-    shelf = shelf_of(checkpoints)
-    return shelf.get(shelf.first)
+    catalog = catalog_of(checkpoints)
+    return catalog.get(catalog.first)
 
 
 @pytest.fixture
@@ -32,7 +32,7 @@ def photo(tmp_path: Path) -> str:
 
 
 def test_answer_holds_the_numbers_of_the_predictor(predictors: Predictors, photo: str) -> None:
-    answer = actions.ask(predictors, photo, "dog, person", "cow")
+    answer = actions.segment(predictors, photo, "dog, person", "cow")
     assert list(answer.results) == ["zegclip", "clip_rc"]
     for method, predictor in working(predictors).items():
         expected = predictor.predict(load_image(photo), "dog, person", "cow")
@@ -41,18 +41,18 @@ def test_answer_holds_the_numbers_of_the_predictor(predictors: Predictors, photo
 
 def test_progress_is_reported_per_method(predictors: Predictors, photo: str) -> None:
     lines: list[tuple[float, str]] = []
-    actions.ask(predictors, photo, "dog", "", lambda share, text: lines.append((share, text)))
+    actions.segment(predictors, photo, "dog", "", lambda share, text: lines.append((share, text)))
     assert [text for _, text in lines] == ["ZegCLIP is looking", "CLIP-RC is looking"]
     assert [share for share, _ in lines] == [0, 0.5]
 
 
 def test_sliders_do_not_run_the_network(predictors: Predictors, photo: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    answer = actions.ask(predictors, photo, "dog", "cow")
+    answer = actions.segment(predictors, photo, "dog", "cow")
     for predictor in working(predictors).values():
         monkeypatch.setattr(predictor, "predict", None)
-    everything, nothing = (Look({"zegclip": (threshold, 0.0)}, opacity=1.0) for threshold in (0.0, 1.0))
-    assert (everything.see(answer, "zegclip").labels >= 0).all()
-    assert (nothing.see(answer, "zegclip").labels == -1).all()
+    everything, nothing = (DisplaySettings({"zegclip": (threshold, 0.0)}, opacity=1.0) for threshold in (0.0, 1.0))
+    assert (everything.apply(answer, "zegclip").labels >= 0).all()
+    assert (nothing.apply(answer, "zegclip").labels == -1).all()
     assert card(answer, "zegclip", everything) != card(answer, "zegclip", nothing)
 
 
@@ -66,21 +66,21 @@ def test_sliders_do_not_run_the_network(predictors: Predictors, photo: str, monk
 )
 def test_bad_names_get_a_sentence(predictors: Predictors, photo: str, seen: str, unseen: str, says: str) -> None:
     with pytest.raises(UserError, match=says):
-        actions.ask(predictors, photo, seen, unseen)
+        actions.segment(predictors, photo, seen, unseen)
 
 
 def test_no_photo_gets_a_sentence(predictors: Predictors) -> None:
     with pytest.raises(UserError, match="no photo yet"):
-        actions.ask(predictors, None, "cat", "")
+        actions.segment(predictors, None, "cat", "")
 
 
 def test_missing_checkpoint_is_a_sentence_and_the_other_method_answers(predictors: Predictors, photo: str) -> None:
     broken = _load({"zegclip": "no-such-checkpoint"})
     assert "no-such-checkpoint" in problems(broken)["zegclip"]
     with pytest.raises(UserError, match="no-such-checkpoint"):
-        actions.ask(broken, photo, "cat", "")
+        actions.segment(broken, photo, "cat", "")
     half = {"zegclip": broken["zegclip"], "clip_rc": predictors["clip_rc"]}
-    assert list(actions.ask(half, photo, "cat", "").results) == ["clip_rc"]
+    assert list(actions.segment(half, photo, "cat", "").results) == ["clip_rc"]
     with pytest.raises(UserError, match="no-such-checkpoint"):
         actions.segment_one(half, photo, ("cat", ""), (None, None), "zegclip")
 
@@ -104,9 +104,9 @@ def test_segment_one_writes_lossless_files(predictors: Predictors, photo: str) -
 
 
 def test_files_follow_the_sliders_and_hold_classes_that_are_switched_off(predictors: Predictors, photo: str) -> None:
-    answer = actions.ask(predictors, photo, "dog", "cow")
-    look = Look({"zegclip": (1.0, 0.0), "clip_rc": (0.0, 0.3)}, 0.5, frozenset({"cow"}))
-    path = actions.write_files(answer, look)
+    answer = actions.segment(predictors, photo, "dog", "cow")
+    display = DisplaySettings({"zegclip": (1.0, 0.0), "clip_rc": (0.0, 0.3)}, 0.5, frozenset({"cow"}))
+    path = actions.write_files(answer, display)
     assert Path(path).name == "photo-zsseg.zip"
     with zipfile.ZipFile(path) as archive:
         assert (np.asarray(Image.open(archive.open("zegclip/labels.png"))) == 255).all()

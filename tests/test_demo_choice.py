@@ -1,4 +1,4 @@
-"""Another model gets a question of its own world, and what a visitor made stays."""
+"""Another model gets a question of its own domain, and what a visitor made stays."""
 
 import shutil
 from pathlib import Path
@@ -7,9 +7,9 @@ import pytest
 
 from tests.demo_server import tiny_checkpoints
 from zsseg import examples
-from zsseg.demo import scene, shelf_of
+from zsseg.demo import catalog_of, scene
 from zsseg.demo.catalog import Predictors
-from zsseg.demo.model_events import fitting_question
+from zsseg.demo.model_events import fitting_inputs
 from zsseg.image.load import load_image
 
 CAT = examples.EXAMPLES[0]
@@ -17,20 +17,20 @@ CAT = examples.EXAMPLES[0]
 
 @pytest.fixture
 def photos(tmp_path: Path) -> Predictors:
-    shelf = shelf_of(tiny_checkpoints(tmp_path))
-    return shelf.get(shelf.first)
+    catalog = catalog_of(tiny_checkpoints(tmp_path))
+    return catalog.get(catalog.first)
 
 
 @pytest.fixture
 def shapes(tmp_path: Path) -> Predictors:
-    shelf = shelf_of(tiny_checkpoints(tmp_path, data=("shapes",)))
-    return shelf.get(shelf.first)
+    catalog = catalog_of(tiny_checkpoints(tmp_path, data=("shapes",)))
+    return catalog.get(catalog.first)
 
 
 def test_an_example_makes_room_for_a_scene(shapes: Predictors, tmp_path: Path) -> None:
     copy = shutil.copy(CAT.path, tmp_path / "uploaded.jpg")  # as the page keeps it
     for photo in (str(CAT.path), str(copy), None):
-        found = fitting_question(shapes, photo, CAT.seen, CAT.unseen)
+        found = fitting_inputs(shapes, photo, CAT.seen, CAT.unseen)
         assert found is not None
         assert scene.is_scene(found[0])
         assert found[3] is not None
@@ -42,14 +42,14 @@ def test_an_example_makes_room_for_a_scene(shapes: Predictors, tmp_path: Path) -
 def test_what_a_visitor_made_stays(photos: Predictors, shapes: Predictors, tmp_path: Path) -> None:
     own = tmp_path / CAT.file  # an example's name, but another picture
     own.write_bytes(examples.EXAMPLES[1].path.read_bytes())
-    assert fitting_question(shapes, str(own), CAT.seen, CAT.unseen) is None
-    assert fitting_question(shapes, str(CAT.path), "my words", CAT.unseen) is None
-    assert fitting_question(photos, str(own), "my words", "") is None
+    assert fitting_inputs(shapes, str(own), CAT.seen, CAT.unseen) is None
+    assert fitting_inputs(shapes, str(CAT.path), "my words", CAT.unseen) is None
+    assert fitting_inputs(photos, str(own), "my words", "") is None
 
 
 def test_a_scene_stays_among_models_of_shapes_and_goes_with_them(photos: Predictors, shapes: Predictors) -> None:
     drawn = scene.fresh_scene(3)
-    assert fitting_question(shapes, drawn.photo, drawn.seen, drawn.unseen) is None
-    found = fitting_question(photos, drawn.photo, drawn.seen, drawn.unseen)
+    assert fitting_inputs(shapes, drawn.photo, drawn.seen, drawn.unseen) is None
+    found = fitting_inputs(photos, drawn.photo, drawn.seen, drawn.unseen)
     assert found == (str(CAT.path), CAT.seen, CAT.unseen, None, "")
     assert load_image(found[0]).shape != load_image(drawn.photo).shape

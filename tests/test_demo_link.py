@@ -2,13 +2,13 @@
 
 from urllib.parse import parse_qsl
 
-from zsseg.demo.actions import Look
+from zsseg.demo.actions import DisplaySettings
 from zsseg.demo.link import MAX_TEXT, read_query, write_query
 
 
 def test_what_is_written_is_read() -> None:
-    look = Look({"zegclip": (0.3, 0.025), "clip_rc": (0.325, -0.05)}, 0.6)
-    query = write_query("cat | kitten, dog", "snow & ice?", "mini-clip, inductive", look)
+    display = DisplaySettings({"zegclip": (0.3, 0.025), "clip_rc": (0.325, -0.05)}, 0.6)
+    query = write_query("cat | kitten, dog", "snow & ice?", "mini-clip, inductive", display)
     shared = read_query(dict(parse_qsl(query.removeprefix("?"), keep_blank_values=True)))
     assert (shared.seen, shared.unseen, shared.model) == ("cat | kitten, dog", "snow & ice?", "mini-clip, inductive")
     assert shared.thresholds == {"zegclip": 0.3, "clip_rc": 0.325}
@@ -17,14 +17,14 @@ def test_what_is_written_is_read() -> None:
 
 
 def test_a_scene_is_named_by_its_number() -> None:
-    query = write_query("ground", "", "m", Look({}, 1.0), scene=2**31 - 1)
+    query = write_query("ground", "", "m", DisplaySettings({}, 1.0), scene=2**31 - 1)
     assert read_query(dict(parse_qsl(query[1:]))).scene == 2**31 - 1
     for text in ("", "-1", "1.5", "x", "²", "9" * 11):
         assert read_query({"scene": text}).scene is None
 
 
 def test_an_empty_box_stays_empty() -> None:
-    query = write_query("", "cow", "m", Look({}, 1.0))
+    query = write_query("", "cow", "m", DisplaySettings({}, 1.0))
     assert read_query(dict(parse_qsl(query[1:], keep_blank_values=True))).seen == ""
 
 

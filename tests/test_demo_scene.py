@@ -7,8 +7,8 @@ import pytest
 from PIL import Image
 
 from tests.demo_server import tiny_checkpoints
-from zsseg.analysis.ground_truth import VOID, read_truth
-from zsseg.demo import scene, shelf_of
+from zsseg.analysis.ground_truth import NO_CLASS, read_truth
+from zsseg.demo import catalog_of, scene
 from zsseg.image.load import load_image
 from zsseg.synthetic import GROUND, NAMES, held_out
 from zsseg.text.vocabulary import build_vocabulary
@@ -20,7 +20,7 @@ def test_a_scene_is_a_question_with_its_exact_mask() -> None:
     assert photo.shape == (*ids.shape, 3)
     vocabulary = build_vocabulary(drawn.seen, drawn.unseen)
     truth = read_truth(drawn.mask, vocabulary.names, drawn.meanings, size=ids.shape)
-    assert (truth.labels != VOID).all()  # every pixel has a name that is asked
+    assert (truth.labels != NO_CLASS).all()  # every pixel has a name that is asked
     assert truth.unmatched == {}
     for index in np.unique(ids):
         assert vocabulary.names[truth.labels[ids == index][0]] == NAMES[index]
@@ -59,9 +59,9 @@ def test_a_mask_of_a_scene_waits_for_the_answer_about_it() -> None:
 
 def test_only_models_of_drawn_scenes_know_them(tmp_path: Path) -> None:
     (tmp_path / "shapes").mkdir()
-    usual = shelf_of(tiny_checkpoints(tmp_path))
-    drawn = shelf_of(tiny_checkpoints(tmp_path / "shapes", data=("shapes",)))
+    usual = catalog_of(tiny_checkpoints(tmp_path))
+    drawn = catalog_of(tiny_checkpoints(tmp_path / "shapes", data=("shapes",)))
     assert not scene.knows_scenes(usual.get(usual.first))
     assert scene.knows_scenes(drawn.get(drawn.first))
-    missing = shelf_of({"zegclip": "gone", "clip_rc": "gone-too"})
+    missing = catalog_of({"zegclip": "gone", "clip_rc": "gone-too"})
     assert not scene.knows_scenes(missing.get(missing.first))

@@ -15,7 +15,7 @@ from PIL import Image
 from tests.demo_server import serve
 from zsseg import Predictor, examples
 from zsseg.demo import build_demo
-from zsseg.demo.catalog import Choice, Shelf
+from zsseg.demo.catalog import Catalog, ModelEntry
 from zsseg.demo.server import running
 
 
@@ -61,9 +61,9 @@ def test_a_name_that_is_cut_is_told_in_the_result(client: Client) -> None:
     for method in ("zegclip", "clip_rc"):
         result, _, _ = _ask(client, examples.EXAMPLES[0].path, seen="dog, " + "word " * 20, method=method)
         assert len(result["classes"]) == 2
-        assert [remark[:10] for remark in result["remarks"]] == ["The end of"]
+        assert [warning[:10] for warning in result["warnings"]] == ["The end of"]
     result, _, _ = _ask(client, examples.EXAMPLES[0].path)
-    assert result["remarks"] == []
+    assert result["warnings"] == []
 
 
 def _ask(client: Client, photo: Path, seen: str = "cat", **more: object) -> Any:  # noqa: ANN401
@@ -93,8 +93,10 @@ def test_bad_questions_get_a_sentence(client: Client) -> None:
 
 
 def test_a_program_may_choose_the_model(checkpoints: dict[str, str]) -> None:
-    shelf = Shelf([Choice("first", {**checkpoints, "zegclip": "gone"}), Choice("second", dict(checkpoints))])
-    with running(build_demo(shelf), shelf.get(shelf.first), quiet=True) as url:
+    catalog = Catalog(
+        [ModelEntry("first", {**checkpoints, "zegclip": "gone"}), ModelEntry("second", dict(checkpoints))]
+    )
+    with running(build_demo(catalog), catalog.get(catalog.first), quiet=True) as url:
         client = Client(url, verbose=False)
         with pytest.raises(AppError, match="gone"):
             _ask(client, examples.EXAMPLES[0].path)

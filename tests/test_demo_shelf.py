@@ -6,7 +6,7 @@ import pytest
 
 from tests.tiny import tiny_checkpoint
 from zsseg import Predictor, UserError
-from zsseg.demo import find_shelf
+from zsseg.demo import find_catalog
 from zsseg.demo.catalog import problems, working
 from zsseg.predictor import DEFAULT_CHECKPOINTS
 
@@ -35,20 +35,20 @@ def test_one_choice_per_setting_the_default_first_the_rest_when_asked(
         return load(name, **rest)  # type: ignore[arg-type]
 
     monkeypatch.setattr(Predictor, "from_checkpoint", note)
-    shelf = find_shelf(str(folder))
-    assert shelf.titles == ["tiny-clip, inductive", "tiny-clip, transductive"]
+    catalog = find_catalog(str(folder))
+    assert catalog.titles == ["tiny-clip, inductive", "tiny-clip, transductive"]
     assert loaded == list(DEFAULT_CHECKPOINTS.values())
-    other = shelf.get("tiny-clip, transductive")
+    other = catalog.get("tiny-clip, transductive")
     assert [each.metadata.setting for each in working(other).values()] == ["transductive", "transductive"]
-    assert shelf.get("tiny-clip, transductive") is other  # once
+    assert catalog.get("tiny-clip, transductive") is other  # once
     assert len(loaded) == 4
 
 
 def test_a_method_that_is_missing_in_a_choice_is_told(folder: Path) -> None:
     _both(folder, "inductive")
     tiny_checkpoint(folder, "zegclip", name="more", setting="transductive")
-    shelf = find_shelf(str(folder))
-    half = shelf.get("tiny-clip, transductive")
+    catalog = find_catalog(str(folder))
+    half = catalog.get("tiny-clip, transductive")
     assert list(working(half)) == ["zegclip"]
     assert "no CLIP-RC checkpoint for tiny-clip, transductive" in problems(half)["clip_rc"]
 
@@ -57,9 +57,9 @@ def test_each_entry_says_what_kind_of_pictures_it_knows(folder: Path) -> None:
     _both(folder, "inductive")
     for method in DEFAULT_CHECKPOINTS:
         tiny_checkpoint(folder, method, name=f"{method}-drawn", setting="transductive", data=("shapes",))  # type: ignore[arg-type]
-    shelf = find_shelf(str(folder))
-    assert shelf.worlds == ["Real photos", "Drawn shapes"]
-    assert shelf.entries == [
+    catalog = find_catalog(str(folder))
+    assert catalog.domains == ["Real photos", "Drawn shapes"]
+    assert catalog.options == [
         ("Real photos: tiny-clip, inductive", "tiny-clip, inductive"),
         ("Drawn shapes: tiny-clip, transductive", "tiny-clip, transductive"),
     ]
@@ -68,11 +68,11 @@ def test_each_entry_says_what_kind_of_pictures_it_knows(folder: Path) -> None:
 def test_two_of_one_kind_are_both_offered(folder: Path) -> None:
     _both(folder, "inductive")
     tiny_checkpoint(folder, "zegclip", name="zegclip-other")
-    assert find_shelf(str(folder)).titles == ["tiny-clip, inductive", "tiny-clip, inductive (zegclip-other)"]
+    assert find_catalog(str(folder)).titles == ["tiny-clip, inductive", "tiny-clip, inductive (zegclip-other)"]
 
 
 def test_a_place_that_cannot_be_searched_is_told_and_the_page_still_starts(tmp_path: Path) -> None:
-    shelf = find_shelf(str(tmp_path / "nowhere"))
-    assert set(problems(shelf.get(shelf.first))) == set(DEFAULT_CHECKPOINTS)
+    catalog = find_catalog(str(tmp_path / "nowhere"))
+    assert set(problems(catalog.get(catalog.first))) == set(DEFAULT_CHECKPOINTS)
     with pytest.raises(UserError, match="no model “x”"):
-        shelf.get("x")
+        catalog.get("x")

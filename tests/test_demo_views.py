@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from zsseg.demo import card, html, names, pixel_scores
-from zsseg.demo.actions import Answer, Look
+from zsseg.demo.actions import Answer, DisplaySettings
 from zsseg.demo.catalog import Predictors
 from zsseg.demo.tabs import compare, how_it_works, recovery
 from zsseg.demo.tabs import scores as score_maps
@@ -33,7 +33,7 @@ def _answer(*names: str) -> Answer:
     return Answer(np.zeros((4, 5, 3), np.uint8), "photo.png", vocabulary, results)
 
 
-LOOK = Look({"zegclip": (0.5, 0.0), "clip_rc": (0.5, 0.0)}, 0.6)
+DISPLAY = DisplaySettings({"zegclip": (0.5, 0.0), "clip_rc": (0.5, 0.0)}, 0.6)
 
 
 def test_legend_says_what_to_do_when_nothing_is_sure() -> None:
@@ -49,8 +49,8 @@ def test_an_answer_says_which_name_was_cut_and_quotes_it_harmlessly(predictors: 
         answer = Answer(
             np.zeros((40, 50, 3), np.uint8), "photo.png", build_vocabulary("dog", "cow"), {predictor.method: seg}
         )
-        text = card.card(answer, predictor.method, LOOK)
-        assert 'class="zs-remark"' in text
+        text = card.card(answer, predictor.method, DISPLAY)
+        assert 'class="zs-warning"' in text
         assert "is not read" in text
         assert "<img src=x" not in text
 
@@ -82,7 +82,7 @@ def test_score_grid_has_a_map_per_class_and_method() -> None:
 
 
 def test_recovery_shows_clip_rc_and_says_zegclip_has_none() -> None:
-    page = recovery.recovery(_answer(), LOOK)
+    page = recovery.recovery(_answer(), DISPLAY)
     assert "ZegCLIP has no recovery decoder" in page
     assert page.count("<figure>") == 5
     assert "mean cosine 0.25" in page
@@ -100,10 +100,10 @@ def test_banner_is_empty_unless_something_is_wrong(predictors: Predictors) -> No
 
 
 def test_card_has_a_layer_for_every_class_that_is_painted_and_a_switch_for_all() -> None:
-    page = card.card(_answer(), "zegclip", LOOK)
+    page = card.card(_answer(), "zegclip", DISPLAY)
     assert page.count('class="zs-iso"') == 2
     assert page.count('aria-pressed="true"') == 2
-    without = card.card(_answer(), "zegclip", Look(LOOK.settings, 0.6, frozenset({"cat"})))
+    without = card.card(_answer(), "zegclip", DisplaySettings(DISPLAY.settings, 0.6, frozenset({"cat"})))
     assert without.count('class="zs-iso"') == 1
     assert without.count('aria-pressed="false"') == 1
     assert "Show cat" in without
@@ -112,14 +112,14 @@ def test_card_has_a_layer_for_every_class_that_is_painted_and_a_switch_for_all()
 def test_softmax_grid_differs_and_claims_count_by_the_level() -> None:
     answer = _answer()
     assert score_maps.score_grid(answer, score_maps.SOFTMAX) != score_maps.score_grid(answer, score_maps.SIGMOID)
-    assert "0% claimed by several, 25% by none" in score_maps.claims(answer, LOOK, 0.5)
-    assert "100% by none" in score_maps.claims(answer, LOOK, 0.95)
+    assert "0% claimed by several, 25% by none" in score_maps.claims(answer, DISPLAY, 0.5)
+    assert "100% by none" in score_maps.claims(answer, DISPLAY, 0.95)
 
 
 def test_a_class_claims_a_pixel_where_it_would_be_painted() -> None:
     assert score_maps.own_level(0.325) == 0.325
     assert score_maps.own_level(0.7) == score_maps.own_level(0.0) == score_maps.LEVEL
-    timid = Look({"zegclip": (0.85, 0.0), "clip_rc": (0.85, 0.0)}, 0.6)
+    timid = DisplaySettings({"zegclip": (0.85, 0.0), "clip_rc": (0.85, 0.0)}, 0.6)
     assert "yellow the most" in how_it_works.explain(_answer(), timid, {})
 
 
@@ -133,33 +133,35 @@ def test_classes_without_a_value_are_counted_not_listed() -> None:
 
 
 def test_comparison_says_how_far_the_methods_agree(predictors: Predictors) -> None:
-    page = compare.comparison(_answer(), LOOK, predictors)
+    page = compare.comparison(_answer(), DISPLAY, predictors)
     assert "100.0%" in page
-    apart = compare.comparison(_answer(), Look({"zegclip": (0.5, 0.0), "clip_rc": (1.0, 0.0)}, 0.6), predictors)
+    apart = compare.comparison(
+        _answer(), DisplaySettings({"zegclip": (0.5, 0.0), "clip_rc": (1.0, 0.0)}, 0.6), predictors
+    )
     assert "25.0%" in apart  # only what is none of these for both
     alone = Answer(_answer().photo, "p", _answer().vocabulary, {"zegclip": _segmentation()})
-    assert compare.comparison(alone, LOOK, predictors) == compare.ALONE
+    assert compare.comparison(alone, DISPLAY, predictors) == compare.ALONE
 
 
 def test_probe_lists_the_scores_at_the_point_the_winner_marked() -> None:
-    page = pixel_scores.probe(_answer(), LOOK, {}, (0.5, 0.1))
+    page = pixel_scores.pixel_panel(_answer(), DISPLAY, {}, (0.5, 0.1))
     assert "Pixel (2, 0)" in page
     assert re.findall(r'class="zs-wins".*?zs-name">(\w+)<', page) == ["cat", "cat"]
     assert "0.90" in page
-    assert "painted: none of these" in pixel_scores.probe(_answer(), LOOK, {}, (0.99, 0.99))
+    assert "painted: none of these" in pixel_scores.pixel_panel(_answer(), DISPLAY, {}, (0.99, 0.99))
 
 
 @pytest.mark.parametrize(("penalty", "mark"), [(-0.5, "1.0000"), (0.5, "0.4000"), (1.0, "0.0000")])
 def test_the_mark_of_the_penalty_stays_on_its_bar(penalty: float, mark: str) -> None:
-    page = pixel_scores.probe(
-        _answer(), Look({"zegclip": (0.5, penalty), "clip_rc": (0.5, penalty)}, 0.6), {}, (0.5, 0.1)
+    page = pixel_scores.pixel_panel(
+        _answer(), DisplaySettings({"zegclip": (0.5, penalty), "clip_rc": (0.5, penalty)}, 0.6), {}, (0.5, 0.1)
     )
     assert re.findall(r"--s: 0.9000; --a: ([0-9.]+)", page) == [mark, mark]
 
 
 def test_explain_has_five_steps_before_and_a_picture_in_each_after(predictors: Predictors) -> None:
     assert how_it_works.explain(None, None, predictors).count("<h3>") == 5
-    page = how_it_works.explain(_answer(), LOOK, predictors)
+    page = how_it_works.explain(_answer(), DISPLAY, predictors)
     assert page.count("<figure>") == 5
     assert page.count("<img") == 4  # the relationship descriptor is shown by bars
 
@@ -169,7 +171,7 @@ def test_marks_tell_how_each_name_is_marked_and_what_surprises(predictors: Predi
     chips = re.findall(r'class="zs-mark zs-(\w+)" data-name="(\w+)" title="([^"]+)"', page)
     assert [(kind, name) for kind, name, _ in chips] == [("seen", "dog"), ("unseen", "person"), ("unseen", "zebra")]
     assert "trained with masks" in chips[1][2]  # the tiny model has seen dog and person
-    assert "zs-remark" in names.marks("dog", "dog", predictors)
+    assert "zs-warning" in names.marks("dog", "dog", predictors)
     assert names.marks("", " , ", predictors) == ""
     assert "<img" not in names.marks(NASTY.replace(",", ""), "", predictors)
 
@@ -177,9 +179,9 @@ def test_marks_tell_how_each_name_is_marked_and_what_surprises(predictors: Predi
 def test_many_remarks_do_not_bury_the_button(predictors: Predictors) -> None:
     page = names.marks(", ".join(f"{letter * 5}xqz" for letter in "abcde"), "", predictors)
     before, after = page.split("<details>")
-    assert before.count("zs-remark") == 2
-    assert after.count("zs-remark") >= 3
-    assert f"{after.count('zs-remark')} more remarks" in after
+    assert before.count("zs-warning") == 2
+    assert after.count("zs-warning") >= 3
+    assert f"{after.count('zs-warning')} more warnings" in after
     assert "<details>" not in names.marks("dog", "dgo", predictors)
 
 

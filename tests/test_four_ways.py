@@ -15,8 +15,8 @@ from PIL import Image
 
 from zsseg import Predictor, examples
 from zsseg.cli.main import main
-from zsseg.demo import actions, shelf_of
-from zsseg.demo.actions import Look
+from zsseg.demo import actions, catalog_of
+from zsseg.demo.actions import DisplaySettings
 
 PHOTO = examples.EXAMPLES[0].path
 SEEN, UNSEEN, PENALTY, THRESHOLD = "dog | hound, person", "cow; sheep", 0.05, 0.4
@@ -72,7 +72,7 @@ def _tool(url: str, method: str) -> Arrays:
     from mcp import ClientSession
     from mcp.client.streamable_http import streamable_http_client
 
-    question = {
+    panel = {
         "photo": "data:image/jpeg;base64," + base64.b64encode(PHOTO.read_bytes()).decode(),
         "seen": SEEN,
         "unseen": UNSEEN,
@@ -87,7 +87,7 @@ def _tool(url: str, method: str) -> Arrays:
             ClientSession(read, write) as session,
         ):
             await session.initialize()
-            result = await session.call_tool("segment", question)
+            result = await session.call_tool("segment", panel)
             return " ".join(getattr(part, "text", "") for part in result.content)
 
     told = asyncio.run(call())
@@ -101,8 +101,8 @@ def _tool(url: str, method: str) -> Arrays:
 
 
 def _page(checkpoints: dict[str, str], method: str) -> Arrays:
-    shelf = shelf_of(checkpoints)
-    answer = actions.ask(shelf.get(shelf.first), str(PHOTO), SEEN, UNSEEN)
-    path = actions.write_files(answer, Look(dict.fromkeys(answer.results, (THRESHOLD, PENALTY)), 0.6))
+    catalog = catalog_of(checkpoints)
+    answer = actions.segment(catalog.get(catalog.first), str(PHOTO), SEEN, UNSEEN)
+    path = actions.write_files(answer, DisplaySettings(dict.fromkeys(answer.results, (THRESHOLD, PENALTY)), 0.6))
     with zipfile.ZipFile(path) as archive:
         return _arrays(archive.read(f"{method}/scores.npz"), archive.read(f"{method}/labels.png"))

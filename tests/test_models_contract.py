@@ -75,7 +75,7 @@ def test_shapes_and_norms(model: SegmentationModel, text: Tensor) -> None:
     assert output.mask_logits.shape == (2, 4, *GRID)
     assert output.relationship_descriptor.shape == (2, rows, 32)
     assert output.queries.shape == (2, rows, 16)
-    assert output.patches.shape == (2, 16, 16)
+    assert output.patch_features.shape == (2, 16, 16)
     assert torch.equal(model(photo(), text).mask_logits, output.mask_logits)
 
 

@@ -235,10 +235,10 @@ def test_a_name_longer_than_the_text_tower_reads_is_cut_and_told(shared: dict[st
     assert answer.names[1].endswith("this")
     np.testing.assert_array_equal(answer.scores[1], answer.scores[2])  # nothing of what differs was read
     assert not np.array_equal(answer.scores[0], answer.scores[1])
-    assert [f"reads {context}" in remark for remark in answer.remarks] == [True, True, False]
-    assert "mean nearly the same" in answer.remarks[2]
-    assert answer.with_settings(threshold=0.3).remarks == answer.remarks
-    assert shared[method].predict(PHOTO, "dog").remarks == ()
+    assert [f"reads {context}" in warning for warning in answer.warnings] == [True, True, False]
+    assert "mean nearly the same" in answer.warnings[2]
+    assert answer.with_settings(threshold=0.3).warnings == answer.warnings
+    assert shared[method].predict(PHOTO, "dog").warnings == ()
 
 
 def test_a_cut_text_still_ends_where_the_tower_looks(shared: dict[str, Predictor]) -> None:

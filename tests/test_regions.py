@@ -44,7 +44,7 @@ def test_mean_over_regions_is_the_models_answer(predictor: Predictor, view: Regi
     with torch.inference_mode():
         text = predictor.encode_text(vocabulary)
         logits = predictor.model(photo.pixels, text).mask_logits.numpy()
-    # "man" stands third; a class is shown by its first spelling, which is still asked together with the others.
+    # "man" stands third; a class is shown by its first synonym, which is still asked together with the others.
     np.testing.assert_allclose(view.mask_logits, logits[:, [0, 1, 3]], atol=1e-5)
     assert np.abs(view.logits - view.mask_logits[:, None]).max() > 1e-3  # regions differ
 

@@ -22,7 +22,7 @@ import app
 from tests.demo_server import serve
 from tests.tiny import tiny_checkpoint
 from zsseg import Predictor, UserError, __version__, examples
-from zsseg.demo import find_shelf, shelf_of
+from zsseg.demo import catalog_of, find_catalog
 from zsseg.demo import server as serving
 from zsseg.demo.theme import launch_options
 from zsseg.predictor import DEFAULT_CHECKPOINTS
@@ -88,8 +88,8 @@ def test_health_is_bad_without_checkpoints() -> None:
 
 
 def test_one_method_of_two_is_degraded(checkpoints: dict[str, str]) -> None:
-    shelf = shelf_of({**checkpoints, "clip_rc": "gone"})
-    half = shelf.get(shelf.first)
+    catalog = catalog_of({**checkpoints, "clip_rc": "gone"})
+    half = catalog.get(catalog.first)
     assert serving.health(half)["status"] == "degraded"
     assert [model["loaded"] for model in serving.health(half)["models"].values()] == [True, False]
     assert serving.health({})["status"] == "down"
@@ -98,8 +98,8 @@ def test_one_method_of_two_is_degraded(checkpoints: dict[str, str]) -> None:
 def test_load_searches_the_given_place_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("zsseg.weights.checkpoint.checkpoint_folders", lambda: [])
     tiny_checkpoint(tmp_path, "zegclip", name=DEFAULT_CHECKPOINTS["zegclip"])
-    shelf = find_shelf(str(tmp_path))
-    loaded = shelf.get(shelf.first)
+    catalog = find_catalog(str(tmp_path))
+    loaded = catalog.get(catalog.first)
     assert list(loaded) == list(DEFAULT_CHECKPOINTS)
     assert isinstance(loaded["zegclip"], Predictor)
     assert isinstance(loaded["clip_rc"], UserError)

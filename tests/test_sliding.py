@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from zsseg.errors import UserError
-from zsseg.image.windows import MAX_WINDOWS, cut, stitch, stitch_grids, window_boxes, window_scores
+from zsseg.image.windows import MAX_WINDOWS, make_windows, stitch, stitch_grids, window_boxes, window_scores
 
 
 @pytest.mark.parametrize(
@@ -92,14 +92,14 @@ def test_a_class_scores_as_its_best_spelling() -> None:
     ("before", "after"), [((375, 500), (512, 683)), ((500, 497), (515, 512)), ((1, 1), (512, 512))]
 )
 def test_short_side_becomes_the_window(before: tuple[int, int], after: tuple[int, int]) -> None:
-    windows = cut(np.zeros((*before, 3), dtype=np.uint8), 512, 426, (0, 0, 0), (1, 1, 1))
+    windows = make_windows(np.zeros((*before, 3), dtype=np.uint8), 512, 426, (0, 0, 0), (1, 1, 1))
     assert windows.resized == after
     assert windows.photo == before
 
 
 def test_pixels_are_normalised_per_channel() -> None:
     photo = np.full((8, 8, 3), (10, 20, 30), dtype=np.uint8)
-    pixels = cut(photo, 8, 8, (10, 10, 10), (1, 2, 4)).pixels
+    pixels = make_windows(photo, 8, 8, (10, 10, 10), (1, 2, 4)).pixels
     torch.testing.assert_close(pixels[0, :, 3, 5], torch.tensor([0.0, 5.0, 5.0]))
 
 
@@ -108,7 +108,7 @@ def test_shrinking_averages_where_it_is_asked_to() -> None:
     stripes[:, ::4] = 255
 
     def pixels(antialias: bool) -> torch.Tensor:
-        return cut(stripes, 8, 8, (0, 0, 0), (1, 1, 1), antialias).pixels
+        return make_windows(stripes, 8, 8, (0, 0, 0), (1, 1, 1), antialias).pixels
 
     assert set(pixels(antialias=False).unique().tolist()) <= {
         0.0,
@@ -121,7 +121,7 @@ def test_key_tells_photos_and_cuts_apart() -> None:
     flat = np.zeros((16, 64, 3), dtype=np.uint8)
 
     def key(photo: np.ndarray, size: int = 16, stride: int = 12, antialias: bool = False) -> str:
-        return cut(photo, size, stride, (0, 0, 0), (1, 1, 1), antialias).key
+        return make_windows(photo, size, stride, (0, 0, 0), (1, 1, 1), antialias).key
 
     assert key(flat) == key(flat.copy())
     others = key(flat.reshape(32, 32, 3)), key(flat + np.uint8(1)), key(flat, 8, 8), key(flat, 16, 8)
@@ -130,4 +130,4 @@ def test_key_tells_photos_and_cuts_apart() -> None:
 
 def test_a_thread_of_pixels_is_refused() -> None:
     with pytest.raises(UserError, match="long and narrow"):
-        cut(np.zeros((1, MAX_WINDOWS + 2, 3), dtype=np.uint8), 16, 16, (0, 0, 0), (1, 1, 1))
+        make_windows(np.zeros((1, MAX_WINDOWS + 2, 3), dtype=np.uint8), 16, 16, (0, 0, 0), (1, 1, 1))

@@ -12,14 +12,14 @@ from tests.test_export import PHOTO
 from tests.test_image import encoded, huge_png
 from tests.test_segmentation import drawn, random_answer
 from training.evaluation.metrics import ConfusionMatrix, harmonic_iou
-from zsseg.analysis.ground_truth import MAX_UNMATCHED, VOID, Truth, read_truth, score
+from zsseg.analysis.ground_truth import MAX_UNMATCHED, NO_CLASS, Truth, read_truth, score
 from zsseg.errors import UserError
 from zsseg.export import label_image, write_outputs
 from zsseg.segmentation import NONE
 
 NAMES = ("cat", "dog", "cow")
 IDS = np.array([[0, 1, 2], [2, 255, 1]], dtype=np.uint8)
-LABELS = [[0, 1, 2], [2, VOID, 1]]
+LABELS = [[0, 1, 2], [2, NO_CLASS, 1]]
 SIZE = (2, 3)
 COLORS = np.array([[(255, 0, 0), (0, 255, 0), (0, 0, 255)], [(0, 0, 255), (9, 9, 9), (0, 255, 0)]], dtype=np.uint8)
 COLOR_TABLE = "#ff0000: cat\n0,255,0 = Dog\n#0000ff: cow"
@@ -101,7 +101,7 @@ def test_ids_by_table_and_what_is_left_out() -> None:
     truth = read_truth(
         Image.fromarray(ids), ("cat", "person"), "15: person\n8: cat\n3: bird\n0: background", size=(2, 4)
     )
-    assert truth.labels.tolist() == [[1, 0, VOID, VOID], [1, VOID, VOID, VOID]]
+    assert truth.labels.tolist() == [[1, 0, NO_CLASS, NO_CLASS], [1, NO_CLASS, NO_CLASS, NO_CLASS]]
     assert list(truth.unmatched.items()) == [("3 (bird)", 0.25), ("7", 0.125)]  # the largest first
 
 
@@ -111,9 +111,9 @@ def test_a_void_id_that_the_table_names_is_a_class() -> None:
 
 def test_voc_ids_and_spellings() -> None:
     ids = np.array([[12, 0, 8]], dtype=np.uint8)
-    assert read_truth(Image.fromarray(ids), ("cat", "Dog"), "voc20", size=(1, 3)).labels.tolist() == [[1, VOID, 0]]
+    assert read_truth(Image.fromarray(ids), ("cat", "Dog"), "voc20", size=(1, 3)).labels.tolist() == [[1, NO_CLASS, 0]]
     table = "12: hound | dog\n8: cat"
-    assert read_truth(Image.fromarray(ids), ("cat", "Dog"), table, size=(1, 3)).labels.tolist() == [[1, VOID, 0]]
+    assert read_truth(Image.fromarray(ids), ("cat", "Dog"), table, size=(1, 3)).labels.tolist() == [[1, NO_CLASS, 0]]
 
 
 def test_two_ids_of_one_class() -> None:
@@ -202,7 +202,7 @@ def test_bad_files(source: object, words: str) -> None:
 def test_scores_equal_those_of_training(seed: int) -> None:
     rng = np.random.default_rng(seed)
     seg = random_answer(6, (20, 30), seed)
-    labels = rng.choice([VOID, 0, 1, 2, 4], (20, 30)).astype(np.int16)  # 3 and 5 do not occur
+    labels = rng.choice([NO_CLASS, 0, 1, 2, 4], (20, 30)).astype(np.int16)  # 3 and 5 do not occur
     if seed == 1:
         seg = seg.with_settings(threshold=1.0)  # nearly all none
     matrix = ConfusionMatrix(6)
@@ -226,7 +226,7 @@ def test_scores_follow_the_sliders() -> None:
 
 def test_scores_of_what_does_not_occur() -> None:
     seg = drawn(threshold=0.65)
-    labels = np.full((4, 4), VOID, dtype=np.int16)
+    labels = np.full((4, 4), NO_CLASS, dtype=np.int16)
     nothing = score(Truth(seg.names, labels, {}), seg)
     assert (nothing.iou, nothing.accuracy, nothing.miou_seen, nothing.hiou) == ((None, None), None, None, None)
     labels[:3, :2] = 0

@@ -151,5 +151,5 @@ def test_a_class_is_never_on_both_sides(seed: int) -> None:
     groups = [tuple(draw.choices(words, k=draw.randint(1, 3))) for _ in range(draw.randint(1, 6))]
     seen, unseen = split_by_seen(groups, draw.sample(words, 2))
     assert sorted(seen + unseen) == sorted(groups)
-    folded = [{spelling.casefold() for group in side for spelling in group} for side in (seen, unseen)]
+    folded = [{synonym.casefold() for group in side for synonym in group} for side in (seen, unseen)]
     assert not folded[0] & folded[1]

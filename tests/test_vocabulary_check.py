@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from zsseg.models import Backbone
-from zsseg.text.checks import NEAR_DUPLICATE, Remark, check_vocabulary, of_cut_names
+from zsseg.text.checks import NEAR_DUPLICATE, VocabularyWarning, about_truncated_names, check_vocabulary
 from zsseg.text.presets import PRESETS
 from zsseg.text.vocabulary import Vocabulary, build_vocabulary
 from zsseg.weights.backbone import load_backbone
@@ -28,10 +28,10 @@ def check(
     counts: list[int] | None = None,
     pieces: Callable[[str], int] = lambda _word: 1,
     **more: object,
-) -> list[Remark]:
-    spellings = sum(map(len, vocabulary.synonyms))
-    vectors = np.eye(spellings) if vectors is None else vectors
-    return check_vocabulary(vocabulary, vectors, counts or [5] * spellings, 16, pieces, **more)
+) -> list[VocabularyWarning]:
+    synonyms = sum(map(len, vocabulary.synonyms))
+    vectors = np.eye(synonyms) if vectors is None else vectors
+    return check_vocabulary(vocabulary, vectors, counts or [5] * synonyms, 16, pieces, **more)
 
 
 def angles(*degrees: float) -> np.ndarray:
@@ -46,11 +46,11 @@ def test_nothing_to_say() -> None:
 
 def test_near_duplicates_come_closest_first_and_once() -> None:
     vocabulary = build_vocabulary("sofa | settee, dog", "couch, puppy")
-    remarks = check(vocabulary, angles(0, 12, 90, 15, 91))
-    assert [(remark.kind, remark.names) for remark in remarks] == [
+    warnings = check(vocabulary, angles(0, 12, 90, 15, 91))
+    assert [(warning.kind, warning.names) for warning in warnings] == [
         ("near-duplicates", ("dog", "puppy")), ("near-duplicates", ("sofa", "couch")),
     ]  # fmt: skip
-    assert "“dog | puppy”" in remarks[0].sentence
+    assert "“dog | puppy”" in warnings[0].sentence
 
 
 def test_spellings_of_one_class_may_be_alike() -> None:
@@ -65,26 +65,26 @@ def test_threshold_of_near_duplicates() -> None:
 
 def test_too_long_names_are_told() -> None:
     vocabulary = build_vocabulary("dog, cat | a very long way to say cat")
-    remarks = check(vocabulary, None, [5, 16, 17])
-    assert [(remark.kind, remark.names) for remark in remarks] == [("too long", ("cat",))]
-    assert "17 tokens" in remarks[0].sentence
-    assert "reads 16" in remarks[0].sentence
-    assert "“a very long way to say cat”" in remarks[0].sentence
+    warnings = check(vocabulary, None, [5, 16, 17])
+    assert [(warning.kind, warning.names) for warning in warnings] == [("too long", ("cat",))]
+    assert "17 tokens" in warnings[0].sentence
+    assert "reads 16" in warnings[0].sentence
+    assert "“a very long way to say cat”" in warnings[0].sentence
 
 
 def test_an_answer_is_told_which_names_were_cut_and_what_they_now_equal() -> None:
     vocabulary = build_vocabulary("sofa, couch, a long name that ends in this, a long name that ends in that")
-    remarks = check(vocabulary, angles(0, 1, 90, 90), [5, 5, 17, 17], pieces=lambda word: 3 if word == "sofa" else 1)
-    assert [remark.kind for remark in remarks] == ["too long"] * 2 + ["unknown word"] + ["near-duplicates"] * 2
-    told = of_cut_names(remarks)
-    assert list(told) == [remark.sentence for remark in (*remarks[:2], remarks[3])]
-    assert of_cut_names(remarks[2:]) == ()
+    warnings = check(vocabulary, angles(0, 1, 90, 90), [5, 5, 17, 17], pieces=lambda word: 3 if word == "sofa" else 1)
+    assert [warning.kind for warning in warnings] == ["too long"] * 2 + ["unknown word"] + ["near-duplicates"] * 2
+    told = about_truncated_names(warnings)
+    assert list(told) == [warning.sentence for warning in (*warnings[:2], warnings[3])]
+    assert about_truncated_names(warnings[2:]) == ()
 
 
 def test_a_very_long_name_is_shown_by_its_beginning() -> None:
-    remarks = check(build_vocabulary("word " * 60), None, [62])
-    assert len(remarks[0].sentence) < 200
-    assert "word word…”" in remarks[0].sentence
+    warnings = check(build_vocabulary("word " * 60), None, [62])
+    assert len(warnings[0].sentence) < 200
+    assert "word word…”" in warnings[0].sentence
 
 
 @pytest.mark.parametrize(
@@ -97,9 +97,9 @@ def test_unknown_words(word: str, pieces: int, doubted: bool) -> None:
 
 def test_unknown_words_are_judged_one_by_one_and_told_once() -> None:
     vocabulary = build_vocabulary("red qwxz, qwxz-dog | qwxz, 4x4")
-    remarks = check(vocabulary, pieces=lambda word: 3 if word == "qwxz" else 1)
-    assert [(remark.kind, remark.names) for remark in remarks] == [("unknown word", ("red qwxz", "qwxz-dog"))]
-    assert "“qwxz”" in remarks[0].sentence
+    warnings = check(vocabulary, pieces=lambda word: 3 if word == "qwxz" else 1)
+    assert [(warning.kind, warning.names) for warning in warnings] == [("unknown word", ("red qwxz", "qwxz-dog"))]
+    assert "“qwxz”" in warnings[0].sentence
 
 
 def test_known_words_are_never_doubted() -> None:
@@ -108,9 +108,9 @@ def test_known_words_are_never_doubted() -> None:
 
 @pytest.mark.parametrize("counts", [[5], [5, 5, 5]])
 def test_lengths_must_fit(counts: list[int]) -> None:
-    with pytest.raises(ValueError, match="2 spellings"):
+    with pytest.raises(ValueError, match="2 synonyms"):
         check(build_vocabulary("cat, dog"), None, counts)
-    with pytest.raises(ValueError, match="2 spellings"):
+    with pytest.raises(ValueError, match="2 synonyms"):
         check(build_vocabulary("cat, dog"), angles(*counts))
 
 
@@ -121,8 +121,8 @@ def test_no_word_of_the_lists_is_doubted(backbone: Backbone, title: str) -> None
 
 def test_slips_of_the_keys_are_doubted(backbone: Backbone) -> None:
     slips = ("sfoa", "elefant", "fjdksl", "собака", "猫")
-    remarks = check(build_vocabulary(slips), pieces=backbone.piece_count)
-    assert [remark.names for remark in remarks] == [(word,) for word in slips]
+    warnings = check(build_vocabulary(slips), pieces=backbone.piece_count)
+    assert [warning.names for warning in warnings] == [(word,) for word in slips]
 
 
 def test_measured_cosines_lie_on_the_sides_that_the_threshold_was_chosen_for(backbone: Backbone) -> None:

@@ -15,13 +15,13 @@ from torch import Tensor
 
 from zsseg.analysis.regions import RegionView, check_regions, view_regions
 from zsseg.errors import UserError
-from zsseg.image.encoder import Encoded, ImageEncoder, Preprocessing
+from zsseg.image.encoder import EncodedImage, ImageEncoder, Preprocessing
 from zsseg.image.load import Pixels, load_image
 from zsseg.image.windows import Windows, stitch_grids, window_scores
 from zsseg.models import Backbone, ClipRC, MaskOutput, ModelConfig, SegmentationModel
 from zsseg.models.training_free import TrainingFree
 from zsseg.segmentation import FloatArray, Segmentation, check_fraction, check_penalty, check_size
-from zsseg.text.checks import Remark
+from zsseg.text.checks import VocabularyWarning
 from zsseg.text.encoder import TextEncoder
 from zsseg.text.vocabulary import Vocabulary, build_vocabulary
 from zsseg.weights.backbone import CONFIG_FILE, file_sha256, load_backbone
@@ -123,7 +123,7 @@ class Predictor:
     ) -> Segmentation:
         """Find the classes in a photo.
 
-        A name longer than the text tower reads is asked by its beginning, and the answer's `remarks` say so.
+        A name longer than the text tower reads is asked by its beginning, and the answer's `warnings` say so.
 
         Args:
             image: anything `zsseg.image.load.load_image` reads; a very large photo is shrunk, and so is the answer.
@@ -146,7 +146,7 @@ class Predictor:
         scores, features = self.decode(photo, self.encode_image(photo), text, vocabulary)
         return Segmentation(
             self.method, self.name, vocabulary.names, vocabulary.seen, scores, penalty, limit, features,
-            time.perf_counter() - start, self.provenance, remarks=self.text_encoder.truncation_remarks(vocabulary),
+            time.perf_counter() - start, self.provenance, warnings=self.text_encoder.truncation_warnings(vocabulary),
         )  # fmt: skip
 
     @torch.inference_mode()
@@ -188,27 +188,27 @@ class Predictor:
         return {"sha256": self.sha256, "setting": meta.setting, **backbone}
 
     def preprocess(self, photo: Pixels) -> Windows:
-        """Resize, normalise and cut up a photo (H,W,3) as the checkpoint wants it; see `zsseg.image.windows.cut`."""
+        """Resize, normalise and cut up a photo (H,W,3); see `zsseg.image.windows.make_windows`."""
         return self.image_encoder.preprocess(photo)
 
-    def encode_image(self, photo: Windows) -> Encoded:
+    def encode_image(self, photo: Windows) -> EncodedImage:
         """Run the image tower over every window, or remember having done so."""
         return self.image_encoder.encode(photo)
 
     def encode_text(self, vocabulary: Vocabulary) -> Tensor:
-        """Encode every spelling, class after class, or remember having done so: (spellings, D) unit norm.
+        """Encode every synonym, class after class, or remember having done so: (synonyms, D) unit norm.
 
-        Of one that is longer than the text tower reads, the end is left out; `remarks_on` tells of it.
+        Of one that is longer than the text tower reads, the end is left out; `name_warnings` tells of it.
         """
         return self.text_encoder.encode(vocabulary)
 
-    def remarks_on(self, vocabulary: Vocabulary) -> list[Remark]:
+    def name_warnings(self, vocabulary: Vocabulary) -> list[VocabularyWarning]:
         """What looks like a slip, or may surprise, in the names of a question to this model; none blocks an answer."""
-        return self.text_encoder.remarks_on(vocabulary)
+        return self.text_encoder.name_warnings(vocabulary)
 
     @torch.inference_mode()
     def decode(
-        self, photo: Windows, encoded: Encoded, text: Tensor, vocabulary: Vocabulary
+        self, photo: Windows, encoded: EncodedImage, text: Tensor, vocabulary: Vocabulary
     ) -> tuple[FloatArray, dict[str, FloatArray]]:
         """Ask the encoded photo for the encoded words.
 
@@ -221,18 +221,18 @@ class Predictor:
             output = self.model.decode(batch.tokens, text)
             logits.append(output.mask_logits)
             grids.append(self._features_of_windows(batch, output))
-        spellings = [len(group) for group in vocabulary.synonyms]
-        scores = window_scores(torch.cat(logits), photo.boxes, photo.resized, photo.photo, spellings)
+        synonym_counts = [len(group) for group in vocabulary.synonyms]
+        scores = window_scores(torch.cat(logits), photo.boxes, photo.resized, photo.photo, synonym_counts)
         return scores, self._features_of_photo(grids, photo)
 
-    def _features_of_windows(self, batch: Encoded, output: MaskOutput) -> dict[str, Tensor]:
+    def _features_of_windows(self, batch: EncodedImage, output: MaskOutput) -> dict[str, Tensor]:
         """(n, N, D) each; empty for a method without recovery."""
         if not isinstance(self.model, ClipRC):
             return {}
         recovery = self.model.recover(batch.tokens, output, batch.target)
         return {
             "encoder": batch.tokens.patch_tokens,
-            "decoder": output.patches,
+            "decoder": output.patch_features,
             "recovered": recovery.patches,
             "target": recovery.target_patches,
         }

@@ -42,7 +42,7 @@ class Segmentation:
         seconds: wall time of the prediction.
         provenance: where the model comes from: sha256 of the checkpoint, backbone, its sha256, setting.
         off: names that no pixel is labelled with, as if they had not been asked; their scores are kept.
-        remarks: sentences on what was not asked as it was typed, such as a name cut short; mostly none.
+        warnings: sentences on what was not asked as it was typed, such as a name cut short; mostly none.
 
     Raises:
         UserError: penalty or threshold outside their ranges.
@@ -60,7 +60,7 @@ class Segmentation:
     seconds: float = 0.0
     provenance: Mapping[str, str] = field(default_factory=dict)
     off: frozenset[str] = frozenset()
-    remarks: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         """Refuse parts that do not fit."""
@@ -218,7 +218,7 @@ def softmax_scores(seg: Segmentation, temperature: float = 1.0) -> FloatArray:
     """(K,H,W) what a softmax over the classes would say instead of their sigmoids; sums to 1 at every pixel.
 
     The logits are read back from the scores, clipped to 1e-6 from 0 and 1. Scores are means over windows, resampled,
-    of the best spelling, and so the logits are those that would have given these scores, not the network's own to the
+    of the best synonym, and so the logits are those that would have given these scores, not the network's own to the
     last digit. Beside the result, only a few rows are held in memory.
 
     Args:

@@ -11,12 +11,12 @@ import numpy.typing as npt
 from PIL import Image, UnidentifiedImageError
 
 from zsseg.analysis.confusion import class_iou, confusion
-from zsseg.analysis.label_table import Spellings, parse_table
+from zsseg.analysis.label_table import Synonyms, parse_table
 from zsseg.errors import UserError
 from zsseg.image.load import MAX_PIXELS
 from zsseg.segmentation import Segmentation
 
-VOID = -1
+NO_CLASS = -1
 """Label of a pixel without a true class: it is not scored."""
 
 MAX_UNMATCHED = 20
@@ -24,7 +24,7 @@ MAX_UNMATCHED = 20
 _LOSSLESS = ("PNG", "GIF", "BMP", "TIFF", "PPM", "TGA")
 _LOSSY = ("JPEG", "WEBP", "AVIF", "JPEG2000")
 _ID_MODES = ("1", "L", "P", "I", "I;16", "I;16B", "I;16L")
-_VOID_NAMES = {"void", "ignore", "unlabeled", "unlabelled", "none", "background"}
+_NO_CLASS_NAMES = {"void", "ignore", "unlabeled", "unlabelled", "none", "background"}
 _CLEAR = -1  # value of a transparent pixel
 _UNMATCHED = -2  # fate of an id or a colour that is no class asked
 
@@ -37,7 +37,7 @@ class Truth:
 
     Attributes:
         names: the K classes asked.
-        labels: (H,W) index of the class of each pixel, `VOID` where it is unknown or not asked.
+        labels: (H,W) index of the class of each pixel, `NO_CLASS` where it is unknown or not asked.
         unmatched: ids or colours that are no class asked, such as "7", "7 (sheep)" or "#ff0000", and the share of the
             photo that each covers, in 0..1; the largest first, at most `MAX_UNMATCHED`. Pixels that say themselves that
             they have no class (id 255, or 65535 in 16 bits, unless a table names it; transparent ones; names such as
@@ -86,19 +86,19 @@ def read_truth(source: object, names: Sequence[str], table: str | None = None, *
     found, places, counts = np.unique(values, return_inverse=True, return_counts=True)
     index = {name.casefold(): place for place, name in enumerate(names)}
     fates = [_fate(value, lookup, index) for value in found.tolist()]
-    labels = np.maximum(np.array(fates, dtype=np.int16), VOID)[places].reshape(size)  # (H, W)
+    labels = np.maximum(np.array(fates, dtype=np.int16), NO_CLASS)[places].reshape(size)  # (H, W)
     rows = zip(found.tolist(), fates, counts.tolist(), strict=True)
     lost = [(_text(value, lookup, is_color), count / values.size) for value, fate, count in rows if fate == _UNMATCHED]
     unmatched = dict(sorted(lost, key=lambda item: -item[1])[:MAX_UNMATCHED])
-    if not (labels != VOID).any():
+    if not (labels != NO_CLASS).any():
         raise UserError(_no_match(list(unmatched), names[0]))
     labels.setflags(write=False)
     return Truth(tuple(names), labels, unmatched)
 
 
-def _lookup(names: Sequence[str], table: str | None, is_color: bool) -> Mapping[int, Spellings]:
-    """Spellings of the class of every known id or colour, those without a class among them."""
-    known: Mapping[int, Spellings]
+def _lookup(names: Sequence[str], table: str | None, is_color: bool) -> Mapping[int, Synonyms]:
+    """Synonyms of the class of every known id or colour, those without a class among them."""
+    known: Mapping[int, Synonyms]
     if table and table.strip():
         parsed = parse_table(table)
         known = parsed.colors if is_color else parsed.ids
@@ -110,16 +110,16 @@ def _lookup(names: Sequence[str], table: str | None, is_color: bool) -> Mapping[
     return {**none, **known}
 
 
-def _fate(value: int, lookup: Mapping[int, Spellings], index: Mapping[str, int]) -> int:
-    """The class of an id or colour, `VOID` where it says that it has none, or `_UNMATCHED`."""
-    spellings = [name.casefold() for name in lookup.get(value, ())]
-    asked = [index[name] for name in spellings if name in index]
+def _fate(value: int, lookup: Mapping[int, Synonyms], index: Mapping[str, int]) -> int:
+    """The class of an id or colour, `NO_CLASS` where it says that it has none, or `_UNMATCHED`."""
+    synonyms = [name.casefold() for name in lookup.get(value, ())]
+    asked = [index[name] for name in synonyms if name in index]
     if asked:
         return asked[0]
-    return VOID if _VOID_NAMES.intersection(spellings) else _UNMATCHED
+    return NO_CLASS if _NO_CLASS_NAMES.intersection(synonyms) else _UNMATCHED
 
 
-def _text(value: int, lookup: Mapping[int, Spellings], is_color: bool) -> str:
+def _text(value: int, lookup: Mapping[int, Synonyms], is_color: bool) -> str:
     name = f" ({lookup[value][0]})" if value in lookup else ""
     return (f"#{value:06x}" if is_color else str(value)) + name
 

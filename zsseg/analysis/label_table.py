@@ -9,13 +9,13 @@ from zsseg.errors import UserError
 from zsseg.text.class_lists import CAMVID11, COCO171, VOC20
 from zsseg.text.vocabulary import clean_name
 
-Spellings = tuple[str, ...]
+Synonyms = tuple[str, ...]
 
 MAX_TEXT = 100_000
 MAX_ID = 65535
 EXAMPLES = "“1: cat”, “#ff0000: dog” or “255,0,0 = dog”"
 
-_LISTS: Mapping[str, Spellings] = {"voc20": ("background", *VOC20), "coco171": COCO171, "camvid11": CAMVID11}
+_LISTS: Mapping[str, Synonyms] = {"voc20": ("background", *VOC20), "coco171": COCO171, "camvid11": CAMVID11}
 _ID = re.compile(r"\d{1,5}")
 _HEX = re.compile(r"#([0-9a-fA-F]{6})")
 _RGB = re.compile(r"\(?\s*(\d{1,3})[\s,]+(\d{1,3})[\s,]+(\d{1,3})\s*\)?")
@@ -24,15 +24,15 @@ _SEPARATOR = re.compile(r"\s*[:=]\s*")
 
 @dataclass(frozen=True)
 class LabelTable:
-    """What the pixels of a mask mean; a class may have several ids or colours, and several spellings.
+    """What the pixels of a mask mean; a class may have several ids or colours, and several synonyms.
 
     Attributes:
-        ids: spellings of the class of each id, 0..65535.
-        colors: spellings of the class of each colour, 0xRRGGBB.
+        ids: synonyms of the class of each id, 0..65535.
+        colors: synonyms of the class of each colour, 0xRRGGBB.
     """
 
-    ids: Mapping[int, Spellings]
-    colors: Mapping[int, Spellings]
+    ids: Mapping[int, Synonyms]
+    colors: Mapping[int, Synonyms]
 
 
 def parse_table(text: str) -> LabelTable:
@@ -44,7 +44,7 @@ def parse_table(text: str) -> LabelTable:
             a JSON object of the same, or a JSON list of names, numbered from 0;
             names alone, one a line, numbered from 0 ("background" comes first in many data sets);
             "voc20", "coco171" or "camvid11": the ids of PASCAL VOC (1..20), COCO-Stuff's train ids, CamVid's 11.
-            The spellings of a class are separated by ``|``.
+            The synonyms of a class are separated by ``|``.
 
     Raises:
         UserError: a line cannot be read, or an id or a colour stands for two classes.
@@ -81,14 +81,14 @@ def _split(line: str) -> tuple[str, str]:
 
 
 def _collect(entries: Iterable[tuple[object, object]]) -> LabelTable:
-    ids: dict[int, Spellings] = {}
-    colors: dict[int, Spellings] = {}
+    ids: dict[int, Synonyms] = {}
+    colors: dict[int, Synonyms] = {}
     for key, value in entries:
         code, is_color = _code(str(key).strip())
-        spellings = _spellings(key, value)
-        known = (colors if is_color else ids).setdefault(code, spellings)
-        if [name.casefold() for name in known] != [name.casefold() for name in spellings]:
-            raise UserError(f"“{key}” stands for both “{known[0]}” and “{spellings[0]}” in the colour table: keep one.")
+        synonyms = _synonyms(key, value)
+        known = (colors if is_color else ids).setdefault(code, synonyms)
+        if [name.casefold() for name in known] != [name.casefold() for name in synonyms]:
+            raise UserError(f"“{key}” stands for both “{known[0]}” and “{synonyms[0]}” in the colour table: keep one.")
     return LabelTable(ids, colors)
 
 
@@ -105,7 +105,7 @@ def _code(key: str) -> tuple[int, bool]:
     raise UserError(f"“{key[:60]}” in the colour table is neither an id nor a colour: write lines like {EXAMPLES}.")
 
 
-def _spellings(key: object, value: object) -> Spellings:
+def _synonyms(key: object, value: object) -> Synonyms:
     names = tuple(name for name in map(clean_name, value.split("|")) if name) if isinstance(value, str) else ()
     if not names:
         raise UserError(f"“{str(key)[:60]}” has no class name in the colour table: write lines like {EXAMPLES}.")

@@ -47,9 +47,9 @@ class RegionView:
         boxes: n windows in pixels of the photo, (y1, x1, y2, x2), ends exclusive.
         side: regions per row and per column; M is its square.
         owner: (h,w) the region, 0..M-1 row-major, that owns each patch; the same in every window.
-        logits: (n,M,K,h,w) what each region alone says of each class, any real. A class with several spellings is
-            shown by its first: the model takes the best spelling only after the mean over regions, where single
-            regions are gone. The other spellings are still asked, as patches attend to every descriptor.
+        logits: (n,M,K,h,w) what each region alone says of each class, any real. A class with several synonyms is
+            shown by its first: the model takes the best synonym only after the mean over regions, where single
+            regions are gone. The other synonyms are still asked, as patches attend to every descriptor.
         attention: (T,T) True where the token of the row may attend to that of the column.
         groups: class token, prompts, patches and regions, in order; together all T tokens.
     """
@@ -117,11 +117,11 @@ def view_regions(model: ClipRC, photo: Windows, outputs: Iterable[MaskOutput], v
     Args:
         model: the method that answered.
         photo: the windows it was asked about.
-        outputs: its answers for all windows in order, in any batches, for every spelling of the vocabulary.
+        outputs: its answers for all windows in order, in any batches, for every synonym of the vocabulary.
         vocabulary: the K classes.
     """
     lengths = [len(group) for group in vocabulary.synonyms]
-    firsts = np.cumsum([0, *lengths[:-1]]).tolist()  # where each class's first spelling stands
+    firsts = np.cumsum([0, *lengths[:-1]]).tolist()  # where each class's first synonym stands
     logits = torch.cat([model.region_logits(output)[:, :, firsts] for output in outputs])  # (n, M, K, h, w)
     grid, regions, prompts = (logits.shape[-2], logits.shape[-1]), model.config.regions, model.config.prompt_tokens
     owner = region_of_patch(grid, regions)

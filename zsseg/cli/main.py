@@ -115,7 +115,7 @@ def _segment(args: argparse.Namespace) -> int:
 def _info(args: argparse.Namespace) -> int:
     from zsseg.weights.checkpoint import list_checkpoints
 
-    rows = [_describe(path, content) for path, content in list_checkpoints(args.weights)]
+    rows = [_model_row(path, content) for path, content in list_checkpoints(args.weights)]
     if args.json:
         say(json.dumps(rows, indent=2, ensure_ascii=False) + "\n")
         return 0
@@ -126,7 +126,7 @@ def _info(args: argparse.Namespace) -> int:
     return 0
 
 
-def _describe(path: Path, content: object) -> dict[str, object]:
+def _model_row(path: Path, content: object) -> dict[str, object]:
     from zsseg.weights.checkpoint import Metadata
 
     row: dict[str, object] = {"name": path.stem, "file": str(path)}

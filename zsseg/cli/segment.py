@@ -13,7 +13,7 @@ from zsseg.errors import UserError
 from zsseg.export import summary, write_answer, write_outputs, write_zip
 from zsseg.export.manifest import OPACITY, Recipe, photo_recipe, read_recipe, recipe_of
 from zsseg.image.load import Pixels, load_image
-from zsseg.image.paths import Photo, find_photos
+from zsseg.image.paths import PhotoPath, find_photos
 from zsseg.segmentation import Segmentation, check_fraction, check_penalty
 from zsseg.text.vocabulary import build_vocabulary
 from zsseg.version import __version__
@@ -78,10 +78,10 @@ def run(args: argparse.Namespace) -> int:
             warn(outcome.report)
         else:
             results.append(outcome.row)
-            new = [remark for remark in outcome.row["remarks"] if remark not in told]
+            new = [warning for warning in outcome.row["warnings"] if warning not in told]
             told.update(new)
-            for remark in new:
-                warn(f"Warning: {remark}")
+            for warning in new:
+                warn(f"Warning: {warning}")
             say("" if args.json else outcome.report)
     if args.json:
         # Escapes carry any file name through any terminal.
@@ -116,16 +116,16 @@ def _outcomes(args: argparse.Namespace) -> Iterator[_Answered | _Failed]:
         yield _Failed(None, str(error), str(error))
 
 
-def _show_progress(number: int, count: int, photo: Photo) -> None:
+def _show_progress(number: int, count: int, photo: PhotoPath) -> None:
     if count > 1 and sys.stderr.isatty():
         warn(f"{number}/{count} {photo.path}")
 
 
-def _failed(photo: Photo, error: UserError, count: int) -> _Failed:
+def _failed(photo: PhotoPath, error: UserError, count: int) -> _Failed:
     return _Failed(photo.path, str(error), f"{photo.path}: {error}" if count > 1 else str(error))
 
 
-def _target(args: argparse.Namespace, photo: Photo, count: int) -> _Target:
+def _target(args: argparse.Namespace, photo: PhotoPath, count: int) -> _Target:
     folder = args.out / photo.name if count > 1 else args.out
     return _Target(folder, args.out / f"{photo.name}.zip" if args.zip else None)
 
@@ -159,7 +159,7 @@ def _question_of_recipe(args: argparse.Namespace) -> _Question:
     return _Question(recipe.seen, recipe.unseen, (None, None, OPACITY), recipe)
 
 
-def _pixels(photo: Photo, recipe: Recipe | None, force: bool) -> Pixels:
+def _pixels(photo: PhotoPath, recipe: Recipe | None, force: bool) -> Pixels:
     """Decode a photo.
 
     Raises:
@@ -182,7 +182,7 @@ def _models(args: argparse.Namespace, recipe: Recipe | None) -> "dict[str, Predi
 
 
 def _answers(
-    photo: Photo, pixels: Pixels, question: _Question, models: "Mapping[str, Predictor]", target: _Target
+    photo: PhotoPath, pixels: Pixels, question: _Question, models: "Mapping[str, Predictor]", target: _Target
 ) -> list[_Answered]:
     """Ask every model about a photo, then write all they say: the files of a photo are those of one question.
 
@@ -209,7 +209,7 @@ def _answers(
 
 
 def _recipe_of(
-    photo: Photo,
+    photo: PhotoPath,
     pixels: Pixels,
     question: _Question,
     results: Mapping[str, Segmentation],
@@ -222,7 +222,7 @@ def _recipe_of(
     return recipe_of(pixels, name, build_vocabulary(question.seen, question.unseen), results, opacity)
 
 
-def _answered(photo: Photo, seg: Segmentation, folder: str, target: _Target) -> _Answered:
+def _answered(photo: PhotoPath, seg: Segmentation, folder: str, target: _Target) -> _Answered:
     place = folder if target.zip else str(target.folder / folder)
     packed = str(target.zip) if target.zip else None
     row = {"photo": photo.path, "folder": place, "zip": packed, **summary(seg), "seconds": seg.seconds}

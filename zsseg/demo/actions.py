@@ -34,7 +34,7 @@ class Answer:
         file_name: of the photo, without folders.
         vocabulary: what was asked.
         results: method -> its segmentation of the photo.
-        model: title of the choice that answered.
+        model: title of the catalog entry that answered.
     """
 
     photo: Pixels
@@ -45,7 +45,7 @@ class Answer:
 
 
 @dataclass(frozen=True)
-class Look:
+class DisplaySettings:
     """How the stored scores are looked at.
 
     Attributes:
@@ -58,7 +58,7 @@ class Look:
     opacity: float
     off: frozenset[str] = frozenset()
 
-    def see(self, answer: Answer, method: str) -> Segmentation:
+    def apply(self, answer: Answer, method: str) -> Segmentation:
         """The method's segmentation with these settings; the network does not run."""
         threshold, seen_penalty = self.settings[method]
         return answer.results[method].with_settings(seen_penalty=seen_penalty, threshold=threshold, off=self.off)
@@ -79,7 +79,7 @@ def check_names(seen: str, unseen: str) -> Vocabulary:
     return vocabulary
 
 
-def ask(
+def segment(
     predictors: Predictors,
     photo: str | None,
     seen: str,
@@ -90,12 +90,12 @@ def ask(
     """Answer one question with every method that works.
 
     Args:
-        predictors: a choice of the shelf.
+        predictors: an entry of the catalog.
         photo: path of the visitor's picture.
         seen: names typed in the first box.
         unseen: names typed in the second box.
         report: called with the share done (0..1) and a line to show meanwhile.
-        model: title of the choice, for the record.
+        model: title of the catalog entry, for the record.
 
     Raises:
         UserError: nothing to look at, an unreadable picture, bad names, or no working checkpoint.
@@ -122,7 +122,7 @@ def segment_one(
     """Answer one question with one method and write lossless files.
 
     Args:
-        predictors: a choice of the shelf.
+        predictors: an entry of the catalog.
         photo: path of the picture.
         names: the seen and the unseen names, as typed.
         settings: seen penalty and threshold; None takes the checkpoint's own.
@@ -132,7 +132,7 @@ def segment_one(
         The content of result.json, and the paths of labels.png and scores.npz.
 
     Raises:
-        UserError: as `ask`, or an unknown method.
+        UserError: as `segment`, or an unknown method.
     """
     if method not in predictors:
         raise UserError(f"There is no method called {method!r}: ask for one of {', '.join(predictors)}.")
@@ -148,11 +148,11 @@ def segment_one(
     return result, str(folder / "labels.png"), str(folder / "scores.npz")
 
 
-def write_files(answer: Answer, look: Look) -> str:
+def write_files(answer: Answer, display: DisplaySettings) -> str:
     """Write everything that is shown now into one ZIP and return its path; classes switched off are in it too."""
-    whole = Look(look.settings, look.opacity)
-    shown = {method: whole.see(answer, method) for method in answer.results}
-    recipe = recipe_of(answer.photo, answer.file_name, answer.vocabulary, shown, look.opacity)
+    whole = DisplaySettings(display.settings, display.opacity)
+    shown = {method: whole.apply(answer, method) for method in answer.results}
+    recipe = recipe_of(answer.photo, answer.file_name, answer.vocabulary, shown, display.opacity)
     name = Path(answer.file_name).stem or "photo"
     return str(write_zip(answer.photo, shown, fresh_folder() / f"{name}-zsseg.zip", recipe))
 

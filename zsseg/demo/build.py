@@ -3,8 +3,8 @@
 import gradio as gr
 
 from zsseg.demo import actions, events, html, model_events, pixel_scores
-from zsseg.demo.catalog import Shelf
-from zsseg.demo.layout import make_card, make_opacity, make_question, make_warning, own_settings
+from zsseg.demo.catalog import Catalog
+from zsseg.demo.layout import make_banner, make_card, make_opacity, make_panel, own_settings
 from zsseg.demo.page import Page
 from zsseg.demo.tabs import events as tab_events
 from zsseg.demo.tabs.layout import make_details
@@ -12,11 +12,11 @@ from zsseg.demo.tabs.layout import make_details
 QUEUE_SIZE = 32
 
 
-def build_demo(shelf: Shelf) -> gr.Blocks:
+def build_demo(catalog: Catalog) -> gr.Blocks:
     """Build the page around the models that are at hand.
 
     Args:
-        shelf: what can be chosen; see `zsseg.demo.catalog.find_shelf`.
+        catalog: what can be chosen; see `zsseg.demo.catalog.find_catalog`.
 
     Returns:
         Blocks with the queue set up; serve it with ``demo.launch(**launch_options())``.
@@ -28,30 +28,30 @@ def build_demo(shelf: Shelf) -> gr.Blocks:
         fill_width=True,
     )
     with blocks:
-        _wire(_lay_out(shelf))
+        _wire(_lay_out(catalog))
     blocks.queue(max_size=QUEUE_SIZE)
     return blocks
 
 
-def _lay_out(shelf: Shelf) -> Page:
-    predictors = shelf.get(shelf.first)
+def _lay_out(catalog: Catalog) -> Page:
+    predictors = catalog.get(catalog.first)
     gr.HTML(html.HEADER)
-    warning = make_warning(predictors)
+    banner = make_banner(predictors)
     with gr.Row(elem_id="zs-first"):
-        with gr.Column(scale=4, min_width=300, elem_id="zs-ask"):
-            question = make_question(shelf)
+        with gr.Column(scale=4, min_width=300, elem_id="zs-inputs"):
+            panel = make_panel(catalog)
         with gr.Column(scale=8, min_width=300, elem_id="zs-answer"):
             with gr.Row(elem_id="zs-cards"):
                 cards = [make_card(method, predictors) for method in predictors]
             opacity = make_opacity()
-            pixel = gr.HTML(pixel_scores.EMPTY, elem_id="zs-probe")
+            pixel = gr.HTML(pixel_scores.EMPTY, elem_id="zs-pixel")
     details = make_details(predictors, own_settings(cards[0].method, predictors)[0])
     gr.HTML(html.FOOTER)
     keep = actions.KEEP_FILES_SECONDS
     return Page(
-        shelf,
-        warning,
-        question,
+        catalog,
+        banner,
+        panel,
         cards,
         opacity,
         pixel,
@@ -66,9 +66,9 @@ def _lay_out(shelf: Shelf) -> Page:
 def _wire(page: Page) -> None:
     ran = events.wire_run(page)
     tab_events.wire_answer(page, ran)
-    tab_events.wire_followers(page, [events.wire_look(page), *events.wire_legend(page)])
+    tab_events.wire_followers(page, [events.wire_display(page), *events.wire_legend(page)])
     events.wire_names(page)
-    model_events.wire_choice(page)
+    model_events.wire_model(page)
     events.wire_scene(page)
     events.wire_endpoint(page)
     tab_events.wire_choices(page)

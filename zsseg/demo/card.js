@@ -18,7 +18,7 @@ const place = () => {
     if (point) { cross.style.left = `${100 * point.x}%`; cross.style.top = `${100 * point.y}%`; }
   });
 };
-const probe = (x, y) => {
+const pickPixel = (x, y) => {
   const inside = (value) => Math.min(0.9999, Math.max(0, value));
   window.zssegPoint = { x: inside(x), y: inside(y) };
   place();
@@ -31,7 +31,7 @@ element.addEventListener("click", (event) => {
   if (toggle) trigger("select", { index: Number(toggle.dataset.k) });
   else if (view) {
     const box = view.getBoundingClientRect();
-    probe((event.clientX - box.left) / box.width, (event.clientY - box.top) / box.height);
+    pickPixel((event.clientX - box.left) / box.width, (event.clientY - box.top) / box.height);
   }
 });
 element.addEventListener("keydown", (event) => {
@@ -41,7 +41,7 @@ element.addEventListener("keydown", (event) => {
   if (!step) return;
   event.preventDefault();
   const from = window.zssegPoint ?? { x: 0.5, y: 0.5 };
-  probe(from.x + 0.02 * step[0], from.y + 0.02 * step[1]);
+  pickPixel(from.x + 0.02 * step[0], from.y + 0.02 * step[1]);
 });
 watch("value", () => {
   place();

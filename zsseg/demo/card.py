@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 
-from zsseg.demo.actions import Answer, Look
+from zsseg.demo.actions import Answer, DisplaySettings
 from zsseg.demo.catalog import TITLES, Predictors
-from zsseg.demo.html import escape, remark
+from zsseg.demo.html import escape, warning
 from zsseg.demo.pictures import jpeg_uri, png_uri
 from zsseg.errors import UserError
 from zsseg.segmentation import Segmentation
@@ -21,7 +21,7 @@ SETTINGS = {
 """Setting of a checkpoint: what it means, in one sentence."""
 
 UNSURE = """
-<p class="zs-help">It is not sure of any of these names. Lower “None of these below” to see its best guesses.</p>
+<p class="zs-help">It is not sure of any of these names. Lower “Score threshold” to see its best guesses.</p>
 """
 
 
@@ -39,21 +39,21 @@ def waiting() -> str:
     return '<p class="zs-help zs-waiting">Press Run: the painted photo and its legend appear here.</p>'
 
 
-def card(answer: Answer, method: str, look: Look) -> str:
+def card(answer: Answer, method: str, display: DisplaySettings) -> str:
     """Draw one method's answer from its stored scores; the network does not run."""
-    shown = look.see(answer, method)
+    shown = display.apply(answer, method)
     name = escape(TITLES.get(method, method))
     layers = "".join(
         f'<img class="zs-iso" data-k="{index}" src="{png_uri(layer)}" alt="">'
         for index, layer in enumerate(isolation_masks(shown))
         if layer is not None
     )
-    base = jpeg_uri(overlay(answer.photo, shown, look.opacity))
+    base = jpeg_uri(overlay(answer.photo, shown, display.opacity))
     hint = "click, or press Enter, to read every class’s score at a point; arrow keys move the point"
     return (
         f'<div class="zs-view" tabindex="0" role="button" aria-label="Photo painted by {name}: {hint}">'
         f'<img class="zs-base" src="{base}" alt="The photo painted by {name}">{layers}<i class="zs-cross"></i></div>'
-        f"{''.join(map(remark, shown.remarks))}{legend(shown)}"
+        f"{''.join(map(warning, shown.warnings))}{legend(shown)}"
     )
 
 

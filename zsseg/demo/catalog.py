@@ -1,4 +1,4 @@
-"""The checkpoints that a visitor can choose between: the first choice is loaded at once, the others when asked."""
+"""The checkpoints that a visitor can choose between: the first entry is loaded at once, the others when asked."""
 
 import threading
 from collections.abc import Iterable, Mapping, Sequence
@@ -14,37 +14,37 @@ from zsseg.weights.checkpoint import Metadata, find_checkpoint, list_checkpoints
 
 TITLES: Mapping[str, str] = {"zegclip": "ZegCLIP", "clip_rc": "CLIP-RC"}
 DRAWN = "shapes"
-"""Name of the drawn world in a checkpoint's record of what it was trained on."""
+"""Name of the drawn domain in a checkpoint's record of what it was trained on."""
 
 # A method's predictor, or the sentence that says why there is none.
 Predictors = Mapping[str, Predictor | UserError]
 
 
 @dataclass(frozen=True)
-class Choice:
+class ModelEntry:
     """What a visitor can pick.
 
     Attributes:
         title: as it stands in the list, different from all others.
         checkpoints: method -> name or path of its checkpoint, or the sentence that says why there is none.
-        world: what kind of pictures it knows, for a visitor who has never heard of its backbone.
+        domain: what kind of pictures it knows, for a visitor who has never heard of its backbone.
     """
 
     title: str
     checkpoints: Mapping[str, str | UserError]
-    world: str = ""
+    domain: str = ""
 
 
-class Shelf:
-    """Choices in the order they are offered, and what is loaded of them; shared by all visitors.
+class Catalog:
+    """Entries in the order they are offered, and what is loaded of them; shared by all visitors.
 
     Args:
-        choices: at least one; the first is loaded here.
+        entries: at least one; the first is loaded here.
         device: where the networks run.
     """
 
-    def __init__(self, choices: Sequence[Choice], device: str = "cpu") -> None:
-        self._choices = {choice.title: choice for choice in choices}
+    def __init__(self, entries: Sequence[ModelEntry], device: str = "cpu") -> None:
+        self._entries = {entry.title: entry for entry in entries}
         self._device = device
         self._backbones: dict[str, Any] = {}  # by sha256: both methods usually stand on the same one
         self._loaded: dict[str, Predictors] = {}
@@ -53,39 +53,39 @@ class Shelf:
 
     @property
     def titles(self) -> list[str]:
-        """The choices' titles."""
-        return list(self._choices)
+        """The entries' titles."""
+        return list(self._entries)
 
     @property
-    def entries(self) -> list[tuple[str, str]]:
-        """What the list shows of each choice, and its title."""
-        return [(f"{each.world}: {title}" if each.world else title, title) for title, each in self._choices.items()]
+    def options(self) -> list[tuple[str, str]]:
+        """What the drop-down list shows of each entry, and its title."""
+        return [(f"{each.domain}: {title}" if each.domain else title, title) for title, each in self._entries.items()]
 
     @property
-    def worlds(self) -> list[str]:
-        """The kinds of pictures that the choices know, each once, that of the first choice first."""
-        return list(dict.fromkeys(each.world for each in self._choices.values() if each.world))
+    def domains(self) -> list[str]:
+        """The kinds of pictures that the entries know, each once, that of the first entry first."""
+        return list(dict.fromkeys(each.domain for each in self._entries.values() if each.domain))
 
     @property
     def first(self) -> str:
-        """Title of the choice that the page starts with."""
-        return next(iter(self._choices))
+        """Title of the entry that the page starts with."""
+        return next(iter(self._entries))
 
     def get(self, title: str) -> Predictors:
-        """The predictors of a choice, loaded first if need be.
+        """The predictors of an entry, loaded first if need be.
 
         Raises:
-            UserError: there is no such choice.
+            UserError: there is no such entry.
         """
-        if title not in self._choices:
-            raise UserError(f"There is no model “{title}”: choose one of {', '.join(self._choices)}.")
+        if title not in self._entries:
+            raise UserError(f"There is no model “{title}”: choose one of {', '.join(self._entries)}.")
         with self._lock:
             if title not in self._loaded:
-                self._loaded[title] = self._load(self._choices[title])
+                self._loaded[title] = self._load(self._entries[title])
             return self._loaded[title]
 
-    def _load(self, choice: Choice) -> Predictors:
-        return {method: self._open(source) for method, source in choice.checkpoints.items()}
+    def _load(self, entry: ModelEntry) -> Predictors:
+        return {method: self._open(source) for method, source in entry.checkpoints.items()}
 
     def _open(self, source: str | UserError) -> Predictor | UserError:
         if isinstance(source, UserError):
@@ -96,18 +96,18 @@ class Shelf:
             return error
 
 
-def shelf_of(checkpoints: Mapping[str, str] = DEFAULT_CHECKPOINTS, title: str = "model") -> Shelf:
-    """A shelf with one choice.
+def catalog_of(checkpoints: Mapping[str, str] = DEFAULT_CHECKPOINTS, title: str = "model") -> Catalog:
+    """A catalog with one entry.
 
     Args:
         checkpoints: method -> name or path of its checkpoint.
-        title: of the choice.
+        title: of the entry.
     """
-    return Shelf([Choice(title, dict(checkpoints))])
+    return Catalog([ModelEntry(title, dict(checkpoints))])
 
 
-def find_shelf(weights: str | None = None) -> Shelf:
-    """Everything that can be found, one choice per backbone and setting; that of the default checkpoints first.
+def find_catalog(weights: str | None = None) -> Catalog:
+    """Everything that can be found, one entry per backbone and setting; that of the default checkpoints first.
 
     A method without a checkpoint is told about, and so is a place that cannot be searched.
 
@@ -120,19 +120,21 @@ def find_shelf(weights: str | None = None) -> Shelf:
     except UserError:  # told by the default checkpoints, which were looked for in the same place
         found = []
     readable = [(path, content) for path, content in found if isinstance(content, Metadata)]
-    choices, worlds = _group(readable), {str(path): _world(content) for path, content in readable}
+    entries, domains = _group(readable), {str(path): _domain(content) for path, content in readable}
     wanted = {str(source) for source in default.values()}
-    first = next((title for title, sources in choices.items() if wanted & set(map(str, sources.values()))), None)
-    every = {first or "default": default} | {title: each for title, each in choices.items() if title != first}
+    first = next((title for title, sources in entries.items() if wanted & set(map(str, sources.values()))), None)
+    every = {first or "default": default} | {title: each for title, each in entries.items() if title != first}
     device = "cuda" if torch.cuda.is_available() else "cpu"
-    return Shelf([_choice(title, sources, worlds) for title, sources in every.items()], device)
+    return Catalog([_entry(title, sources, domains) for title, sources in every.items()], device)
 
 
-def _choice(title: str, sources: Mapping[str, str | UserError], worlds: Mapping[str, str]) -> Choice:
-    return Choice(title, sources, next((worlds[str(each)] for each in sources.values() if str(each) in worlds), ""))
+def _entry(title: str, sources: Mapping[str, str | UserError], domains: Mapping[str, str]) -> ModelEntry:
+    return ModelEntry(
+        title, sources, next((domains[str(each)] for each in sources.values() if str(each) in domains), "")
+    )
 
 
-def _world(metadata: Metadata) -> str:
+def _domain(metadata: Metadata) -> str:
     return "Drawn shapes" if DRAWN in metadata.data else "Real photos"
 
 
@@ -144,17 +146,17 @@ def _find(name: str, weights: str | None) -> str | UserError:
 
 
 def _group(found: Iterable[tuple[Path, Metadata]]) -> dict[str, dict[str, str | UserError]]:
-    choices: dict[str, dict[str, str | UserError]] = {}
+    entries: dict[str, dict[str, str | UserError]] = {}
     for path, metadata in found:
         title = f"{metadata.backbone}, {metadata.setting}"
-        if metadata.method in choices.get(title, {}):
+        if metadata.method in entries.get(title, {}):
             title = f"{title} ({path.stem})"
-        choices.setdefault(title, {})[metadata.method] = str(path)
-    for title, checkpoints in choices.items():
+        entries.setdefault(title, {})[metadata.method] = str(path)
+    for title, checkpoints in entries.items():
         for method in TITLES.keys() - checkpoints.keys():
             checkpoints[method] = UserError(f"There is no {TITLES[method]} checkpoint for {title}: train one.")
     # Both methods in one order everywhere.
-    return {title: {method: sources[method] for method in TITLES} for title, sources in choices.items()}
+    return {title: {method: sources[method] for method in TITLES} for title, sources in entries.items()}
 
 
 def working(predictors: Predictors) -> dict[str, Predictor]:

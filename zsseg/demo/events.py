@@ -10,7 +10,7 @@ from zsseg.demo import actions, names, scene
 from zsseg.demo.actions import Answer
 from zsseg.demo.catalog import TITLES
 from zsseg.demo.page import MODEL_QUEUE, Page, as_error, uploaded
-from zsseg.demo.pixel_scores import EMPTY, probe
+from zsseg.demo.pixel_scores import EMPTY, pixel_panel
 from zsseg.demo.spaces import on_gpu
 from zsseg.examples import available
 
@@ -30,7 +30,7 @@ _READY = """() => { document.body.dataset.zsReady = "yes"; }"""
 # What is painted is of the photo before: it must not look like an answer about the new one.
 _STALE = """() => { const answer = document.getElementById("zs-answer"); if (answer) answer.dataset.stale = "yes"; }"""
 
-_ask = on_gpu(actions.ask)
+_segment = on_gpu(actions.segment)
 
 
 def wire_run(page: Page) -> Dependency:
@@ -49,16 +49,16 @@ def wire_run(page: Page) -> Dependency:
         progress: gr.Progress = gr.Progress(),
     ) -> list[Any]:
         with as_error():
-            found = _ask(page.shelf.get(model), uploaded(photo), seen, unseen, progress, model)
+            found = _segment(page.catalog.get(model), uploaded(photo), seen, unseen, progress, model)
         everything = frozenset[str]()
-        return [found, everything, None, "", None, EMPTY, *page.draw(found, page.read_look([*rest, everything]))]
+        return [found, everything, None, "", None, EMPTY, *page.draw(found, page.read_display([*rest, everything]))]
 
-    question = page.question
+    panel = page.panel
     event: Dependency = gr.on(
-        [question.run.click, question.seen.submit, question.unseen.submit],
+        [panel.run.click, panel.seen.submit, panel.unseen.submit],
         run,
-        [question.photo, question.seen, question.unseen, question.model, *page.sliders],
-        [page.answer, page.off, page.truth, page.details.truth, page.point, page.probe, *page.views],
+        [panel.photo, panel.seen, panel.unseen, panel.model, *page.sliders],
+        [page.answer, page.off, page.truth, page.details.truth, page.point, page.pixel, *page.views],
         show_progress_on=page.views,
         preprocess=False,
         concurrency_id=MODEL_QUEUE,
@@ -67,11 +67,11 @@ def wire_run(page: Page) -> Dependency:
     )
     event.success(None, js=_SHOW_ANSWER, api_visibility="private")
     event.then(None, js=_READY, api_visibility="private")
-    gr.on([question.photo.upload, question.photo.clear], None, js=_STALE, api_visibility="private")
+    gr.on([panel.photo.upload, panel.photo.clear], None, js=_STALE, api_visibility="private")
     return event
 
 
-def wire_look(page: Page) -> Dependency:
+def wire_display(page: Page) -> Dependency:
     """Render again from stored scores while a slider moves; the network does not run.
 
     Returns:
@@ -79,12 +79,12 @@ def wire_look(page: Page) -> Dependency:
     """
 
     def redraw(found: Answer | None, *values: object) -> list[Any]:
-        return page.draw(found, page.read_look(values))
+        return page.draw(found, page.read_display(values))
 
     event: Dependency = gr.on(
         [slider.change for slider in page.sliders],
         redraw,
-        [page.answer, *page.look],
+        [page.answer, *page.display],
         page.views,
         show_progress="hidden",
         trigger_mode="always_last",
@@ -105,27 +105,27 @@ def wire_legend(page: Page) -> list[Dependency]:
         index, off = event._data.get("index"), cast(frozenset[str], values[-1])
         if found is not None and isinstance(index, int) and 0 <= index < len(found.vocabulary.names):
             off = off ^ {found.vocabulary.names[index]}
-        return [off, *page.draw(found, page.read_look([*values[:-1], off]))]
+        return [off, *page.draw(found, page.read_display([*values[:-1], off]))]
 
     def read_point(event: gr.EventData, found: Answer | None, model: str, *values: object) -> tuple[Any, Any]:
         point = tuple(event._data.get(axis) for axis in ("x", "y"))
         if found is None or not all(isinstance(value, int | float) and 0 <= value <= 1 for value in point):
             return gr.skip(), gr.skip()
-        return point, probe(found, page.read_look(values), page.shelf.get(model), point)
+        return point, pixel_panel(found, page.read_display(values), page.catalog.get(model), point)
 
     quiet: dict[str, Any] = {"show_progress": "hidden", "queue": False, "api_visibility": "private"}
     switches = []
     for each in page.cards:
-        switches.append(each.view.select(switch, [page.answer, *page.look], [page.off, *page.views], **quiet))
-        inputs = [page.answer, page.question.model, *page.look]
-        each.view.click(read_point, inputs, [page.point, page.probe], trigger_mode="always_last", **quiet)
+        switches.append(each.view.select(switch, [page.answer, *page.display], [page.off, *page.views], **quiet))
+        inputs = [page.answer, page.panel.model, *page.display]
+        each.view.click(read_point, inputs, [page.point, page.pixel], trigger_mode="always_last", **quiet)
     return switches
 
 
 def wire_names(page: Page) -> None:
     """Fill the boxes from examples and ready lists, show how each name is marked, and flip marks."""
-    question = page.question
-    boxes = [question.seen, question.unseen]
+    panel = page.panel
+    boxes = [panel.seen, panel.unseen]
     quiet: dict[str, Any] = {"show_progress": "hidden", "concurrency_limit": None, "api_visibility": "private"}
     shown = available()
 
@@ -136,7 +136,7 @@ def wire_names(page: Page) -> None:
         return str(shown[index].path), shown[index].seen, shown[index].unseen
 
     def marks(seen: str, unseen: str, model: str) -> str:
-        return names.marks(seen, unseen, page.shelf.get(model))
+        return names.marks(seen, unseen, page.catalog.get(model))
 
     def flip(event: gr.EventData, seen: str, unseen: str) -> tuple[str, str]:
         with as_error():
@@ -144,36 +144,36 @@ def wire_names(page: Page) -> None:
 
     def sort(seen: str, unseen: str, model: str) -> tuple[str, str]:
         with as_error():
-            return names.sort_by_training(seen, unseen, page.shelf.get(model))
+            return names.sort_by_training(seen, unseen, page.catalog.get(model))
 
     def fill(title: str | None, model: str) -> tuple[Any, Any]:
         with as_error():
-            return names.preset(title, page.shelf.get(model)) if title else (gr.skip(), gr.skip())
+            return names.preset(title, page.catalog.get(model)) if title else (gr.skip(), gr.skip())
 
     filled = [
-        question.gallery.select(example, None, [question.photo, *boxes], **quiet),
-        question.preset.input(fill, [question.preset, question.model], boxes, **quiet),
-        question.sort.click(sort, [*boxes, question.model], boxes, **quiet),
-        question.marks.select(flip, boxes, boxes, **quiet),
+        panel.gallery.select(example, None, [panel.photo, *boxes], **quiet),
+        panel.preset.input(fill, [panel.preset, panel.model], boxes, **quiet),
+        panel.sort.click(sort, [*boxes, panel.model], boxes, **quiet),
+        panel.marks.select(flip, boxes, boxes, **quiet),
     ]
     filled[0].success(None, js=_PRESS_RUN, api_visibility="private")
-    triggers = [event.then for event in filled] + [question.seen.blur, question.unseen.blur]
+    triggers = [event.then for event in filled] + [panel.seen.blur, panel.unseen.blur]
     for trigger in triggers:
-        trigger(marks, [*boxes, question.model], question.marks, **quiet)
+        trigger(marks, [*boxes, panel.model], panel.marks, **quiet)
 
 
 def wire_scene(page: Page) -> None:
     """Draw a fresh scene, fill the question and its true mask, and ask."""
-    question, details = page.question, page.details
+    panel, details = page.panel, page.details
 
     def draw(model: str) -> tuple[str, ...]:
         drawn = scene.fresh_scene()
-        marked = names.marks(drawn.seen, drawn.unseen, page.shelf.get(model))
+        marked = names.marks(drawn.seen, drawn.unseen, page.catalog.get(model))
         return drawn.photo, drawn.seen, drawn.unseen, marked, drawn.mask, drawn.meanings
 
-    outputs = [question.photo, question.seen, question.unseen, question.marks, details.mask, details.meanings]
-    question.draw.click(
-        draw, question.model, outputs, show_progress="hidden", concurrency_limit=2, api_visibility="private"
+    outputs = [panel.photo, panel.seen, panel.unseen, panel.marks, details.mask, details.meanings]
+    panel.draw.click(
+        draw, panel.model, outputs, show_progress="hidden", concurrency_limit=2, api_visibility="private"
     ).success(None, js=_PRESS_RUN, api_visibility="private")
 
 
@@ -193,11 +193,11 @@ def wire_endpoint(page: Page) -> None:
 
         Give names separated by commas. Without a seen penalty or threshold the checkpoint's own are used. Returns
         the content of result.json, the label map as an index PNG (255 is none of these), and the scores as NPZ. A
-        name longer than the model reads is asked by its beginning, and "remarks" in the result say so. The model is
+        name longer than the model reads is asked by its beginning, and "warnings" in the result say so. The model is
         named as in the page's list; without one the first of it is asked.
         """
         with as_error(as_html=False):
-            predictors = page.shelf.get(model or page.shelf.first)
+            predictors = page.catalog.get(model or page.catalog.first)
             return actions.segment_one(predictors, uploaded(photo), (seen, unseen), (seen_penalty, threshold), method)
 
     # Components of its own: those of the page would show what they hold as a program's defaults.

@@ -32,9 +32,9 @@ def help_text(text: str) -> str:
     return f'<p class="zs-help">{text}</p>'
 
 
-def remark(sentence: str) -> str:
+def warning(sentence: str) -> str:
     """Something to look at, in plain text that may quote what a visitor typed."""
-    return f'<p class="zs-remark">{escape(sentence)}</p>'
+    return f'<p class="zs-warning">{escape(sentence)}</p>'
 
 
 def banner(predictors: Predictors) -> str:

@@ -6,7 +6,7 @@ from pathlib import Path
 import gradio as gr
 
 from zsseg.demo import card, html, scene
-from zsseg.demo.catalog import Predictors, Shelf, working
+from zsseg.demo.catalog import Catalog, Predictors, working
 from zsseg.demo.gallery import thumbnails
 from zsseg.demo.link import PENALTIES
 from zsseg.errors import UserError
@@ -17,7 +17,7 @@ _HERE = Path(__file__).parent
 
 
 @dataclass(frozen=True)
-class Question:
+class InputPanel:
     """The left side: what a visitor gives; `drawing` holds `draw`, where the model knows drawn scenes."""
 
     photo: gr.Image
@@ -49,7 +49,7 @@ def script(name: str) -> str:
     return (_HERE / name).read_text(encoding="utf-8")
 
 
-def make_question(shelf: Shelf) -> Question:
+def make_panel(catalog: Catalog) -> InputPanel:
     """Lay out photo, examples, class boxes and button, and what few visitors need under "More"."""
     shown = available()
     first = shown[0] if shown else EXAMPLES[0]
@@ -64,23 +64,23 @@ def make_question(shelf: Shelf) -> Question:
         buttons=[],
         alt_text="The photo to segment",
     )
-    draws = scene.knows_scenes(shelf.get(shelf.first))
+    draws = scene.knows_scenes(catalog.get(catalog.first))
     gallery = gr.HTML(thumbnails(shown), js_on_load=script("gallery.js"), elem_id="zs-examples", visible=not draws)
     with gr.Column(visible=draws, elem_id="zs-drawing") as drawing:
         gr.HTML(scene.NOTE)
         draw = gr.Button("Draw a new scene", size="sm", elem_id="zs-draw")
     seen, unseen = _name_boxes(first)
     marks = gr.HTML("", js_on_load=script("names.js"), elem_id="zs-names")
-    able = bool(working(shelf.get(shelf.first)))
+    able = bool(working(catalog.get(catalog.first)))
     run = gr.Button("Run", variant="primary", size="lg", elem_id="zs-run", interactive=able)
-    others = "".join(f", {world.lower()}" for world in shelf.worlds[1:])
-    with gr.Accordion(f"More: ready lists, other models{others}", open=False, elem_id="zs-more"):
+    others = "".join(f", {domain.lower()}" for domain in catalog.domains[1:])
+    with gr.Accordion(f"More: presets, other models{others}", open=False, elem_id="zs-more"):
         told = "Fills both boxes; each name is marked as this model was trained."
-        preset = gr.Dropdown(list(PRESETS), value=None, label="Ask a ready list", info=told, elem_id="zs-preset")
+        preset = gr.Dropdown(list(PRESETS), value=None, label="Preset", info=told, elem_id="zs-preset")
         sort = gr.Button("Mark every name as this model was trained", size="sm", elem_id="zs-sort")
         told = "Inductive: training never met the unseen names. Transductive: it did, and learnt from its own guesses."
-        model = gr.Dropdown(shelf.entries, value=shelf.first, label="Model", info=told, elem_id="zs-model")
-    return Question(photo, gallery, drawing, draw, seen, unseen, marks, run, preset, sort, model)
+        model = gr.Dropdown(catalog.options, value=catalog.first, label="Model", info=told, elem_id="zs-model")
+    return InputPanel(photo, gallery, drawing, draw, seen, unseen, marks, run, preset, sort, model)
 
 
 def _name_boxes(first: Example) -> tuple[gr.Textbox, gr.Textbox]:
@@ -110,7 +110,7 @@ def make_card(method: str, predictors: Predictors) -> Card:
         view = gr.HTML(card.waiting() if able else "", js_on_load=script("card.js"), elem_classes="zs-answer")
         with gr.Column(elem_classes="zs-sliders"):
             none_below = _slider(
-                (0, 1), threshold, "None of these below", "Leave a pixel unpainted where no class scores higher."
+                (0, 1), threshold, "Score threshold", "Leave a pixel unpainted where no class scores higher."
             )
             penalty = _slider(
                 PENALTIES,
@@ -139,7 +139,7 @@ def make_opacity() -> gr.Slider:
     return gr.Slider(0, 1, 0.6, step=0.05, label="Opacity of the colours", info=told, buttons=[], elem_id="zs-opacity")
 
 
-def make_warning(predictors: Predictors) -> gr.HTML:
+def make_banner(predictors: Predictors) -> gr.HTML:
     """Lay out the place of the banner, empty while all is well."""
-    warning = html.banner(predictors)
-    return gr.HTML(warning, visible=bool(warning), elem_id="zs-warning")
+    banner = html.banner(predictors)
+    return gr.HTML(banner, visible=bool(banner), elem_id="zs-banner")

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import urlencode
 
-from zsseg.demo.actions import Look
+from zsseg.demo.actions import DisplaySettings
 
 PENALTIES = (-0.5, 0.5)  # what the page's slider takes
 MAX_TEXT = 4000  # browsers and servers cut longer addresses
@@ -17,7 +17,7 @@ class Shared:
 
     Attributes:
         seen, unseen: texts of the boxes.
-        model: title of the choice.
+        model: title of the catalog entry.
         thresholds, penalties: by method, 0..1 and within `PENALTIES`.
         opacity: 0..1.
         scene: number of the drawn scene that was asked about.
@@ -32,10 +32,10 @@ class Shared:
     scene: int | None
 
 
-def write_query(seen: str, unseen: str, model: str, look: Look, scene: int | None = None) -> str:
+def write_query(seen: str, unseen: str, model: str, display: DisplaySettings, scene: int | None = None) -> str:
     """Write the part of the address after the page's own, question mark included."""
-    fields: dict[str, str] = {"seen": seen, "unseen": unseen, "model": model, "opacity": f"{look.opacity:g}"}
-    for method, (threshold, penalty) in look.settings.items():
+    fields: dict[str, str] = {"seen": seen, "unseen": unseen, "model": model, "opacity": f"{display.opacity:g}"}
+    for method, (threshold, penalty) in display.settings.items():
         fields[f"threshold-{method}"] = f"{threshold:g}"
         fields[f"penalty-{method}"] = f"{penalty:g}"
     if scene is not None:

@@ -22,34 +22,34 @@ _ASK_AGAIN = """() => {
 }"""
 
 
-def wire_choice(page: Page) -> None:
-    """Take another model from the shelf, change the picture if it is of the other world, and ask again."""
-    question, details = page.question, page.details
+def wire_model(page: Page) -> None:
+    """Take another model from the catalog, change the picture if it is of the other domain, and ask again."""
+    panel, details = page.panel, page.details
 
     def change(photo: Mapping[str, Any] | None, seen: str, unseen: str, model: str) -> list[Any]:
         with as_error():
-            predictors = page.shelf.get(model)
-            asked = fitting_question(predictors, uploaded(photo), seen, unseen)
+            predictors = page.catalog.get(model)
+            asked = fitting_inputs(predictors, uploaded(photo), seen, unseen)
         if asked is not None:
             _, seen, unseen, _, _ = asked
         marked = names.marks(seen, unseen, predictors)
         return [*([gr.skip()] * 5 if asked is None else asked), marked, *model_updates(page, model)]
 
-    asking = [question.photo, question.seen, question.unseen]
-    question.model.input(
+    inputs = [panel.photo, panel.seen, panel.unseen]
+    panel.model.input(
         change,
-        [*asking, question.model],
-        [*asking, details.mask, details.meanings, question.marks, *model_outputs(page)],
+        [*inputs, panel.model],
+        [*inputs, details.mask, details.meanings, panel.marks, *model_outputs(page)],
         preprocess=False,
         concurrency_id=MODEL_QUEUE,
         api_visibility="private",
     ).success(None, js=_ASK_AGAIN, api_visibility="private")
 
 
-def fitting_question(
+def fitting_inputs(
     predictors: Predictors, photo: str | None, seen: str, unseen: str
 ) -> tuple[str, str, str, str | None, str] | None:
-    """A question of the world that a model knows, instead of one of the other world.
+    """A question of the domain that a model knows, instead of one of the other domain.
 
     A visitor's own photo or names stay.
 
@@ -74,18 +74,18 @@ def fitting_question(
 
 def model_outputs(page: Page) -> list[Any]:
     """What `model_updates` fills; the last of it are the cards' sliders, two each."""
-    question, details = page.question, page.details
-    parts: list[Any] = [page.answer, page.warning, details.models, question.run]
-    parts += [question.drawing, question.gallery, details.level]
+    panel, details = page.panel, page.details
+    parts: list[Any] = [page.answer, page.banner, details.models, panel.run]
+    parts += [panel.drawing, panel.gallery, details.level]
     parts += [part for each in page.cards for part in (each.title, each.view)]
     return parts + page.sliders[:-1]
 
 
 def model_updates(page: Page, model: str) -> list[Any]:
     """A model's record and own settings, and a clean slate for its answer."""
-    predictors = page.shelf.get(model)
-    warning, draws = html.banner(predictors), scene.knows_scenes(predictors)
-    updates: list[Any] = [None, gr.update(value=warning, visible=bool(warning)), html.models(predictors)]
+    predictors = page.catalog.get(model)
+    banner, draws = html.banner(predictors), scene.knows_scenes(predictors)
+    updates: list[Any] = [None, gr.update(value=banner, visible=bool(banner)), html.models(predictors)]
     updates.append(gr.update(interactive=bool(working(predictors))))
     updates += [gr.update(visible=draws), gr.update(visible=not draws)]
     updates.append(score_maps.own_level(own_settings(page.cards[0].method, predictors)[0]))

@@ -1,13 +1,13 @@
 """The class names while they are being typed: how each is marked, whether the model was trained on it, slips."""
 
 from zsseg.demo.catalog import Predictors, working
-from zsseg.demo.html import escape, remark
+from zsseg.demo.html import escape, warning
 from zsseg.errors import UserError
 from zsseg.text.presets import PRESETS
 from zsseg.text.vocabulary import build_vocabulary, format_names, parse_names, split_by_seen
 
 _MANY = 60  # with more names than this the marks would bury the page
-_REMARKS = 2
+_WARNINGS = 2
 
 
 def preset(title: str, predictors: Predictors) -> tuple[str, str]:
@@ -50,25 +50,25 @@ def marks(seen: str, unseen: str, predictors: Predictors) -> str:
     try:
         vocabulary = build_vocabulary(seen, unseen)
     except UserError as error:
-        return remark(str(error)) if (seen + unseen).strip(" ,;\n") else ""
+        return warning(str(error)) if (seen + unseen).strip(" ,;\n") else ""
     if not able:
         return ""
     trained = {name.casefold() for name in able[0].metadata.seen}
     chips = "".join(
-        _chip(group, flag, any(spelling.casefold() in trained for spelling in group))
+        _chip(group, flag, any(synonym.casefold() in trained for synonym in group))
         for group, flag in zip(vocabulary.synonyms, vocabulary.seen, strict=True)
     )
-    remarks = _few([each.sentence for each in able[0].remarks_on(vocabulary)])
+    warnings = _few([each.sentence for each in able[0].name_warnings(vocabulary)])
     if len(vocabulary.names) > _MANY:
         chips = f'<p class="zs-help">{len(vocabulary.names)} classes.</p>'
-    return f'<div class="zs-marks">{chips}</div>{remarks}'
+    return f'<div class="zs-marks">{chips}</div>{warnings}'
 
 
 def _few(sentences: list[str]) -> str:
     """Remarks, the first ones open and the rest folded away: the button below must stay in sight."""
-    shown, rest = sentences[:_REMARKS], "".join(map(remark, sentences[_REMARKS:]))
-    more = f"<details><summary>{len(sentences) - _REMARKS} more remarks</summary>{rest}</details>" if rest else ""
-    return "".join(map(remark, shown)) + more
+    shown, rest = sentences[:_WARNINGS], "".join(map(warning, sentences[_WARNINGS:]))
+    more = f"<details><summary>{len(sentences) - _WARNINGS} more warnings</summary>{rest}</details>" if rest else ""
+    return "".join(map(warning, shown)) + more
 
 
 def _chip(group: tuple[str, ...], seen: bool, trained: bool) -> str:

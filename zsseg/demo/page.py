@@ -10,10 +10,10 @@ import gradio as gr
 from gradio.utils import get_upload_folder
 
 from zsseg.demo import html
-from zsseg.demo.actions import Answer, Look
+from zsseg.demo.actions import Answer, DisplaySettings
 from zsseg.demo.card import card
-from zsseg.demo.catalog import Shelf
-from zsseg.demo.layout import Card, Question
+from zsseg.demo.catalog import Catalog
+from zsseg.demo.layout import Card, InputPanel
 from zsseg.errors import UserError
 
 MODEL_QUEUE = "model"
@@ -53,21 +53,21 @@ class Page:
     """All components, and what the page remembers of one visitor.
 
     Attributes:
-        shelf: the models, shared by all visitors.
-        warning: place of the banner.
-        question, cards, opacity, probe, details: the components.
+        catalog: the models, shared by all visitors.
+        banner: place of the banner.
+        panel, cards, opacity, pixel, details: the components.
         answer: the stored scores, or None.
         off: frozenset of the names of classes that are switched off.
         point: (x, y) in 0..1 of the pixel that was clicked, or None.
         truth: the true mask, or None.
     """
 
-    shelf: Shelf
-    warning: gr.HTML
-    question: Question
+    catalog: Catalog
+    banner: gr.HTML
+    panel: InputPanel
     cards: list[Card]
     opacity: gr.Slider
-    probe: gr.HTML
+    pixel: gr.HTML
     details: Details
     answer: gr.State
     off: gr.State
@@ -80,25 +80,25 @@ class Page:
         return [slider for each in self.cards for slider in (each.threshold, each.seen_penalty)] + [self.opacity]
 
     @property
-    def look(self) -> list[Any]:
-        """The inputs that `read_look` reads."""
+    def display(self) -> list[Any]:
+        """The inputs that `read_display` reads."""
         return [*self.sliders, self.off]
 
-    def read_look(self, values: Sequence[object]) -> Look:
-        """Make a look of the values of `look`."""
+    def read_display(self, values: Sequence[object]) -> DisplaySettings:
+        """Make a look of the values of `display`."""
         numbers, off = cast(Sequence[float], values[:-1]), cast(frozenset[str], values[-1])
         settings = {each.method: (numbers[2 * i], numbers[2 * i + 1]) for i, each in enumerate(self.cards)}
-        return Look(settings, numbers[-1], off)
+        return DisplaySettings(settings, numbers[-1], off)
 
     @property
     def views(self) -> list[gr.HTML]:
         """The outputs that `draw` fills."""
         return [each.view for each in self.cards]
 
-    def draw(self, answer: Answer | None, look: Look) -> list[Any]:
+    def draw(self, answer: Answer | None, display: DisplaySettings) -> list[Any]:
         """Render every card from stored scores; a method without an answer stays as it is."""
         return [
-            card(answer, each.method, look) if answer is not None and each.method in answer.results else gr.skip()
+            card(answer, each.method, display) if answer is not None and each.method in answer.results else gr.skip()
             for each in self.cards
         ]
 

@@ -1,7 +1,7 @@
 """What every class scores at the point of the photo that a visitor clicked, for both methods."""
 
 from zsseg.analysis.regions import region_of
-from zsseg.demo.actions import Answer, Look
+from zsseg.demo.actions import Answer, DisplaySettings
 from zsseg.demo.catalog import TITLES, Predictors, working
 from zsseg.demo.html import escape, help_text
 from zsseg.visualize import PixelScore, pixel_scores
@@ -10,29 +10,29 @@ EMPTY = help_text("Click a point of a painted photo: the score of every class th
 _SHOWN = 12
 
 
-def probe(answer: Answer, look: Look, predictors: Predictors, point: tuple[float, float]) -> str:
+def pixel_panel(answer: Answer, display: DisplaySettings, predictors: Predictors, point: tuple[float, float]) -> str:
     """Bars of every class's sigmoid at a point.
 
     Args:
         answer: the stored scores.
-        look: gives the seen penalty and the threshold.
+        display: gives the seen penalty and the threshold.
         predictors: tell which region token owns the patch.
         point: (x, y) relative to the photo, 0..1.
     """
     height, width = answer.photo.shape[:2]
     x, y = (min(side - 1, max(0, int(part * side))) for part, side in zip(point, (width, height), strict=True))
     panels = "".join(
-        f"<section><h4>{escape(TITLES[method])}</h4>{_bars(answer, method, look, y, x)}</section>"
+        f"<section><h4>{escape(TITLES[method])}</h4>{_bars(answer, method, display, y, x)}</section>"
         for method in answer.results
     )
     return (
-        f'<div class="zs-probe"><p class="zs-help">Pixel ({x}, {y}).{_owner(answer, predictors, y, x)} The mark on a '
+        f'<div class="zs-pixel"><p class="zs-help">Pixel ({x}, {y}).{_owner(answer, predictors, y, x)} The mark on a '
         f'bar is the score after the seen penalty.</p><div class="zs-two">{panels}</div></div>'
     )
 
 
-def _bars(answer: Answer, method: str, look: Look, y: int, x: int) -> str:
-    shown = look.see(answer, method)
+def _bars(answer: Answer, method: str, display: DisplaySettings, y: int, x: int) -> str:
+    shown = display.apply(answer, method)
     rows = pixel_scores(shown, y, x)
     more = f'<p class="zs-help">and {len(rows) - _SHOWN} more below.</p>' if len(rows) > _SHOWN else ""
     label = shown.labels[y, x]

@@ -1,14 +1,14 @@
 """Lossless files of one answer, the same from the page, the shell and Python."""
 
 from zsseg.export.coco import coco, rle
-from zsseg.export.encode import VOID, WIDE_VOID, label_image, slug, summary
+from zsseg.export.encode import NONE_LABEL, WIDE_NONE_LABEL, label_image, slug, summary
 from zsseg.export.figure import figure_png
 from zsseg.export.labelme import labelme
 from zsseg.export.write import answer_files, write_answer, write_outputs, write_zip
 
 __all__ = [
-    "VOID",
-    "WIDE_VOID",
+    "NONE_LABEL",
+    "WIDE_NONE_LABEL",
     "answer_files",
     "coco",
     "figure_png",

@@ -14,10 +14,10 @@ from zsseg.segmentation import NONE, Segmentation
 from zsseg.version import __version__
 from zsseg.visualize import colors_of
 
-VOID = 255
+NONE_LABEL = 255
 """Index of "none of these" in labels.png; with more than 255 classes the picture is 16-bit grey and it is 65535."""
 
-WIDE_VOID = 65535
+WIDE_NONE_LABEL = 65535
 
 
 def png(picture: Image.Image | Pixels, *, optimize: bool = False) -> bytes:
@@ -49,13 +49,13 @@ def masks(seg: Segmentation) -> Iterator[tuple[str, bytes]]:
 
 
 def label_image(seg: Segmentation) -> Image.Image:
-    """The labels as a palette picture whose pixel values are class indices, `VOID` where none; see `VOID`."""
-    if len(seg.names) > VOID:
-        return Image.fromarray(np.where(seg.labels == NONE, WIDE_VOID, seg.labels).astype(np.uint16))
-    picture = Image.fromarray(np.where(seg.labels == NONE, VOID, seg.labels).astype(np.uint8))
+    """The labels as a palette picture whose pixel values are class indices, `NONE_LABEL` where none."""
+    if len(seg.names) > NONE_LABEL:
+        return Image.fromarray(np.where(seg.labels == NONE, WIDE_NONE_LABEL, seg.labels).astype(np.uint16))
+    picture = Image.fromarray(np.where(seg.labels == NONE, NONE_LABEL, seg.labels).astype(np.uint8))
     palette = np.zeros((256, 3), dtype=np.uint8)
     palette[: len(seg.names)] = colors_of(seg.names)
-    palette[VOID] = 255
+    palette[NONE_LABEL] = 255
     picture.putpalette(palette.tobytes())  # turns grey into mode P without touching the values
     return picture
 
@@ -76,9 +76,9 @@ def summary(seg: Segmentation) -> dict[str, Any]:
         "settings": {"seen_penalty": float(seg.seen_penalty), "threshold": float(seg.threshold)},
         "height": height,
         "width": width,
-        "none_label": VOID if len(seg.names) <= VOID else WIDE_VOID,
+        "none_label": NONE_LABEL if len(seg.names) <= NONE_LABEL else WIDE_NONE_LABEL,
         "none_area": max(0.0, 1 - sum(seg.area)),
-        "remarks": list(seg.remarks),
+        "warnings": list(seg.warnings),
         "classes": [
             {"label": i, "name": name, "seen": bool(seen), "area": area, "mean_score": float(scores.mean())}
             for i, (name, seen, area, scores) in enumerate(rows)

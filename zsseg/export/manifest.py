@@ -97,7 +97,7 @@ class Recipe:
 
     Attributes:
         photo: which photo was asked about.
-        seen: one entry per seen class, its spellings joined by " | ".
+        seen: one entry per seen class, its synonyms joined by " | ".
         unseen: likewise for the unseen classes.
         methods: at least one, each with a folder of its own.
         version: of zsseg.

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from zsseg.cache import LRU
 from zsseg.image.load import Pixels
-from zsseg.image.windows import Windows, cut
+from zsseg.image.windows import Windows, make_windows
 from zsseg.models import ImageTokens, SegmentationModel, plain_image_tokens
 from zsseg.models.training_free import TrainingFree
 
@@ -20,7 +20,7 @@ _ATTENTION_AT_ONCE = 2**27
 
 
 @dataclass(frozen=True)
-class Encoded:
+class EncodedImage:
     """A photo after the image tower.
 
     Attributes:
@@ -31,7 +31,7 @@ class Encoded:
     tokens: ImageTokens
     target: Tensor | None
 
-    def batches(self, texts: int) -> Iterator["Encoded"]:
+    def batches(self, texts: int) -> Iterator["EncodedImage"]:
         """The windows in order, as many at once as the decoder's attention to `texts` words leaves memory for."""
         tokens = self.tokens
         per_window = _HEADS * max(1, tokens.region_tokens.shape[1]) * texts * tokens.patch_tokens.shape[1]
@@ -39,10 +39,10 @@ class Encoded:
         for start in range(0, len(tokens.cls_token), step):
             yield self._rows(slice(start, start + step))
 
-    def _rows(self, rows: slice) -> "Encoded":
+    def _rows(self, rows: slice) -> "EncodedImage":
         tokens = self.tokens
         part = ImageTokens(tokens.cls_token[rows], tokens.patch_tokens[rows], tokens.region_tokens[rows], tokens.grid)
-        return Encoded(part, None if self.target is None else self.target[rows])
+        return EncodedImage(part, None if self.target is None else self.target[rows])
 
 
 @dataclass(frozen=True)
@@ -85,19 +85,19 @@ class ImageEncoder:
         self.preprocessing = preprocessing
         self.device = device
         self.clip_target = clip_target
-        self._photos: LRU[Encoded] = LRU(_PHOTOS_KEPT)
+        self._photos: LRU[EncodedImage] = LRU(_PHOTOS_KEPT)
 
     def preprocess(self, photo: Pixels) -> Windows:
-        """Resize, normalise and cut up a photo (H,W,3); see `zsseg.image.windows.cut`."""
+        """Resize, normalise and cut up a photo (H,W,3); see `zsseg.image.windows.make_windows`."""
         how = self.preprocessing
-        return cut(photo, how.size, how.stride, how.mean, how.std, how.antialias)
+        return make_windows(photo, how.size, how.stride, how.mean, how.std, how.antialias)
 
-    def encode(self, photo: Windows) -> Encoded:
+    def encode(self, photo: Windows) -> EncodedImage:
         """Run the image encoder over every window, or remember having done so."""
         return self._photos.get(photo.key, lambda: self._encode(photo.pixels))
 
     @torch.inference_mode()
-    def _encode(self, windows: Tensor) -> Encoded:
+    def _encode(self, windows: Tensor) -> EncodedImage:
         batches = [batch.to(self.device) for batch in torch.split(windows, WINDOWS_AT_ONCE)]
         tokens = [self.model.encode_image(batch) for batch in batches]
         target = None
@@ -110,4 +110,4 @@ class ImageEncoder:
             torch.cat([t.region_tokens for t in tokens]),
             tokens[0].grid,
         )
-        return Encoded(joined, target)
+        return EncodedImage(joined, target)

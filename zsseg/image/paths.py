@@ -14,7 +14,7 @@ SUFFIXES = (
 
 
 @dataclass(frozen=True)
-class Photo:
+class PhotoPath:
     """A place where a photo should be.
 
     Attributes:
@@ -28,7 +28,7 @@ class Photo:
     problem: str = ""
 
 
-def find_photos(places: Sequence[str]) -> list[Photo]:
+def find_photos(places: Sequence[str]) -> list[PhotoPath]:
     """Every photo meant, in the order named, each file once.
 
     Args:
@@ -44,7 +44,7 @@ def find_photos(places: Sequence[str]) -> list[Photo]:
                 seen.add(os.path.abspath(path))
                 problems[path] = problem
     names = _different([Path(path).stem or "photo" for path in problems])
-    return [Photo(path, name, problem) for (path, problem), name in zip(problems.items(), names, strict=True)]
+    return [PhotoPath(path, name, problem) for (path, problem), name in zip(problems.items(), names, strict=True)]
 
 
 def _expanded(place: str) -> Iterator[tuple[str, str]]:

@@ -43,7 +43,7 @@ class Windows:
     boxes: list[Box]
 
 
-def cut(
+def make_windows(
     photo: npt.NDArray[np.uint8],
     size: int,
     stride: int,
@@ -170,27 +170,27 @@ def window_scores(
     boxes: Sequence[Box],
     resized: tuple[int, int],
     photo: tuple[int, int],
-    spellings: Sequence[int],
+    synonym_counts: Sequence[int],
 ) -> npt.NDArray[np.float32]:
     """Turn what the model says about windows into scores of the photo.
 
-    In this order only: upsample to the window, sigmoid, mean over windows, resize to the photo, best spelling. A few
+    In this order only: upsample to the window, sigmoid, mean over windows, resize to the photo, best synonym. A few
     classes at a time, so that nothing but the result is ever large.
 
     Args:
-        logits: (n, S, h, w), one map per box and spelling.
+        logits: (n, S, h, w), one map per box and synonym.
         boxes: n boxes that cover the resized picture.
         resized: its height and width, in pixels.
         photo: height and width of the photo, in pixels.
-        spellings: how many of the S spellings each of the K classes has, in order.
+        synonym_counts: how many of the S synonyms each of the K classes has, in order.
 
     Returns:
         (K, H, W), in 0..1.
     """
     side = boxes[0][2] - boxes[0][0]
     step = max(1, min(_CLASSES_AT_ONCE, _VALUES_AT_ONCE // (len(boxes) * side * side)))
-    owners = np.repeat(np.arange(len(spellings)), spellings)
-    scores = np.zeros((len(spellings), *photo), dtype=np.float32)
+    owners = np.repeat(np.arange(len(synonym_counts)), synonym_counts)
+    scores = np.zeros((len(synonym_counts), *photo), dtype=np.float32)
     for start in range(0, len(owners), step):
         chunk = logits[:, start : start + step]
         windows = F.interpolate(chunk, (side, side), mode="bilinear", align_corners=False).sigmoid()

@@ -61,7 +61,7 @@ class SegmentationModel(nn.Module, ABC):
         return self
 
 
-def describe(related: Tensor, text: Tensor, config: ModelConfig) -> Tensor:
+def concat_descriptor(related: Tensor, text: Tensor, config: ModelConfig) -> Tensor:
     """What queries are made of: what picture and class share, related (..., K, D), then the class, text (K, D).
 
     Returns:

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from zsseg.layers import DecoderBlock, resize_grid
 from zsseg.models.backbone import Backbone
-from zsseg.models.base import SegmentationModel, as_maps, describe
+from zsseg.models.base import SegmentationModel, as_maps, concat_descriptor
 from zsseg.models.config import ModelConfig
 from zsseg.models.outputs import ImageTokens, MaskOutput, Recovery
 
@@ -67,9 +67,9 @@ class ClipRC(SegmentationModel):
 
     def decode(self, image: ImageTokens, text: Tensor) -> MaskOutput:
         """Ask a picture for K classes, text (K, D) of unit norm."""
-        descriptor = self.describe(image, text)
+        descriptor = self.relationship_descriptor(image, text)
         queries = self.descriptor(descriptor)
-        patches = self.patch_projection(self.align(image))
+        patches = self.patch_projection(self.region_alignment(image))
         for query_block, patch_block in zip(self.query_blocks, self.patch_blocks, strict=True):
             # Both sides read the other's previous state.
             queries, patches = query_block(queries, patches), patch_block(patches, queries)
@@ -78,17 +78,17 @@ class ClipRC(SegmentationModel):
         logits = as_maps(pooled @ patches.transpose(1, 2), image.grid)
         return MaskOutput(logits, descriptor, queries, patches)
 
-    def describe(self, image: ImageTokens, text: Tensor) -> Tensor:
+    def relationship_descriptor(self, image: ImageTokens, text: Tensor) -> Tensor:
         """Relationship descriptors (B, M*K, 2D), region-major: what picture and region share with a class, the class.
 
         Picture and region are added as they are: no mean, no new norm. Without `config.relationship` the class alone,
-        (B, M*K, D): all regions ask the same, and region tokens act through the patches (`align`) only.
+        (B, M*K, D): all regions ask the same, and region tokens act through the patches (`region_alignment`) only.
         """
         bridged = image.region_tokens + image.cls_token[:, None]  # (B, M, D)
         related = bridged[:, :, None] * text  # (B, M, K, D)
-        return describe(related, text, self.config).flatten(1, 2)
+        return concat_descriptor(related, text, self.config).flatten(1, 2)
 
-    def align(self, image: ImageTokens) -> Tensor:
+    def region_alignment(self, image: ImageTokens) -> Tensor:
         """What each patch knows, (B, N, 3D): its region (resampled, norm as it falls), the picture, itself."""
         side = round(self.config.regions**0.5)
         regions = resize_grid(image.region_tokens, (side, side), image.grid)
@@ -97,7 +97,7 @@ class ClipRC(SegmentationModel):
 
     def region_logits(self, output: MaskOutput) -> Tensor:
         """The logits of every region alone, (B, M, K, h, w), whose mean over M is `mask_logits`."""
-        logits = output.queries @ output.patches.transpose(1, 2)  # (B, M*K, N)
+        logits = output.queries @ output.patch_features.transpose(1, 2)  # (B, M*K, N)
         batch, classes, rows, cols = output.mask_logits.shape
         return logits.reshape(batch, self.config.regions, classes, rows, cols)
 
@@ -110,6 +110,6 @@ class ClipRC(SegmentationModel):
             target_patches: (B, N, D) unit-norm patch tokens to recover, such as the untouched CLIP's; without them
                 the prompted encoder's own.
         """
-        queries, patches = self.recovery(output.queries, output.patches)
+        queries, patches = self.recovery(output.queries, output.patch_features)
         target = image.patch_tokens if target_patches is None else target_patches
         return Recovery(queries, patches, output.relationship_descriptor.detach(), target.detach())

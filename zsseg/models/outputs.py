@@ -34,13 +34,13 @@ class MaskOutput:
         mask_logits: (B, K, h, w), any real; their sigmoid is each class's own score.
         relationship_descriptor: (B, max(M, 1) * K, 2D), region-major: row m * K + k.
         queries: (B, max(M, 1) * K, D), the last ones that were used.
-        patches: (B, N, D), the patch features that met those queries.
+        patch_features: (B, N, D), the patch features that met those queries.
     """
 
     mask_logits: Tensor
     relationship_descriptor: Tensor
     queries: Tensor
-    patches: Tensor
+    patch_features: Tensor
 
 
 @dataclass(frozen=True)

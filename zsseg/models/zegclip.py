@@ -6,7 +6,7 @@ from torch import Tensor, nn
 
 from zsseg.layers import AttentionScores, DecoderBlock
 from zsseg.models.backbone import Backbone
-from zsseg.models.base import SegmentationModel, as_maps, describe
+from zsseg.models.base import SegmentationModel, as_maps, concat_descriptor
 from zsseg.models.config import ModelConfig
 from zsseg.models.outputs import ImageTokens, MaskOutput
 
@@ -31,17 +31,17 @@ class ZegCLIP(SegmentationModel):
 
     def decode(self, image: ImageTokens, text: Tensor) -> MaskOutput:
         """Ask a picture for K classes, text (K, D) of unit norm."""
-        descriptor = self.describe(image, text)
+        descriptor = self.relationship_descriptor(image, text)
         queries = self.descriptor(descriptor)
         for block in self.blocks:
             queries = block(queries, image.patch_tokens)
         logits = as_maps(self.scores(queries, image.patch_tokens), image.grid)
         return MaskOutput(logits, descriptor, queries, image.patch_tokens)
 
-    def describe(self, image: ImageTokens, text: Tensor) -> Tensor:
+    def relationship_descriptor(self, image: ImageTokens, text: Tensor) -> Tensor:
         """Relationship descriptors (B, K, 2D): what picture and class share, then the class.
 
         Without `config.relationship` the class alone, (B, K, D): every picture is asked the same, as in the paper's
         comparison.
         """
-        return describe(image.cls_token[:, None] * text, text, self.config)
+        return concat_descriptor(image.cls_token[:, None] * text, text, self.config)

@@ -30,7 +30,7 @@ _SHOWN = 60  # letters of a long name
 
 
 @dataclass(frozen=True)
-class Remark:
+class VocabularyWarning:
     """One thing to tell the person who asks.
 
     Attributes:
@@ -52,13 +52,13 @@ def check_vocabulary(
     pieces: Callable[[str], int],
     known_words: Collection[str] = (),
     near_duplicate: float = NEAR_DUPLICATE,
-) -> list[Remark]:
+) -> list[VocabularyWarning]:
     """Look through the names of a question.
 
     Args:
-        vocabulary: K classes of S spellings in all.
+        vocabulary: K classes of S synonyms in all.
         vectors: (S, D) unit-norm text vectors, class after class; of a name that is too long, that of what was read.
-        token_counts: S counts, each of a spelling in its longest template, with start and end marks.
+        token_counts: S counts, each of a synonym in its longest template, with start and end marks.
         context_length: tokens that the text tower reads.
         pieces: how many pieces the tokenizer breaks a word into.
         known_words: names or words that are never doubted, such as those of the checkpoint's training.
@@ -68,11 +68,11 @@ def check_vocabulary(
         Remarks: too long, then unknown words, then near-duplicates, the closest first.
 
     Raises:
-        ValueError: `vectors` or `token_counts` do not have one entry per spelling.
+        ValueError: `vectors` or `token_counts` do not have one entry per synonym.
     """
-    spellings = [spelling for group in vocabulary.synonyms for spelling in group]
-    if len(token_counts) != len(spellings) or len(vectors) != len(spellings):
-        raise ValueError(f"{len(spellings)} spellings need as many token counts and vectors")
+    synonyms = [synonym for group in vocabulary.synonyms for synonym in group]
+    if len(token_counts) != len(synonyms) or len(vectors) != len(synonyms):
+        raise ValueError(f"{len(synonyms)} synonyms need as many token counts and vectors")
     return [
         *_too_long(vocabulary, token_counts, context_length),
         *_unknown_words(vocabulary, pieces, known_words),
@@ -80,27 +80,27 @@ def check_vocabulary(
     ]
 
 
-def of_cut_names(remarks: Sequence[Remark]) -> tuple[str, ...]:
+def about_truncated_names(warnings: Sequence[VocabularyWarning]) -> tuple[str, ...]:
     """Sentences that belong to an answer, not only to its question: which names were cut, and what these now equal."""
-    cut = {name for remark in remarks if remark.kind == "too long" for name in remark.names}
-    return tuple(remark.sentence for remark in remarks if cut & set(remark.names))
+    cut = {name for warning in warnings if warning.kind == "too long" for name in warning.names}
+    return tuple(warning.sentence for warning in warnings if cut & set(warning.names))
 
 
 def _owners(vocabulary: Vocabulary) -> list[int]:
-    """The class of each spelling."""
+    """The class of each synonym."""
     return [index for index, group in enumerate(vocabulary.synonyms) for _ in group]
 
 
-def _too_long(vocabulary: Vocabulary, token_counts: Sequence[int], context_length: int) -> list[Remark]:
-    spellings = (spelling for group in vocabulary.synonyms for spelling in group)
+def _too_long(vocabulary: Vocabulary, token_counts: Sequence[int], context_length: int) -> list[VocabularyWarning]:
+    synonyms = (synonym for group in vocabulary.synonyms for synonym in group)
     return [
-        Remark(
+        VocabularyWarning(
             "too long",
             (vocabulary.names[owner],),
-            f"The end of “{_shown(spelling)}” is not read: with its sentence it takes {count} tokens, and this model "
+            f"The end of “{_shown(synonym)}” is not read: with its sentence it takes {count} tokens, and this model "
             f"reads {context_length}. Use fewer words.",
         )
-        for spelling, count, owner in zip(spellings, token_counts, _owners(vocabulary), strict=True)
+        for synonym, count, owner in zip(synonyms, token_counts, _owners(vocabulary), strict=True)
         if count > context_length
     ]
 
@@ -109,15 +109,17 @@ def _shown(name: str) -> str:
     return name if len(name) <= _SHOWN else f"{name[:_SHOWN].rstrip()}…"
 
 
-def _unknown_words(vocabulary: Vocabulary, pieces: Callable[[str], int], known_words: Collection[str]) -> list[Remark]:
+def _unknown_words(
+    vocabulary: Vocabulary, pieces: Callable[[str], int], known_words: Collection[str]
+) -> list[VocabularyWarning]:
     known = {word.casefold() for name in known_words for word in _words(name)}
     doubted: dict[str, list[str]] = {}
     for name, group in zip(vocabulary.names, vocabulary.synonyms, strict=True):
-        for word in dict.fromkeys(word for spelling in group for word in _words(spelling)):
+        for word in dict.fromkeys(word for synonym in group for word in _words(synonym)):
             if word.casefold() not in known and _looks_unknown(word, pieces(word)):
                 doubted.setdefault(word, []).append(name)
     return [
-        Remark(
+        VocabularyWarning(
             "unknown word", tuple(names), f"“{word}” does not look like a word this model knows: check its spelling."
         )
         for word, names in doubted.items()
@@ -133,7 +135,7 @@ def _looks_unknown(word: str, pieces: int) -> bool:
     return pieces >= _PIECES and len(word) <= _LETTERS_PER_PIECE * pieces
 
 
-def _near_duplicates(vocabulary: Vocabulary, vectors: NDArray[np.floating], limit: float) -> list[Remark]:
+def _near_duplicates(vocabulary: Vocabulary, vectors: NDArray[np.floating], limit: float) -> list[VocabularyWarning]:
     owners = np.array(_owners(vocabulary))
     cosines = np.asarray(vectors, np.float64) @ np.asarray(vectors, np.float64).T  # (S, S)
     closest: dict[tuple[int, int], float] = {}
@@ -146,8 +148,8 @@ def _near_duplicates(vocabulary: Vocabulary, vectors: NDArray[np.floating], limi
     ]
 
 
-def _alike(one: str, other: str) -> Remark:
-    return Remark(
+def _alike(one: str, other: str) -> VocabularyWarning:
+    return VocabularyWarning(
         "near-duplicates",
         (one, other),
         f"“{_shown(one)}” and “{_shown(other)}” mean nearly the same to this model, so either may get the other’s "

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from zsseg.cache import LRU
 from zsseg.models import Backbone
-from zsseg.text.checks import Remark, check_vocabulary, of_cut_names
+from zsseg.text.checks import VocabularyWarning, about_truncated_names, check_vocabulary
 from zsseg.text.vocabulary import Vocabulary, with_templates
 
 _TEXTS_KEPT = 4096
@@ -32,12 +32,12 @@ class TextEncoder:
         self._counts: LRU[int] = LRU(_TEXTS_KEPT)
 
     def encode(self, vocabulary: Vocabulary) -> Tensor:
-        """Encode every spelling, class after class, or remember having done so: (spellings, D) unit norm.
+        """Encode every synonym, class after class, or remember having done so: (synonyms, D) unit norm.
 
-        Of one that is longer than the text encoder reads, the end is left out; `remarks_on` tells of it.
+        Of one that is longer than the text encoder reads, the end is left out; `name_warnings` tells of it.
         """
         # One by one, so that a name's vector is the same to the last bit whatever was asked before.
-        return torch.stack([self._texts.get(name, partial(self._encode_name, name)) for name in _spellings(vocabulary)])
+        return torch.stack([self._texts.get(name, partial(self._encode_name, name)) for name in _synonyms(vocabulary)])
 
     @torch.inference_mode()
     def _encode_name(self, name: str) -> Tensor:
@@ -45,14 +45,14 @@ class TextEncoder:
         return F.normalize(self.backbone.encode_text(texts).mean(0), dim=0)  # (D,)
 
     def token_counts(self, vocabulary: Vocabulary) -> list[int]:
-        """Tokens of every spelling in its longest template, class after class."""
+        """Tokens of every synonym in its longest template, class after class."""
 
-        def count(spelling: str) -> int:
-            return max(map(self.backbone.token_count, with_templates(spelling, self.templates)))
+        def count(synonym: str) -> int:
+            return max(map(self.backbone.token_count, with_templates(synonym, self.templates)))
 
-        return [self._counts.get(spelling, partial(count, spelling)) for spelling in _spellings(vocabulary)]
+        return [self._counts.get(synonym, partial(count, synonym)) for synonym in _synonyms(vocabulary)]
 
-    def remarks_on(self, vocabulary: Vocabulary) -> list[Remark]:
+    def name_warnings(self, vocabulary: Vocabulary) -> list[VocabularyWarning]:
         """What looks like a slip, or may surprise, in these names; none blocks an answer."""
         vectors, backbone = self.encode(vocabulary).cpu().numpy(), self.backbone
         counts = self.token_counts(vocabulary)
@@ -60,12 +60,12 @@ class TextEncoder:
             vocabulary, vectors, counts, backbone.context_length, backbone.piece_count, self.known_names
         )
 
-    def truncation_remarks(self, vocabulary: Vocabulary) -> tuple[str, ...]:
+    def truncation_warnings(self, vocabulary: Vocabulary) -> tuple[str, ...]:
         """Sentences on names that are longer than the text encoder reads; mostly none."""
         if max(self.token_counts(vocabulary)) <= self.backbone.context_length:
             return ()
-        return of_cut_names(self.remarks_on(vocabulary))
+        return about_truncated_names(self.name_warnings(vocabulary))
 
 
-def _spellings(vocabulary: Vocabulary) -> list[str]:
-    return [spelling for group in vocabulary.synonyms for spelling in group]
+def _synonyms(vocabulary: Vocabulary) -> list[str]:
+    return [synonym for group in vocabulary.synonyms for synonym in group]

@@ -19,7 +19,7 @@ class Vocabulary:
     Attributes:
         names: K different names.
         seen: K flags, True where the class counts as seen in training.
-        synonyms: K groups of spellings; the first of each is the name. A class scores as its best spelling.
+        synonyms: K groups of synonyms; the first of each is the name. A class scores as its best synonym.
     """
 
     names: tuple[str, ...]
@@ -28,14 +28,14 @@ class Vocabulary:
 
 
 def parse_names(text: str | Sequence[str]) -> list[tuple[str, ...]]:
-    """Split what was typed into classes and their spellings.
+    """Split what was typed into classes and their synonyms.
 
     Args:
         text: classes separated by commas, semicolons or new lines, or a sequence with one class per item; the
-            spellings of a class are separated by ``|``, as in "cat | kitten".
+            synonyms of a class are separated by ``|``, as in "cat | kitten".
 
     Returns:
-        One group of spellings per class, in order, without empty ones; duplicates are still there.
+        One group of synonyms per class, in order, without empty ones; duplicates are still there.
 
     Raises:
         UserError: an item is not text, or a name is too long.
@@ -52,7 +52,7 @@ def parse_names(text: str | Sequence[str]) -> list[tuple[str, ...]]:
 
 
 def clean_name(name: str) -> str:
-    """One spelling, composed characters, control characters and outer quotes gone, single spaces.
+    """One synonym, composed characters, control characters and outer quotes gone, single spaces.
 
     Raises:
         UserError: the name is too long to be one.
@@ -69,17 +69,17 @@ def format_names(groups: Sequence[Sequence[str]]) -> str:
     """Write classes as a person would type them: `parse_names` reads the same groups back.
 
     Args:
-        groups: one group of spellings per class, as `parse_names` gives them.
+        groups: one group of synonyms per class, as `parse_names` gives them.
 
     Returns:
         One line, such as "cat | kitten, dog".
 
     Raises:
-        UserError: a spelling holds a comma, semicolon or bar, which would split it.
+        UserError: a synonym holds a comma, semicolon or bar, which would split it.
     """
-    for spelling in (spelling for group in groups for spelling in group):
-        if re.search(r"[,;|]", spelling):
-            raise UserError(f"The class name “{spelling}” holds a comma, semicolon or bar: write it without.")
+    for synonym in (synonym for group in groups for synonym in group):
+        if re.search(r"[,;|]", synonym):
+            raise UserError(f"The class name “{synonym}” holds a comma, semicolon or bar: write it without.")
     return ", ".join(" | ".join(group) for group in groups)
 
 
@@ -88,23 +88,23 @@ def split_by_seen(
 ) -> tuple[list[tuple[str, ...]], list[tuple[str, ...]]]:
     """Sort what was typed into the classes a checkpoint has seen and those it has not.
 
-    A class counts as seen when any of its spellings is a seen name, in any case of letters; singular and plural are
-    different names. Groups that share a spelling are one class, so they stay together.
+    A class counts as seen when any of its synonyms is a seen name, in any case of letters; singular and plural are
+    different names. Groups that share a synonym are one class, so they stay together.
 
     Args:
-        groups: one group of spellings per class, as `parse_names` gives them.
+        groups: one group of synonyms per class, as `parse_names` gives them.
         seen: the checkpoint's own seen names; a name in no list of the checkpoint is unseen.
 
     Returns:
         The seen groups and the unseen groups, each in the order typed.
     """
-    known = {spelling.casefold() for group in parse_names(seen) for spelling in group}
+    known = {synonym.casefold() for group in parse_names(seen) for synonym in group}
     flags = [False] * len(groups)
     grown = True
-    while grown:  # a group reached through a shared spelling may share another one with the next
+    while grown:  # a group reached through a shared synonym may share another one with the next
         grown = False
         for index, group in enumerate(groups):
-            folded = {spelling.casefold() for spelling in group}
+            folded = {synonym.casefold() for synonym in group}
             if not flags[index] and folded & known:
                 flags[index] = grown = True
                 known |= folded
@@ -121,7 +121,7 @@ def build_vocabulary(seen: str | Sequence[str] = (), unseen: str | Sequence[str]
         seen, unseen: see `parse_names`.
 
     Raises:
-        UserError: no name at all, too many, or one spelling in two classes or in both lists.
+        UserError: no name at all, too many, or one synonym in two classes or in both lists.
     """
     groups = [(group, True) for group in parse_names(seen)] + [(group, False) for group in parse_names(unseen)]
     classes: dict[str, list[str]] = {}
@@ -131,19 +131,19 @@ def build_vocabulary(seen: str | Sequence[str] = (), unseen: str | Sequence[str]
         name = owner.get(group[0].casefold(), group[0])
         if flags.setdefault(name, flag) != flag:
             raise UserError(f"“{group[0]}” is listed both as seen and as unseen: keep it in one of the two.")
-        spellings = classes.setdefault(name, [])
-        for spelling in group:
-            _add_spelling(spelling, name, spellings, owner)
+        synonyms = classes.setdefault(name, [])
+        for synonym in group:
+            _add_synonym(synonym, name, synonyms, owner)
     _check_count(len(classes))
     return Vocabulary(tuple(classes), tuple(flags.values()), tuple(tuple(group) for group in classes.values()))
 
 
-def _add_spelling(spelling: str, name: str, spellings: list[str], owner: dict[str, str]) -> None:
-    first = owner.setdefault(spelling.casefold(), name)
+def _add_synonym(synonym: str, name: str, synonyms: list[str], owner: dict[str, str]) -> None:
+    first = owner.setdefault(synonym.casefold(), name)
     if first != name:
-        raise UserError(f"“{spelling}” belongs to both “{first}” and “{name}”: keep it in one of them.")
-    if spelling.casefold() not in map(str.casefold, spellings):
-        spellings.append(spelling)
+        raise UserError(f"“{synonym}” belongs to both “{first}” and “{name}”: keep it in one of them.")
+    if synonym.casefold() not in map(str.casefold, synonyms):
+        synonyms.append(synonym)
 
 
 def _check_count(count: int) -> None:
@@ -157,7 +157,7 @@ def with_templates(name: str, templates: Sequence[str]) -> list[str]:
     """Put a name into sentences.
 
     Args:
-        name: one spelling.
+        name: one synonym.
         templates: sentences with ``{}`` where the name goes, such as "a photo of a {}".
 
     Raises:

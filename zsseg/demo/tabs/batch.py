@@ -4,13 +4,13 @@ import zipfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from zsseg.demo.actions import Answer, Look, ask, fresh_folder
+from zsseg.demo.actions import Answer, DisplaySettings, fresh_folder, segment
 from zsseg.demo.catalog import TITLES, Predictors
 from zsseg.demo.html import escape, help_text, table
 from zsseg.errors import UserError
 from zsseg.export import answer_files
 from zsseg.export.manifest import recipe_of
-from zsseg.image.paths import Photo, find_photos
+from zsseg.image.paths import PhotoPath, find_photos
 
 MAX_PHOTOS = 50
 
@@ -19,16 +19,16 @@ def run_batch(
     predictors: Predictors,
     paths: Sequence[str],
     names: tuple[str, str],
-    look: Look,
+    display: DisplaySettings,
     report: Callable[[float, str], object],
 ) -> tuple[str, str]:
     """Ask every photo the same question; a photo that cannot be read does not stop the others.
 
     Args:
-        predictors: a choice of the shelf.
+        predictors: an entry of the catalog.
         paths: the photos.
         names: the seen and the unseen names, as typed.
-        look: thresholds, penalties and opacity.
+        display: thresholds, penalties and opacity.
         report: called with the share done (0..1) and a line to show meanwhile.
 
     Returns:
@@ -49,30 +49,30 @@ def run_batch(
         for number, photo in enumerate(photos):
             report(number / len(photos), f"{number + 1} of {len(photos)}")
             try:
-                answer = ask(predictors, photo.path, *names)
+                answer = segment(predictors, photo.path, *names)
             except UserError as error:
                 problems.append(f"{Path(photo.path).name}: {error}")
                 continue
-            problems += [remark for each in answer.results.values() for remark in each.remarks]
-            _pack(archive, answer, look, photo)
-            rows += _rows(answer, look, photo)
+            problems += [warning for each in answer.results.values() for warning in each.warnings]
+            _pack(archive, answer, display, photo)
+            rows += _rows(answer, display, photo)
     if not rows:
         raise UserError(" ".join(problems))
     told = "".join(help_text(escape(problem)) for problem in dict.fromkeys(problems))
     return str(path), table(("photo", "method", "largest classes"), rows) + told
 
 
-def _pack(archive: zipfile.ZipFile, answer: Answer, look: Look, photo: Photo) -> None:
-    shown = {method: look.see(answer, method) for method in answer.results}
-    recipe = recipe_of(answer.photo, answer.file_name, answer.vocabulary, shown, look.opacity)
+def _pack(archive: zipfile.ZipFile, answer: Answer, display: DisplaySettings, photo: PhotoPath) -> None:
+    shown = {method: display.apply(answer, method) for method in answer.results}
+    recipe = recipe_of(answer.photo, answer.file_name, answer.vocabulary, shown, display.opacity)
     for name, content in answer_files(answer.photo, shown, recipe):
         archive.writestr(f"{photo.name}/{name}", content)
 
 
-def _rows(answer: Answer, look: Look, photo: Photo) -> list[tuple[str, ...]]:
+def _rows(answer: Answer, display: DisplaySettings, photo: PhotoPath) -> list[tuple[str, ...]]:
     rows: list[tuple[str, ...]] = []
     for method in answer.results:
-        shown = look.see(answer, method)
+        shown = display.apply(answer, method)
         ranked = sorted(zip(shown.area, shown.names, strict=True), reverse=True)[:3]
         found = ", ".join(f"{name} {area:.0%}" for area, name in ranked if area > 0) or "none of these"
         rows.append((photo.name, TITLES[method], found))

@@ -1,7 +1,7 @@
 """The tab that sets both methods against each other: wipe, disagreement, IoU per class, time and size."""
 
 from zsseg.analysis.compare import compare
-from zsseg.demo.actions import Answer, Look
+from zsseg.demo.actions import Answer, DisplaySettings
 from zsseg.demo.catalog import TITLES, Predictors, working
 from zsseg.demo.html import class_table, escape, help_text, table
 from zsseg.demo.pictures import figure, jpeg_uri
@@ -10,14 +10,14 @@ from zsseg.visualize import disagreement_map, overlay
 ALONE = help_text("Only one method answered: there is nothing to compare it with.")
 
 
-def comparison(answer: Answer, look: Look, predictors: Predictors) -> str:
+def comparison(answer: Answer, display: DisplaySettings, predictors: Predictors) -> str:
     """Compare the two methods as they are shown now."""
     if len(answer.results) < 2:
         return ALONE
-    first, second = (look.see(answer, method) for method in answer.results)
+    first, second = (display.apply(answer, method) for method in answer.results)
     found = compare(first, second)
     one, two = (TITLES[method] for method in answer.results)
-    pictures = [jpeg_uri(overlay(answer.photo, seg, look.opacity)) for seg in (first, second)]
+    pictures = [jpeg_uri(overlay(answer.photo, seg, display.opacity)) for seg in (first, second)]
     where = figure(
         disagreement_map(answer.photo, found), "Where the two methods disagree", "Bright: they disagree", photo=True
     )

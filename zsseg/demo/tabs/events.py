@@ -11,7 +11,7 @@ from zsseg.demo import actions, html, link, model_events, names, scene
 from zsseg.demo.actions import Answer
 from zsseg.demo.catalog import Predictors, working
 from zsseg.demo.page import MODEL_QUEUE, Page, as_error
-from zsseg.demo.pixel_scores import probe
+from zsseg.demo.pixel_scores import pixel_panel
 from zsseg.demo.tabs import ground_truth, how_it_works
 from zsseg.demo.tabs import scores as score_maps
 from zsseg.demo.tabs.batch import run_batch
@@ -49,12 +49,12 @@ def wire_answer(page: Page, ran: Dependency) -> None:
     details = page.details
 
     def fill(found: Answer, kind: str, model: str, *values: object) -> list[Any]:
-        look, predictors = page.read_look(values), page.shelf.get(model)
+        display, predictors = page.read_display(values), page.catalog.get(model)
         asked = list(found.vocabulary.names)
         largest = max(asked, key=dict(zip(asked, _area(found), strict=True)).__getitem__)
         return [
             score_maps.score_grid(found, kind),
-            how_it_works.explain(found, look, predictors),
+            how_it_works.explain(found, display, predictors),
             gr.update(choices=asked, value=largest),
             gr.update(choices=_windows(found, predictors), value=0),
             regions(found, predictors, largest, 0),
@@ -63,7 +63,7 @@ def wire_answer(page: Page, ran: Dependency) -> None:
     outputs = [details.scores, details.explain, details.region_class, details.region_window, details.regions]
     after = ran.success(
         fill,
-        [page.answer, details.kind, page.question.model, *page.look],
+        [page.answer, details.kind, page.panel.model, *page.display],
         outputs,
         concurrency_id=MODEL_QUEUE,
         **_QUIET,
@@ -100,19 +100,19 @@ def _follow(page: Page, trigger: Callable[..., Dependency]) -> None:
     ) -> list[Any]:
         if found is None:
             return [gr.skip()] * 5
-        look, predictors = page.read_look(values), page.shelf.get(model)
+        display, predictors = page.read_display(values), page.catalog.get(model)
         return [
-            score_maps.claims(found, look, level),
-            comparison(found, look, predictors),
-            recovery(found, look),
-            gr.skip() if truth is None else ground_truth.truth_table(found, look, truth),
-            gr.skip() if point is None else probe(found, look, predictors, point),
+            score_maps.claims(found, display, level),
+            comparison(found, display, predictors),
+            recovery(found, display),
+            gr.skip() if truth is None else ground_truth.truth_table(found, display, truth),
+            gr.skip() if point is None else pixel_panel(found, display, predictors, point),
         ]
 
     trigger(
         follow,
-        [page.answer, page.question.model, page.point, page.truth, details.level, *page.look],
-        [details.claims, details.comparison, details.recovery, details.truth, page.probe],
+        [page.answer, page.panel.model, page.point, page.truth, details.level, *page.display],
+        [details.claims, details.comparison, details.recovery, details.truth, page.pixel],
         trigger_mode="always_last",
         concurrency_limit=2,
         **_QUIET,
@@ -127,19 +127,19 @@ def wire_choices(page: Page) -> None:
         return gr.skip() if found is None else score_maps.score_grid(found, kind)
 
     def blocks(found: Answer | None, model: str, name: str | None, window: int | None) -> object:
-        return gr.skip() if found is None else regions(found, page.shelf.get(model), name, window or 0)
+        return gr.skip() if found is None else regions(found, page.catalog.get(model), name, window or 0)
 
     def claimed(found: Answer | None, level: float, *values: object) -> object:
-        return gr.skip() if found is None else score_maps.claims(found, page.read_look(values), level)
+        return gr.skip() if found is None else score_maps.claims(found, page.read_display(values), level)
 
     details.level.change(
-        claimed, [page.answer, details.level, *page.look], details.claims, trigger_mode="always_last", **_QUIET
+        claimed, [page.answer, details.level, *page.display], details.claims, trigger_mode="always_last", **_QUIET
     )
     details.kind.change(scores, [page.answer, details.kind], details.scores, **_QUIET)
     gr.on(
         [details.region_class.input, details.region_window.input],
         blocks,
-        [page.answer, page.question.model, details.region_class, details.region_window],
+        [page.answer, page.panel.model, details.region_class, details.region_window],
         details.regions,
         concurrency_id=MODEL_QUEUE,
         **_QUIET,
@@ -163,44 +163,44 @@ def wire_truth(page: Page, ran: Dependency) -> None:
                 raise UserError("There is no answer to judge yet: press Run, then drop the mask in again.")
             truth = ground_truth.read(found, path, meanings)
         except UserError as error:
-            return None, html.remark(str(error))
-        return truth, ground_truth.truth_table(found, page.read_look(values), truth)
+            return None, html.warning(str(error))
+        return truth, ground_truth.truth_table(found, page.read_display(values), truth)
 
     def read_scene(found: Answer, path: str | None, meanings: str, *values: object) -> tuple[Any, Any]:
         if not path or not scene.is_scene_mask(path):
             return gr.skip(), gr.skip()
         return read(found, path, meanings, *values)
 
-    inputs, outputs = [page.answer, details.mask, details.meanings, *page.look], [page.truth, details.truth]
+    inputs, outputs = [page.answer, details.mask, details.meanings, *page.display], [page.truth, details.truth]
     gr.on([details.mask.change, details.meanings.blur], read, inputs, outputs, **_QUIET)
     ran.success(read_scene, inputs, outputs, **_QUIET)
 
 
 def wire_files(page: Page) -> None:
     """Write the ZIP of what is shown, and the link."""
-    details, question = page.details, page.question
+    details, panel = page.details, page.panel
 
     def make(found: Answer | None, *values: object) -> object:
         with as_error():
             if found is None:
                 raise UserError("There is nothing to save yet: press Run first.")
-            return gr.update(value=actions.write_files(found, page.read_look(values)), visible=True)
+            return gr.update(value=actions.write_files(found, page.read_display(values)), visible=True)
 
     def query(found: Answer | None, seen: str, unseen: str, model: str, *values: object) -> object:
         drawn = scene.number_of(found.file_name) if found else None
-        return gr.update(value=link.write_query(seen, unseen, model, page.read_look(values), drawn), visible=True)
+        return gr.update(value=link.write_query(seen, unseen, model, page.read_display(values), drawn), visible=True)
 
     details.make_files.click(
-        make, [page.answer, *page.look], details.files, concurrency_limit=2, api_visibility="private"
+        make, [page.answer, *page.display], details.files, concurrency_limit=2, api_visibility="private"
     )
     details.make_link.click(
-        query, [page.answer, question.seen, question.unseen, question.model, *page.look], details.link, **_QUIET
+        query, [page.answer, panel.seen, panel.unseen, panel.model, *page.display], details.link, **_QUIET
     ).success(None, details.link, details.link, js=_COPY, **_QUIET)
 
 
 def wire_batch(page: Page) -> None:
     """Ask many photos the same question."""
-    details, question = page.details, page.question
+    details, panel = page.details, page.panel
 
     def run(
         paths: list[str] | None,
@@ -211,13 +211,13 @@ def wire_batch(page: Page) -> None:
         progress: gr.Progress = gr.Progress(),
     ) -> tuple[object, str]:
         with as_error():
-            look = page.read_look([*values, frozenset[str]()])
-            path, found = run_batch(page.shelf.get(model), paths or [], (seen, unseen), look, progress)
+            display = page.read_display([*values, frozenset[str]()])
+            path, found = run_batch(page.catalog.get(model), paths or [], (seen, unseen), display, progress)
         return gr.update(value=path, visible=True), found
 
     details.run_batch.click(
         run,
-        [details.photos, question.seen, question.unseen, question.model, *page.sliders],
+        [details.photos, panel.seen, panel.unseen, panel.model, *page.sliders],
         [details.batch_zip, details.batch_table],
         concurrency_id=MODEL_QUEUE,
         api_visibility="private",
@@ -226,13 +226,13 @@ def wire_batch(page: Page) -> None:
 
 def wire_load(page: Page) -> None:
     """Take over what a shared link says, show how the first names are marked, and answer the first question."""
-    question, details = page.question, page.details
+    panel, details = page.panel, page.details
 
     def load(request: gr.Request) -> list[Any]:
         shared = link.read_query(dict(request.query_params))
         outputs = model_events.model_outputs(page)
         updates: list[Any] = [gr.skip()] * len(outputs)
-        model = shared.model if shared.model in page.shelf.titles[1:] else None
+        model = shared.model if shared.model in page.catalog.titles[1:] else None
         if model is not None:
             updates = model_events.model_updates(page, model)
         own = len(outputs) - 2 * len(page.cards)
@@ -246,15 +246,15 @@ def wire_load(page: Page) -> None:
         load,
         None,
         [
-            *(question.photo, details.mask, details.meanings, question.seen, question.unseen),
-            *(question.model, page.opacity),
+            *(panel.photo, details.mask, details.meanings, panel.seen, panel.unseen),
+            *(panel.model, page.opacity),
             *model_events.model_outputs(page),
         ],
         **_QUIET,
     ).then(
-        lambda seen, unseen, model: names.marks(seen, unseen, page.shelf.get(model)),
-        [question.seen, question.unseen, question.model],
-        question.marks,
+        lambda seen, unseen, model: names.marks(seen, unseen, page.catalog.get(model)),
+        [panel.seen, panel.unseen, panel.model],
+        panel.marks,
         **_QUIET,
     ).then(None, js=_FIRST_RUN, api_visibility="private")
 
@@ -264,7 +264,7 @@ def _linked_question(page: Page, model: str | None, shared: link.Shared) -> list
 
     A link carries no photo, but a model of drawn scenes knows nothing else: the link's scene, or a fresh one.
     """
-    if model is None or not scene.knows_scenes(page.shelf.get(model)):
+    if model is None or not scene.knows_scenes(page.catalog.get(model)):
         return [None, None, None, shared.seen, shared.unseen]
     drawn = scene.fresh_scene(shared.scene)
     boxes = (drawn.seen, drawn.unseen) if shared.seen is shared.unseen is None else (shared.seen, shared.unseen)

@@ -1,7 +1,7 @@
 """The tab of the ground truth: a mask that the visitor drops in, and how well each method does against it."""
 
 from zsseg.analysis.ground_truth import Truth, read_truth, score
-from zsseg.demo.actions import Answer, Look
+from zsseg.demo.actions import Answer, DisplaySettings
 from zsseg.demo.catalog import TITLES
 from zsseg.demo.html import escape, help_text, number, table
 
@@ -28,11 +28,11 @@ def read(answer: Answer, path: str, meanings: str) -> Truth:
     return read_truth(path, answer.vocabulary.names, meanings or None, size=answer.photo.shape[:2])
 
 
-def truth_table(answer: Answer, look: Look, truth: Truth) -> str:
+def truth_table(answer: Answer, display: DisplaySettings, truth: Truth) -> str:
     """IoU per class and the four scores of every method, as they are shown now."""
     if truth.names != answer.vocabulary.names or truth.labels.shape != answer.photo.shape[:2]:
         return help_text("The mask was read for another question: drop it in again.")
-    scores = {method: score(truth, look.see(answer, method)) for method in answer.results}
+    scores = {method: score(truth, display.apply(answer, method)) for method in answer.results}
     rows: list[tuple[str, ...]] = [
         (name, *(number(each.iou[index], 3) for each in scores.values())) for index, name in enumerate(truth.names)
     ]

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from zsseg.demo.actions import Answer, Look
+from zsseg.demo.actions import Answer, DisplaySettings
 from zsseg.demo.catalog import TITLES, Predictors, working
 from zsseg.demo.html import escape, help_text
 from zsseg.demo.pictures import figure
@@ -42,9 +42,9 @@ _STEPS = (
 _BEFORE = help_text("Press Run: each of these gets a picture made from your photo.")
 
 
-def explain(answer: Answer | None, look: Look | None, predictors: Predictors) -> str:
+def explain(answer: Answer | None, display: DisplaySettings | None, predictors: Predictors) -> str:
     """Five short texts; with an answer, each beside a picture of it."""
-    pictures = [""] * len(_STEPS) if answer is None or look is None else _pictures(answer, look, predictors)
+    pictures = [""] * len(_STEPS) if answer is None or display is None else _pictures(answer, display, predictors)
     steps = "".join(
         f"<li><h3>{title}</h3><p>{text}</p>{picture}</li>"
         for (title, text), picture in zip(_STEPS, pictures, strict=True)
@@ -52,11 +52,11 @@ def explain(answer: Answer | None, look: Look | None, predictors: Predictors) ->
     return f'{_BEFORE if answer is None else ""}<ol class="zs-explain">{steps}</ol>'
 
 
-def _pictures(answer: Answer, look: Look, predictors: Predictors) -> list[str]:
+def _pictures(answer: Answer, display: DisplaySettings, predictors: Predictors) -> list[str]:
     able = working(predictors)
     method, result = next(iter(answer.results.items()))
-    painted = overlay(answer.photo, look.see(answer, method), look.opacity)
-    level = own_level(look.settings[method][0])
+    painted = overlay(answer.photo, display.apply(answer, method), display.opacity)
+    level = own_level(display.settings[method][0])
     counts = overlap(result, level)
     rc, rc_result = able.get("clip_rc"), answer.results.get("clip_rc")
     regions = recovered = ""

@@ -33,9 +33,9 @@ def make_details(predictors: Predictors, threshold: float) -> Details:
             parts["recovery"] = gr.HTML(_LATER, elem_id="zs-recovery")
         with gr.Tab("Ground truth", id="truth"):
             parts |= _truth()
-        with gr.Tab("Many photos", id="batch"):
+        with gr.Tab("Batch", id="batch"):
             parts |= _batch()
-        with gr.Tab("Take away", id="files"):
+        with gr.Tab("Export", id="files"):
             parts |= _files()
         with gr.Tab("Model", id="model"):
             parts["models"] = gr.HTML(html.models(predictors), elem_id="zs-models")

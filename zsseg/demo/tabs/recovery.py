@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from zsseg.demo.actions import Answer, Look
+from zsseg.demo.actions import Answer, DisplaySettings
 from zsseg.demo.catalog import TITLES
 from zsseg.demo.html import class_table, escape, help_text
 from zsseg.demo.pictures import MAP_SIDE, Picture, figure, scale
@@ -23,12 +23,12 @@ STEPS = (
 _RAMP = np.linspace(0, 1, 256, dtype=np.float32)[None].repeat(8, axis=0)
 
 
-def recovery(answer: Answer, look: Look) -> str:
+def recovery(answer: Answer, display: DisplaySettings) -> str:
     """Show the recovery decoder's features for CLIP-RC, and say that ZegCLIP has none."""
     parts = [RECOVERY_HELP]
     for method, result in answer.results.items():
         if result.features:
-            parts.append(_panel(method, look.see(answer, method)))
+            parts.append(_panel(method, display.apply(answer, method)))
         else:
             parts.append(f'<p class="zs-help zs-nothing">{escape(TITLES[method])} has no recovery decoder.</p>')
     return "".join(parts)

@@ -22,7 +22,7 @@ def regions(answer: Answer, predictors: Predictors, name: str | None, window: in
 
     Args:
         answer: whose photo and names are asked about; they are not encoded again.
-        predictors: a choice of the shelf.
+        predictors: an entry of the catalog.
         name: the class; None or one that was not asked takes the first.
         window: which window, from 0; one that does not exist takes the first.
     """
@@ -41,13 +41,13 @@ def regions(answer: Answer, predictors: Predictors, name: str | None, window: in
     shown = escape(view.names[index])
     return (
         f'{REGIONS_HELP}<div class="zs-three"><section><h3>The blocks on your photo</h3>{blocks}</section>'
-        f"<section><h3>What each region token may look at</h3>{_looks(answer, view, window)}</section>"
+        f"<section><h3>What each region token may look at</h3>{_attention_views(answer, view, window)}</section>"
         f"<section><h3>What each region says of “{shown}”</h3>{_maps(view, window, index)}</section></div>"
         f"{_matrix(view)}"
     )
 
 
-def _looks(answer: Answer, view: RegionView, window: int) -> str:
+def _attention_views(answer: Answer, view: RegionView, window: int) -> str:
     """The attention mask, row by row of its region tokens, on the photo."""
     figures = []
     for region in range(view.regions):

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 import numpy.typing as npt
 
-from zsseg.demo.actions import Answer, Look
+from zsseg.demo.actions import Answer, DisplaySettings
 from zsseg.demo.catalog import TITLES
 from zsseg.demo.html import escape, help_text
 from zsseg.demo.pictures import figure, scale
@@ -69,19 +69,19 @@ def _block(index: int, first: Segmentation, scores: Mapping[str, FloatArray]) ->
     )
 
 
-def claims(answer: Answer, look: Look, level: float = LEVEL) -> str:
+def claims(answer: Answer, display: DisplaySettings, level: float = LEVEL) -> str:
     """Show for every method how many classes claim each pixel, and how far the best leads the second.
 
     Args:
         answer: the stored scores.
-        look: gives the seen penalty, which counts for the lead.
+        display: gives the seen penalty, which counts for the lead.
         level: score above which a class claims a pixel, 0..1.
     """
     counts = {method: overlap(seg, level) for method, seg in answer.results.items()}
     most = max(2, *(int(count.max()) for count in counts.values()))
     claimed = "".join(_claimed(TITLES[method], count, most) for method, count in counts.items())
     leads = "".join(
-        _lead(TITLES[method], seg.with_settings(seen_penalty=look.settings[method][1]))
+        _lead(TITLES[method], seg.with_settings(seen_penalty=display.settings[method][1]))
         for method, seg in answer.results.items()
     )
     ramp = scale(margin_map(_RAMP), "colour scale of the lead", high=f"{LEAD}")
