@@ -59,5 +59,8 @@ def problems_of(page: "Page") -> list[str]:
 
     found = Axe().run(page).response["violations"]
     return [
-        f"{each['id']}: {node['html'][:200]}" for each in found if each["impact"] in _SERIOUS for node in each["nodes"]
+        f"{violation['id']}: {node['html'][:200]}"
+        for violation in found
+        if violation["impact"] in _SERIOUS
+        for node in violation["nodes"]
     ]

@@ -44,7 +44,7 @@ def recording(model: SegmentationModel) -> Iterator[Recorder]:
     blocks = model.backbone.visual.transformer.resblocks
 
     def recorded(block: nn.Module, tokens: Tensor, mask: Tensor | None = None) -> Tensor:
-        index = next(i for i, each in enumerate(blocks) if each is block)
+        index = next(i for i, other in enumerate(blocks) if other is block)
         updated = run_block(block, tokens, mask)
         if index in (0, 5, 11):
             recorder.arrays[f"tokens_block{index}_in"] = tokens.detach()

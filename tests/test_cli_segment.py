@@ -1,4 +1,4 @@
-"""Batch, ZIPs, recipes and JSON from the shell: files, exit codes, and what goes to which stream."""
+"""Batch, ZIPs, manifests and JSON from the shell: files, exit codes, and what goes to which stream."""
 
 import json
 import zipfile
@@ -194,10 +194,10 @@ def answered(*more: str, method: str | None = None) -> None:
 
 
 def follow(*more: str, out: str = "again") -> int:
-    return main(["segment", *more, "--recipe", "unpacked/recipe.json", "--out", out])
+    return main(["segment", *more, "--manifest", "unpacked/recipe.json", "--out", out])
 
 
-def test_a_recipe_makes_the_same_files_to_the_last_byte(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_manifest_makes_the_same_files_to_the_last_byte(capsys: pytest.CaptureFixture[str]) -> None:
     answered("--seen-penalty", "0.2", "--threshold", "0.3", "--opacity", "1")
     Path("a.png").rename("renamed.png")
     capsys.readouterr()
@@ -211,7 +211,7 @@ def test_a_recipe_makes_the_same_files_to_the_last_byte(capsys: pytest.CaptureFi
     assert tree("from-photo") == tree("unpacked")
 
 
-def test_a_recipe_with_own_settings_for_each_method() -> None:
+def test_a_manifest_with_own_settings_for_each_method() -> None:
     answered()
     data = json.loads(Path("unpacked/recipe.json").read_text(encoding="utf-8"))
     data["methods"][0].update(threshold=0.9, seen_penalty=0.5, opacity=0.1, folder="mine")
@@ -234,7 +234,7 @@ def test_another_photo_is_an_error_unless_forced(capsys: pytest.CaptureFixture[s
     assert follow("other.png", "--force") == 0
     assert capsys.readouterr().err.startswith("Warning: other.png is not the photo")
     made = json.loads(Path("again/recipe.json").read_text(encoding="utf-8"))
-    assert made["photo"]["file_name"] == "other.png"  # what was done, not what the old recipe says
+    assert made["photo"]["file_name"] == "other.png"  # what was done, not what the old manifest says
     assert made["photo"]["pixels_sha256"] not in Path("unpacked/recipe.json").read_text(encoding="utf-8")
 
 
@@ -274,11 +274,11 @@ def test_another_version_is_only_a_warning(monkeypatch: pytest.MonkeyPatch, caps
     capsys.readouterr()
     assert follow("a.png") == 0
     (line,) = capsys.readouterr().err.splitlines()
-    assert line.startswith("Warning: the recipe is of zsseg 99")
+    assert line.startswith("Warning: the manifest is of zsseg 99")
     assert Path("again/recipe.json").read_text(encoding="utf-8") == text  # by this version
 
 
-def test_a_recipe_leaves_no_other_choice(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_manifest_leaves_no_other_choice(capsys: pytest.CaptureFixture[str]) -> None:
     answered(method="zegclip")
     photo("b.png")
     capsys.readouterr()
@@ -292,7 +292,7 @@ def test_a_recipe_leaves_no_other_choice(capsys: pytest.CaptureFixture[str]) -> 
         assert words in line
     Path("unpacked/recipe.json").write_text("{}")
     assert follow("a.png") == 2
-    assert "recipe cannot be read" in capsys.readouterr().err
+    assert "manifest cannot be read" in capsys.readouterr().err
     with pytest.raises(SystemExit) as caught:
         follow("a.png", "--method", "zegclip")
     assert caught.value.code == 2

@@ -130,7 +130,7 @@ def test_batches__devices_share_a_batch(tmp_path: Path) -> None:
     draw_voc(tmp_path)
     parts = [make_part(tmp_path)]
     whole = BatchStream(parts, HOW, 4, 3, seed=0)[2]
-    shares = [BatchStream(parts, HOW, 4, 3, seed=0, rank=r, world=2)[2] for r in range(2)]
+    shares = [BatchStream(parts, HOW, 4, 3, seed=0, rank=r, world_size=2)[2] for r in range(2)]
     assert torch.equal(torch.stack([s.pixels for s in shares], 1).flatten(0, 1), whole.pixels)
 
 

@@ -28,9 +28,9 @@ def _photos(folder: Path, *names: str) -> list[str]:
 
 def test_every_photo_gets_a_folder_of_its_own_answer(predictors: Predictors, tmp_path: Path) -> None:
     paths = _photos(tmp_path, "a.png", "a.png", "b.png")
-    told: list[str] = []
-    path, table = run_batch(predictors, paths, ("dog", "cow"), DISPLAY, lambda _share, text: told.append(text))
-    assert told == ["1 of 3", "2 of 3", "3 of 3"]
+    lines: list[str] = []
+    path, table = run_batch(predictors, paths, ("dog", "cow"), DISPLAY, lambda _share, text: lines.append(text))
+    assert lines == ["1 of 3", "2 of 3", "3 of 3"]
     assert table.count("<tr>") == 1 + 3 * 2
     with zipfile.ZipFile(path) as archive:
         assert {name.split("/")[0] for name in archive.namelist()} == {"a", "a-2", "b"}
@@ -39,7 +39,7 @@ def test_every_photo_gets_a_folder_of_its_own_answer(predictors: Predictors, tmp
     np.testing.assert_array_equal(labels, expected.labels)
 
 
-def test_a_bad_photo_is_told_and_the_others_are_answered(predictors: Predictors, tmp_path: Path) -> None:
+def test_a_bad_photo_is_lines_and_the_others_are_answered(predictors: Predictors, tmp_path: Path) -> None:
     good = _photos(tmp_path, "good.png")
     bad = tmp_path / "bad.png"
     bad.write_text("no picture")
@@ -51,7 +51,7 @@ def test_a_bad_photo_is_told_and_the_others_are_answered(predictors: Predictors,
         run_batch(predictors, [str(bad)], ("dog", ""), DISPLAY, lambda _share, _text: None)
 
 
-def test_a_name_that_is_cut_is_told_once(predictors: Predictors, tmp_path: Path) -> None:
+def test_a_name_that_is_cut_is_lines_once(predictors: Predictors, tmp_path: Path) -> None:
     paths = _photos(tmp_path, "a.png", "b.png")
     _, table = run_batch(predictors, paths, ("dog", "word " * 20), DISPLAY, lambda _share, _text: None)
     assert table.count("is not read") == 1

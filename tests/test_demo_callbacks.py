@@ -111,12 +111,12 @@ def test_files_follow_the_sliders_and_hold_classes_that_are_switched_off(predict
     with zipfile.ZipFile(path) as archive:
         assert (np.asarray(Image.open(archive.open("zegclip/labels.png"))) == 255).all()
         result = json.loads(archive.read("clip_rc/result.json"))
-        recipe = json.loads(archive.read("recipe.json"))
+        manifest = json.loads(archive.read("recipe.json"))
         masks = [name for name in archive.namelist() if name.startswith("clip_rc/masks/")]
     assert [name.split("-")[1] for name in masks] == ["dog.png", "cow.png"]
     assert result["settings"] == {"seen_penalty": 0.3, "threshold": 0.0}
-    assert recipe["photo"]["file_name"] == "photo.png"
-    assert [step["opacity"] for step in recipe["methods"]] == [0.5, 0.5]
+    assert manifest["photo"]["file_name"] == "photo.png"
+    assert [step["opacity"] for step in manifest["methods"]] == [0.5, 0.5]
 
 
 def test_old_files_are_thrown_away() -> None:

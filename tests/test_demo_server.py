@@ -57,7 +57,7 @@ def test_settings_default_to_the_checkpoint(client: Client) -> None:
     assert result["settings"] == {"seen_penalty": 0.1, "threshold": 0.0}
 
 
-def test_a_name_that_is_cut_is_told_in_the_result(client: Client) -> None:
+def test_a_name_that_is_cut_is_reply_text_in_the_result(client: Client) -> None:
     for method in ("zegclip", "clip_rc"):
         result, _, _ = _ask(client, examples.EXAMPLES[0].path, seen="dog, " + "word " * 20, method=method)
         assert len(result["classes"]) == 2
@@ -124,10 +124,10 @@ def test_no_file_of_the_server_can_be_asked_for(client: Client, tmp_path: Path, 
     with urllib.request.urlopen(request) as reply:
         event = json.load(reply)["event_id"]
     with urllib.request.urlopen(f"{call}/{event}") as reply:
-        told = reply.read().decode()
-    assert told.startswith("event: error")
-    assert "labels.png" not in told
-    assert "was not uploaded" in told or meta
+        reply_text = reply.read().decode()
+    assert reply_text.startswith("event: error")
+    assert "labels.png" not in reply_text
+    assert "was not uploaded" in reply_text or meta
 
 
 def test_page_starts_without_checkpoints() -> None:

@@ -39,7 +39,7 @@ def test_one_choice_per_setting_the_default_first_the_rest_when_asked(
     assert catalog.titles == ["tiny-clip, inductive", "tiny-clip, transductive"]
     assert loaded == list(DEFAULT_CHECKPOINTS.values())
     other = catalog.get("tiny-clip, transductive")
-    assert [each.metadata.setting for each in working(other).values()] == ["transductive", "transductive"]
+    assert [predictor.metadata.setting for predictor in working(other).values()] == ["transductive", "transductive"]
     assert catalog.get("tiny-clip, transductive") is other  # once
     assert len(loaded) == 4
 

@@ -176,7 +176,7 @@ def test_marks_tell_how_each_name_is_marked_and_what_surprises(predictors: Predi
     assert "<img" not in names.marks(NASTY.replace(",", ""), "", predictors)
 
 
-def test_many_remarks_do_not_bury_the_button(predictors: Predictors) -> None:
+def test_many_warnings_do_not_bury_the_button(predictors: Predictors) -> None:
     page = names.marks(", ".join(f"{letter * 5}xqz" for letter in "abcde"), "", predictors)
     before, after = page.split("<details>")
     assert before.count("zs-warning") == 2

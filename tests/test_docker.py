@@ -15,7 +15,7 @@ def instructions() -> list[tuple[str, str]]:
 
 
 def every(word: str) -> list[str]:
-    return [rest for each, rest in instructions() if each == word]
+    return [rest for name, rest in instructions() if name == word]
 
 
 def copied() -> dict[str, str]:

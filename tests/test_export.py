@@ -13,7 +13,7 @@ from tests.test_segmentation import drawn
 from zsseg import __version__
 from zsseg.errors import UserError
 from zsseg.export import answer_files, label_image, slug, summary, write_answer, write_outputs, write_zip
-from zsseg.export.manifest import Recipe, recipe_of
+from zsseg.export.manifest import Manifest, manifest_of
 from zsseg.segmentation import Segmentation
 from zsseg.text.vocabulary import build_vocabulary
 from zsseg.visualize import colors_of, overlay
@@ -87,14 +87,16 @@ def test_a_folder_that_cannot_be_made(tmp_path: Path) -> None:
         write_outputs(PHOTO, drawn(), tmp_path / "file" / "under")
 
 
-def both(seconds: float = 0.0) -> tuple[dict[str, Segmentation], Recipe]:
+def both(seconds: float = 0.0) -> tuple[dict[str, Segmentation], Manifest]:
     results = {"zegclip": dataclasses.replace(drawn(0.06, 0.3), seconds=seconds), "clip_rc": drawn(threshold=0.65)}
-    return results, recipe_of(PHOTO, "beach.jpg", build_vocabulary("dog", "cow"), results, {"zegclip": 1, "clip_rc": 0})
+    return results, manifest_of(
+        PHOTO, "beach.jpg", build_vocabulary("dog", "cow"), results, {"zegclip": 1, "clip_rc": 0}
+    )
 
 
 def test_the_zip_has_everything(tmp_path: Path) -> None:
-    results, recipe = both()
-    path = write_zip(PHOTO, results, tmp_path / "deep" / "answer.zip", recipe)
+    results, manifest = both()
+    path = write_zip(PHOTO, results, tmp_path / "deep" / "answer.zip", manifest)
     assert list(path.parent.iterdir()) == [path]  # nothing half done stays behind
     with zipfile.ZipFile(path) as archive:
         assert archive.testzip() is None
@@ -103,7 +105,7 @@ def test_the_zip_has_everything(tmp_path: Path) -> None:
     per_method |= {"masks/00-dog.png", "masks/01-cow.png"}
     top = {"recipe.json", "photo.png", "figure.png"}
     assert set(content) == top | {f"{method}/{name}" for method in results for name in per_method}
-    assert Recipe.from_json(content["recipe.json"]) == recipe
+    assert Manifest.from_json(content["recipe.json"]) == manifest
     for method, seg in results.items():
         opacity = 1.0 if method == "zegclip" else 0.0
         for file in write_outputs(PHOTO, seg, tmp_path / method, opacity):
@@ -114,8 +116,8 @@ def test_the_zip_has_everything(tmp_path: Path) -> None:
 
 
 def test_the_zip_holds_the_photo_that_fits_the_labels(tmp_path: Path) -> None:
-    results, recipe = both()
-    write_answer(PHOTO, results, tmp_path, recipe)
+    results, manifest = both()
+    write_answer(PHOTO, results, tmp_path, manifest)
     with Image.open(tmp_path / "photo.png") as picture:
         np.testing.assert_array_equal(np.array(picture), PHOTO)
 
@@ -123,11 +125,11 @@ def test_the_zip_holds_the_photo_that_fits_the_labels(tmp_path: Path) -> None:
 def test_equal_answers_are_equal_zips_and_equal_folders(tmp_path: Path) -> None:
     zips = []
     for seconds in (1.0, 2.0):
-        results, recipe = both(seconds)
-        zips.append(write_zip(PHOTO, results, tmp_path / f"{seconds}.zip", recipe))
+        results, manifest = both(seconds)
+        zips.append(write_zip(PHOTO, results, tmp_path / f"{seconds}.zip", manifest))
     assert zips[0].read_bytes() == zips[1].read_bytes()
-    results, recipe = both(3.0)
-    files = write_answer(PHOTO, results, tmp_path / "folder", recipe)
+    results, manifest = both(3.0)
+    files = write_answer(PHOTO, results, tmp_path / "folder", manifest)
     with zipfile.ZipFile(zips[0]) as archive:
         assert [str(file.relative_to(tmp_path / "folder")) for file in files] == archive.namelist()
         assert [file.read_bytes() for file in files] == [archive.read(name) for name in archive.namelist()]
@@ -136,31 +138,31 @@ def test_equal_answers_are_equal_zips_and_equal_folders(tmp_path: Path) -> None:
 
 def test_one_method_needs_no_comparison() -> None:
     results = {"zegclip": drawn()}
-    recipe = recipe_of(PHOTO, "beach.jpg", build_vocabulary("dog", "cow"), results)
-    names = [name for name, _ in answer_files(PHOTO, results, recipe)]
+    manifest = manifest_of(PHOTO, "beach.jpg", build_vocabulary("dog", "cow"), results)
+    names = [name for name, _ in answer_files(PHOTO, results, manifest)]
     assert names[:3] == ["recipe.json", "photo.png", "zegclip/labels.png"]
 
 
-def test_a_recipe_of_another_answer_is_a_defect(tmp_path: Path) -> None:
-    results, recipe = both()
+def test_a_manifest_of_another_answer_is_a_defect(tmp_path: Path) -> None:
+    results, manifest = both()
     moved = {**results, "zegclip": results["zegclip"].with_settings(threshold=0.9)}
     for image, other in ((PHOTO, moved), (PHOTO, {"zegclip": results["zegclip"]}), (PHOTO + 1, results)):
         with pytest.raises(ValueError, match="another answer"):
-            write_zip(image, other, tmp_path / "a.zip", recipe)
+            write_zip(image, other, tmp_path / "a.zip", manifest)
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_zip_that_cannot_be_written_leaves_the_old_one(tmp_path: Path) -> None:
-    results, recipe = both()
+    results, manifest = both()
     path = tmp_path / "a.zip"
     path.write_bytes(b"old")
     broken = {**results, "clip_rc": dataclasses.replace(results["clip_rc"], scores=results["clip_rc"].scores[:, :2])}
     with pytest.raises(ValueError, match="match"):
-        write_zip(PHOTO, broken, path, recipe)
+        write_zip(PHOTO, broken, path, manifest)
     assert path.read_bytes() == b"old"
     assert list(tmp_path.iterdir()) == [path]
     with pytest.raises(UserError, match="cannot be written"):
-        write_zip(PHOTO, results, path / "under.zip", recipe)
+        write_zip(PHOTO, results, path / "under.zip", manifest)
 
 
 @pytest.mark.parametrize(

@@ -90,11 +90,11 @@ def _tool(url: str, method: str) -> Arrays:
             result = await session.call_tool("segment", panel)
             return " ".join(getattr(part, "text", "") for part in result.content)
 
-    told = asyncio.run(call())
+    output = asyncio.run(call())
     files = {}
     for name in ("scores.npz", "labels.png"):
-        found = re.search(rf"http://\S+?{name}", told)
-        assert found, told[-600:]
+        found = re.search(rf"http://\S+?{name}", output)
+        assert found, output[-600:]
         with urllib.request.urlopen(found.group()) as reply:
             files[name] = reply.read()
     return _arrays(files["scores.npz"], files["labels.png"])

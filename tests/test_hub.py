@@ -77,7 +77,7 @@ def test_heads_load_from_a_repository_in_the_cache(cache: Path) -> None:
     path = find_checkpoint(HEAD, "org/heads")
     assert path.is_symlink()
     assert load_checkpoint(path)[1].name == HEAD  # its backbone lies beside the link, not beside what it leads to
-    assert (path, True) in [(each, isinstance(entry, Metadata)) for each, entry in list_checkpoints("org/heads")]
+    assert (path, True) in [(path, isinstance(entry, Metadata)) for path, entry in list_checkpoints("org/heads")]
 
 
 def test_revision_of_a_repository(cache: Path) -> None:

@@ -104,7 +104,7 @@ def test_imports_follow_the_arrows(path: Path) -> None:
     for imported in _imports(path):
         top = imported.split(".")[0]
         if top in ONLY_IN:
-            allowed = any(part == each or part.startswith(each + ".") for each in ONLY_IN[top])
+            allowed = any(part == home or part.startswith(home + ".") for home in ONLY_IN[top])
             assert allowed, f"{_module(path)} imports {imported}"
         if top not in ("zsseg", "training", "app"):
             continue

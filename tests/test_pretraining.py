@@ -14,13 +14,13 @@ from training.pretrain import export
 from training.pretraining import mini_clip
 from training.pretraining.crops import ConceptMaps, CropSampler
 from training.pretraining.hypernyms import everyday_names
-from training.pretraining.image_labels import TagTable
+from training.pretraining.image_labels import ImageLabels
 from training.pretraining.image_tower import ImageRecipe, ImageRun, NameTable, Stage, learning_rate, losses
-from training.pretraining.label_teacher import TagTeacher
-from training.pretraining.photos import Photo, _training_files, iter_photos
+from training.pretraining.label_teacher import LabelTeacher
+from training.pretraining.photos import PretrainingPhoto, _training_files, iter_photos
 from training.pretraining.student import Student, TrainableStem, TrainableTower
 from training.pretraining.teacher import Teacher
-from training.pretraining.teacher_maps import TeacherMaps, load_pool
+from training.pretraining.teacher_maps import TeacherMaps, load_pretraining_set
 from training.pretraining.text_targets import TextTargets
 from training.pretraining.text_tower import TextRecipe, TextRun, encode_short, retrieval
 from zsseg.errors import UserError
@@ -56,11 +56,13 @@ def targets() -> TextTargets:
 
 
 @pytest.fixture
-def photos() -> list[Photo]:
+def photos() -> list[PretrainingPhoto]:
     rng = np.random.default_rng(1)
     pictures = [rng.integers(0, 255, (40, 60, 3), dtype=np.uint8) for _ in range(3)]
     names = (("cat", "felis catus"), (), ("red bus",))
-    return [Photo(f"p/{i}", rgb, said) for i, (rgb, said) in enumerate(zip(pictures, names, strict=True))]
+    return [
+        PretrainingPhoto(f"p/{i}", rgb, labels) for i, (rgb, labels) in enumerate(zip(pictures, names, strict=True))
+    ]
 
 
 def ramp_maps(count: int) -> np.ndarray:
@@ -74,7 +76,7 @@ def test_crop_sampler__cells_read_the_map_where_the_pixels_come_from() -> None:
     # Red is the photo's own x, green its y, so that each crop's pixels say where it was cut and whether mirrored.
     # Neither is so bright that the jitter could clip it, which would bend the pattern.
     x, y = np.meshgrid(np.linspace(60, 160, 320), np.linspace(60, 160, 240))
-    photo = Photo("p", np.stack([x, y, 0 * x], -1).astype(np.uint8), ())
+    photo = PretrainingPhoto("p", np.stack([x, y, 0 * x], -1).astype(np.uint8), ())
     sampler = CropSampler([photo], ramp_maps(1), ramp_maps(1), min_area=0.2)
     rng = np.random.default_rng(3)
     batch = sampler.draw(64, 16, rng)
@@ -82,9 +84,9 @@ def test_crop_sampler__cells_read_the_map_where_the_pixels_come_from() -> None:
     rgb = batch.pixels.permute(0, 2, 3, 1).numpy() * std + mean
     cells = rgb.reshape(16, 4, 16, 4, 16, 3).mean((2, 4))
     for axis in (0, 1):
-        seen, told = cells[..., axis].reshape(16, -1), batch.concepts[..., axis].reshape(16, -1).numpy()
-        for crop_seen, crop_told in zip(seen, told, strict=True):  # colour jitter is affine: compare the pattern
-            assert np.corrcoef(crop_seen, crop_told)[0, 1] > 0.97
+        seen, taught = cells[..., axis].reshape(16, -1), batch.concepts[..., axis].reshape(16, -1).numpy()
+        for crop_seen, crop_taught in zip(seen, taught, strict=True):  # colour jitter is affine: compare the pattern
+            assert np.corrcoef(crop_seen, crop_taught)[0, 1] > 0.97
 
 
 def test_concept_maps__weigh_the_classes_vectors_by_their_probabilities() -> None:
@@ -119,7 +121,7 @@ def test_encode_short__equals_open_clips_own_encoder() -> None:
 
 
 def test_name_table__punishes_the_wrong_name_and_ignores_unnamed_photos(
-    photos: list[Photo], targets: TextTargets
+    photos: list[PretrainingPhoto], targets: TextTargets
 ) -> None:
     table = NameTable(photos, targets)
     cat, bus = (torch.from_numpy(targets.vectors[[row]]) for row in (0, 2))
@@ -135,14 +137,14 @@ def test_learning_rate__warms_up_peaks_and_decays() -> None:
     assert rates[1] > rates[2] > rates[3] > 0
 
 
-def lessons(photos: list[Photo], targets: TextTargets) -> tuple[CropSampler, NameTable, TagTeacher]:
+def lessons(photos: list[PretrainingPhoto], targets: TextTargets) -> tuple[CropSampler, NameTable, LabelTeacher]:
     rng = np.random.default_rng(2)
     features, concepts = (rng.standard_normal((3, 14, 14, size)).astype(np.float16) for size in (4, 8))
-    places = TagTeacher(TagTable(photos, targets), features)
+    places = LabelTeacher(ImageLabels(photos, targets), features)
     return CropSampler(photos, features, concepts, 0.5), NameTable(photos, targets), places
 
 
-def test_losses__reach_every_weight_of_the_tower(photos: list[Photo], targets: TextTargets) -> None:
+def test_losses__reach_every_weight_of_the_tower(photos: list[PretrainingPhoto], targets: TextTargets) -> None:
     sampler, names, places = lessons(photos, targets)
     student = Student(build_clip(TINY).visual, TINY["stem"], 4)  # type: ignore[arg-type]
     terms = losses(student, sampler.draw(32, 6, np.random.default_rng(0)), names, places, RECIPE)
@@ -151,7 +153,9 @@ def test_losses__reach_every_weight_of_the_tower(photos: list[Photo], targets: T
     assert without == []
 
 
-def test_image_run__resumes_where_it_stopped(photos: list[Photo], targets: TextTargets, tmp_path: Path) -> None:
+def test_image_run__resumes_where_it_stopped(
+    photos: list[PretrainingPhoto], targets: TextTargets, tmp_path: Path
+) -> None:
     sampler, names, places = lessons(photos, targets)
     student = Student(build_clip(TINY).visual, TINY["stem"], 4)  # type: ignore[arg-type]
     average = ImageRun(student, sampler, names, places, RECIPE, tmp_path).train().state_dict()
@@ -254,7 +258,7 @@ def test_iter_photos__opens_no_photo_of_validation_or_development() -> None:
 
 
 def test_load_pool__of_other_photos_says_what_to_delete(
-    photos: list[Photo], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    photos: list[PretrainingPhoto], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in ("features", "classes", "probabilities"):
         np.save(tmp_path / f"{name}.npy", np.zeros(3))
@@ -262,10 +266,10 @@ def test_load_pool__of_other_photos_says_what_to_delete(
     monkeypatch.setattr("training.pretraining.teacher_maps.iter_photos", lambda root, more: iter(photos))
     made_for = tmp_path / "photos.txt"
     made_for.write_text("p/0\np/1\np/2")
-    assert load_pool(tmp_path, tmp_path)[0] == photos
+    assert load_pretraining_set(tmp_path, tmp_path)[0] == photos
     made_for.write_text("p/0\np/2\np/1")  # as many, but others
     with pytest.raises(UserError, match="other photos than these 3: delete it"):
-        load_pool(tmp_path, tmp_path)
+        load_pretraining_set(tmp_path, tmp_path)
 
 
 @pytest.mark.parametrize("dilations", [(), (1, 2)])

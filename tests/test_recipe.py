@@ -1,4 +1,4 @@
-"""A recipe says everything, reads back as it was, and refuses whatever could not be followed."""
+"""A manifest says everything, reads back as it was, and refuses whatever could not be followed."""
 
 import json
 from collections.abc import Callable
@@ -12,7 +12,7 @@ import pytest
 from tests.test_segmentation import drawn
 from zsseg import __version__
 from zsseg.errors import UserError
-from zsseg.export.manifest import Recipe, read_recipe, recipe_of
+from zsseg.export.manifest import Manifest, manifest_of, read_manifest
 from zsseg.segmentation import Segmentation
 from zsseg.text.vocabulary import Vocabulary, build_vocabulary
 
@@ -25,13 +25,13 @@ def answer(penalty: float = 0.06, threshold: float = 0.3) -> Segmentation:
     return replace(drawn(penalty, threshold), provenance=ORIGIN)
 
 
-def recipe() -> Recipe:
+def manifest() -> Manifest:
     results = {"zegclip": answer(), "other": answer(0.0, 1)}
-    return recipe_of(PHOTO, "trip/beach.jpg", WORDS, results, 0.25)
+    return manifest_of(PHOTO, "trip/beach.jpg", WORDS, results, 0.25)
 
 
 def test_it_says_everything() -> None:
-    made = recipe()
+    made = manifest()
     assert (made.photo.file_name, made.photo.height, made.photo.width) == ("beach.jpg", 4, 4)
     assert (made.seen, made.unseen, made.version) == (("dog | puppy",), ("cow",), __version__)
     first, second = made.methods
@@ -42,9 +42,9 @@ def test_it_says_everything() -> None:
 
 
 def test_round_trip() -> None:
-    made = recipe()
-    assert Recipe.from_json(made.to_json()) == made
-    assert Recipe.from_json(made.to_json().encode()).to_json() == made.to_json()
+    made = manifest()
+    assert Manifest.from_json(made.to_json()) == made
+    assert Manifest.from_json(made.to_json().encode()).to_json() == made.to_json()
 
 
 @pytest.mark.parametrize(
@@ -58,41 +58,41 @@ def test_round_trip() -> None:
 )
 def test_words_read_back_as_the_same_question(words: Vocabulary) -> None:
     scores = np.zeros((len(words.names), 2, 2), dtype=np.float32)
-    made = recipe_of(PHOTO, "a", words, {"m": Segmentation("m", "n", words.names, words.seen, scores, 0.0, 0.0)})
-    read = Recipe.from_json(made.to_json())
+    made = manifest_of(PHOTO, "a", words, {"m": Segmentation("m", "n", words.names, words.seen, scores, 0.0, 0.0)})
+    read = Manifest.from_json(made.to_json())
     assert build_vocabulary(read.seen, read.unseen) == words
 
 
 def test_pixels_decide_and_not_their_layout_in_memory() -> None:
     same, other = np.asfortranarray(PHOTO), PHOTO.copy()
     other[3, 3, 2] += 1
-    shas = [recipe_of(p, "a", WORDS, {"m": answer()}).photo.pixels_sha256 for p in (PHOTO, same, other)]
+    shas = [manifest_of(p, "a", WORDS, {"m": answer()}).photo.pixels_sha256 for p in (PHOTO, same, other)]
     assert shas[0] == shas[1] != shas[2]
-    turned = recipe_of(PHOTO.reshape(2, 8, 3), "a", WORDS, {"m": answer()}).photo
-    assert turned != recipe().photo
+    turned = manifest_of(PHOTO.reshape(2, 8, 3), "a", WORDS, {"m": answer()}).photo
+    assert turned != manifest().photo
 
 
 @pytest.mark.parametrize("name", ["a/b.jpg", r"C:\a\b.jpg", "b.jpg"])
-def test_no_folder_gets_into_a_recipe(name: str) -> None:
-    assert recipe_of(PHOTO, name, WORDS, {"m": answer()}).photo.file_name == "b.jpg"
+def test_no_folder_gets_into_a_manifest(name: str) -> None:
+    assert manifest_of(PHOTO, name, WORDS, {"m": answer()}).photo.file_name == "b.jpg"
 
 
 def test_a_file_name_that_is_no_text() -> None:
-    made = recipe_of(PHOTO, "caf\udce9.jpg", WORDS, {"m": answer()})
-    assert Recipe.from_json(made.to_json().encode()) == made
+    made = manifest_of(PHOTO, "caf\udce9.jpg", WORDS, {"m": answer()})
+    assert Manifest.from_json(made.to_json().encode()) == made
 
 
 def test_an_opacity_for_each() -> None:
-    made = recipe_of(PHOTO, "a", WORDS, {"m": answer(), "n": answer()}, {"m": 0.1, "n": 1})
+    made = manifest_of(PHOTO, "a", WORDS, {"m": answer(), "n": answer()}, {"m": 0.1, "n": 1})
     assert [step.opacity for step in made.methods] == [0.1, 1.0]
 
 
 def test_answers_to_another_question_are_a_defect() -> None:
     with pytest.raises(ValueError, match="different questions"):
-        recipe_of(PHOTO, "a", build_vocabulary("dog, cow"), {"m": answer()})
+        manifest_of(PHOTO, "a", build_vocabulary("dog, cow"), {"m": answer()})
     for folder in ("../up", "Upper", "", "a/b"):
         with pytest.raises(ValueError, match="folder"):
-            recipe_of(PHOTO, "a", WORDS, {folder: answer()})
+            manifest_of(PHOTO, "a", WORDS, {folder: answer()})
 
 
 def _step(key: str, value: object) -> Callable[[dict[str, Any]], object]:
@@ -126,29 +126,29 @@ def _top(key: str, value: object) -> Callable[[dict[str, Any]], object]:
         _photo("pixels_sha256", "A" * 64),
     ],
 )
-def test_a_spoiled_recipe_is_one_sentence(spoil: Callable[[dict[str, Any]], object]) -> None:
-    data = json.loads(recipe().to_json())
+def test_a_spoiled_manifest_is_one_sentence(spoil: Callable[[dict[str, Any]], object]) -> None:
+    data = json.loads(manifest().to_json())
     spoil(data)
-    with pytest.raises(UserError, match=r"^The recipe cannot be read \(.+\): .+\.$") as caught:
-        Recipe.from_json(json.dumps(data))
+    with pytest.raises(UserError, match=r"^The manifest cannot be read \(.+\): .+\.$") as caught:
+        Manifest.from_json(json.dumps(data))
     assert "\n" not in str(caught.value)
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "7", "null", b"\xff\xfe\x00", "[" * 100_000, "9" * 5000])
-def test_what_is_no_recipe_at_all(text: str | bytes) -> None:
-    with pytest.raises(UserError, match="recipe cannot be read"):
-        Recipe.from_json(text)
+def test_what_is_no_manifest_at_all(text: str | bytes) -> None:
+    with pytest.raises(UserError, match="manifest cannot be read"):
+        Manifest.from_json(text)
 
 
 def test_a_whole_number_is_a_fine_fraction() -> None:
-    data = json.loads(recipe().to_json())
+    data = json.loads(manifest().to_json())
     _step("opacity", 1)(data)
-    assert Recipe.from_json(json.dumps(data)).methods[0].opacity == 1.0
+    assert Manifest.from_json(json.dumps(data)).methods[0].opacity == 1.0
 
 
 def test_files(tmp_path: Path) -> None:
-    (tmp_path / "recipe.json").write_text(recipe().to_json(), encoding="utf-8")
-    assert read_recipe(tmp_path / "recipe.json") == recipe()
+    (tmp_path / "recipe.json").write_text(manifest().to_json(), encoding="utf-8")
+    assert read_manifest(tmp_path / "recipe.json") == manifest()
     for path in (tmp_path, tmp_path / "missing.json"):
         with pytest.raises(UserError, match="cannot be opened"):
-            read_recipe(path)
+            read_manifest(path)

@@ -14,14 +14,14 @@ from tests.tiny import tiny_backbone
 from training import ablate
 from training.ablation import variants
 from training.ablation.trials import BASELINE, Plan, Trial, run_trial
-from training.ablation.variants import WORLDS, Length, recipes_of
+from training.ablation.variants import DOMAINS, Length, recipes_of
 from training.core import engine
 from training.data.datasets import open_set
 from training.recipes import Recipe, load_recipe
 from zsseg.errors import UserError
 from zsseg.weights.checkpoint import read_metadata
 
-MINI = recipes_of(WORLDS["mini"], Length(20, 112), 16)
+MINI = recipes_of(DOMAINS["mini"], Length(20, 112), 16)
 CHANGED = {
     "": set(),
     "no-descriptor": {"model.relationship"},
@@ -65,7 +65,7 @@ def run_here(command: list[str], **_: object) -> SimpleNamespace:
 
 
 def toy_plan(tmp_path: Path) -> Plan:
-    return Plan(WORLDS["mini"], Length(2), "val", 12, tmp_path, tmp_path / "tiny-clip", tmp_path / "out", "cpu")
+    return Plan(DOMAINS["mini"], Length(2), "val", 12, tmp_path, tmp_path / "tiny-clip", tmp_path / "out", "cpu")
 
 
 def test_variants__each_changes_what_it_says_and_nothing_else() -> None:
@@ -85,17 +85,17 @@ def test_variants__all_runs_are_as_long_and_as_large() -> None:
     for name, (_, recipe) in MINI.items():
         assert (recipe.iters, recipe.warmup, recipe.size, recipe.stride) == (20, 2, 112, 90), name
         assert recipe.name == f"mini_{name}"
-    whole = recipes_of(WORLDS["mini"], Length(), 16)["zegclip"][1]
+    whole = recipes_of(DOMAINS["mini"], Length(), 16)["zegclip"][1]
     expected = dataclasses.replace(load_recipe("zegclip_mini_inductive"), name="mini_zegclip", eval_every=2000)
     assert whole == expected
 
 
 def test_variants__regions_must_find_room() -> None:
     assert "clip_rc-regions-49" in MINI  # 7 x 7 patches are just enough
-    small = recipes_of(WORLDS["mini"], Length(20, 96), 16)
+    small = recipes_of(DOMAINS["mini"], Length(20, 96), 16)
     assert MINI.keys() - small.keys() == {"clip_rc-regions-49"}
     with pytest.raises(UserError, match="100 px does not divide into patches of 16"):
-        recipes_of(WORLDS["mini"], Length(20, 100), 16)
+        recipes_of(DOMAINS["mini"], Length(20, 100), 16)
 
 
 @pytest.mark.parametrize("change", [variant.name for variant in variants.VARIANTS if variant.name != "regions-49"])
@@ -184,7 +184,7 @@ def test_ablate__a_child_is_told_all_that_its_parent_was(
 
 def test_ablate__says_what_is_wrong(toy: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert ablate.main([*toy, "--only", "zegclip-regions-4"]) == 2
-    assert "no run 'zegclip-regions-4' in this world: choose of training-free, zegclip," in capsys.readouterr().err
+    assert "no run 'zegclip-regions-4' in this domain: choose of training-free, zegclip," in capsys.readouterr().err
     assert ablate.main([*toy, "--size", "50"]) == 2
     assert "50 px does not divide" in capsys.readouterr().err
 
@@ -198,5 +198,5 @@ def test_recipe__a_softmax_head_cannot_choose_pseudo_labels_by_a_sigmoid() -> No
 
 def test_worlds__are_sets_that_exist() -> None:
     with pytest.raises(UserError, match="not found"):
-        open_set(WORLDS["mini"].data, Path("nowhere"), WORLDS["mini"].split)
-    assert set(WORLDS) == {"mini", "shapes"}
+        open_set(DOMAINS["mini"].data, Path("nowhere"), DOMAINS["mini"].split)
+    assert set(DOMAINS) == {"mini", "shapes"}

@@ -14,15 +14,15 @@ from training.core.assemble import Experiment, assemble
 from training.core.engine import RunOptions, Trainer
 from training.data.datasets import Item, read_mask
 from training.data.splits import UNSEEN, class_names
-from training.evaluation.protocol import ask, judge, summarise
+from training.evaluation.protocol import build_protocol, evaluate_predictor, summarise
 from training.recipes import Recipe, Source
-from training.runtime.devices import Place
+from training.runtime.devices import DeviceContext
 from training.runtime.runlog import read_log
 from zsseg.errors import UserError
 from zsseg.models import Method
 from zsseg.predictor import Predictor
 
-CPU = Place(torch.device("cpu"), autocast=False)
+CPU = DeviceContext(torch.device("cpu"), autocast=False)
 METHODS: tuple[Method, ...] = ("zegclip", "clip_rc")
 NOT_TOY = tuple(n for n in class_names("voc2012") if n not in (None, "cat", "dog"))
 
@@ -76,9 +76,9 @@ def test_trainer__learns_two_colours(tmp_path: Path, method: Method, init: str) 
     losses = [row["focal"] + row["dice"] for row in read_log(tmp_path / "run/train.csv")]
     assert losses[-1] < 0.2 * losses[0]
     part = trainer.experiment.parts[0]
-    question = ask(part.photos.raw_names, ("cat", "dog"), (), ())
+    protocol = build_protocol(part.photos.raw_names, ("cat", "dog"), (), ())
     predictor = Predictor(trainer.model, trainer.experiment.metadata)
-    scores = summarise(judge(predictor, part.photos.items[:6], question, 0.0), question)
+    scores = summarise(evaluate_predictor(predictor, part.photos.items[:6], protocol, 0.0), protocol)
     assert scores.mIoU_seen > 0.9
     assert (tmp_path / "run/curves.png").stat().st_size > 10_000
 

@@ -9,7 +9,7 @@ import torch
 from tests.photosets import draw_two_colours
 from tests.tiny import tiny_backbone
 from training.data.datasets import open_set
-from training.pretraining.linear_probe import PatchProbe, encode, main, most_frequent, score
+from training.pretraining.linear_probe import LinearProbe, encode, main, most_frequent, score
 from zsseg.weights.backbone import load_backbone
 
 
@@ -22,10 +22,10 @@ def test_patch_probe__learns_what_a_line_can_divide_and_no_more() -> None:
     torch.manual_seed(0)
     tokens = torch.randn(4000, 6)
     divided = (tokens[:, 2] > 0).long()
-    probe = PatchProbe(tokens[:3000], divided[:3000], 2)
+    probe = LinearProbe(tokens[:3000], divided[:3000], 2)
     assert (probe.answers(tokens[3000:]) == divided[3000:]).float().mean() > 0.95
     crossed = ((tokens[:, 2] > 0) ^ (tokens[:, 3] > 0)).long()
-    assert (PatchProbe(tokens, crossed, 2).answers(tokens) == crossed).float().mean() < 0.65
+    assert (LinearProbe(tokens, crossed, 2).answers(tokens) == crossed).float().mean() < 0.65
 
 
 def test_score__leaves_out_background_and_void() -> None:
@@ -33,7 +33,7 @@ def test_score__leaves_out_background_and_void() -> None:
     tokens, labels = torch.eye(2).repeat(50, 1), torch.tensor([0, 1]).repeat(50)
     photo = torch.eye(2)[[0, 1, 1, 1]][None]  # 2 x 2 patches: class 0, then 1
     mask = np.array([[1, 2], [0, 255]], np.uint8).repeat(4, 0).repeat(4, 1)[None]
-    matrix = score(PatchProbe(tokens, labels, 2), photo, mask, 2)
+    matrix = score(LinearProbe(tokens, labels, 2), photo, mask, 2)
     assert matrix.counts.tolist() == [[16, 0, 0], [0, 16, 0]]
 
 

@@ -14,7 +14,7 @@ from training import calibrate, evaluate, train
 from training.data.datasets import open_set, read_mask
 from training.data.splits import UNSEEN, split_names
 from training.evaluation import plots
-from training.evaluation.protocol import ask, judge, question_for, summarise
+from training.evaluation.protocol import build_protocol, evaluate_predictor, protocol_for, summarise
 from training.recipes import Recipe, Source, load_recipe, recipe_names
 from zsseg.errors import UserError
 from zsseg.predictor import Predictor
@@ -86,18 +86,18 @@ def test_judge__a_penalty_moves_pixels_from_seen_to_unseen(tmp_path: Path) -> No
     draw_voc(tmp_path)
     photos = open_set("voc2012", tmp_path, "val")
     predictor = Predictor.from_checkpoint(tiny_checkpoint(tmp_path, "zegclip", seen=SEEN, unseen=UNSEEN_VOC))
-    question = question_for(photos, predictor.metadata)
-    unseen = slice(len(SEEN), len(question.names))
-    counts = [judge(predictor, photos.items, question, p).counts[:, unseen].sum() for p in (0.0, 1.0)]
-    assert counts[0] < counts[1] == judge(predictor, photos.items, question, 1.0).counts.sum()
+    protocol = protocol_for(photos, predictor.metadata)
+    unseen = slice(len(SEEN), len(protocol.names))
+    counts = [evaluate_predictor(predictor, photos.items, protocol, p).counts[:, unseen].sum() for p in (0.0, 1.0)]
+    assert counts[0] < counts[1] == evaluate_predictor(predictor, photos.items, protocol, 1.0).counts.sum()
 
 
 def test_question__hidden_names_are_asked_but_never_judged() -> None:
     raw = (None, "cat", "cow", "dog", "sheep")
-    question = ask(raw, ("cat", "dog"), ("cow", "sheep"), hide=("cow",))
-    assert question.names == ("cat", "dog", "sheep", "cow")
-    assert question.table[[0, 1, 2, 3, 4, 255]].tolist() == [255, 0, 255, 1, 2, 255]
-    assert question.judged_unseen == ("sheep",)
+    protocol = build_protocol(raw, ("cat", "dog"), ("cow", "sheep"), hide=("cow",))
+    assert protocol.names == ("cat", "dog", "sheep", "cow")
+    assert protocol.table[[0, 1, 2, 3, 4, 255]].tolist() == [255, 0, 255, 1, 2, 255]
+    assert protocol.evaluated_unseen == ("sheep",)
 
 
 def test_calibrate__curves_agree_with_single_evaluations(tmp_path: Path) -> None:
@@ -111,8 +111,8 @@ def test_calibrate__curves_agree_with_single_evaluations(tmp_path: Path) -> None
     predictor = Predictor.from_checkpoint(checkpoint)
     assert predictor.metadata.seen_penalty == report["seen_penalty"]
     assert predictor.metadata.threshold == report["threshold"]
-    question = question_for(photos, predictor.metadata)
-    scores = summarise(judge(predictor, photos.items, question, 0.1), question)
+    protocol = protocol_for(photos, predictor.metadata)
+    scores = summarise(evaluate_predictor(predictor, photos.items, protocol, 0.1), protocol)
     assert report["penalties"]["0.1"]["pAcc"] == pytest.approx(scores.pAcc)
     for name, value in load_checkpoint(checkpoint)[0].state_dict().items():
         np.testing.assert_array_equal(value.numpy(), weights[name].numpy())

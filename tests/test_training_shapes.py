@@ -14,7 +14,7 @@ from training import evaluate
 from training.data.batches import Batch, Part
 from training.data.datasets import Item, open_set, read_mask, read_photo
 from training.data.splits import split_names
-from training.runtime.devices import Place
+from training.runtime.devices import DeviceContext
 from training.shapes import pretrain, train_all
 from training.shapes.captions import captions_of, cell_shares, recolour
 from training.shapes.dataset import write_scenes
@@ -24,13 +24,13 @@ from zsseg.models.backbone import build_clip
 from zsseg.synthetic import NAMES, held_out, render
 from zsseg.weights.backbone import load_backbone
 
-CPU = Place(torch.device("cpu"), autocast=False)
+CPU = DeviceContext(torch.device("cpu"), autocast=False)
 TINY = {**CLIP_CONFIG, "stem": [4, 8, 16], "stem_dilations": [2]}
 TINY_RECIPE = ShapesRecipe(iters=4, batch=3, warmup=1, stem_first=0.25)
 
 
 @pytest.fixture(scope="module")
-def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def scenes(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("world")
     write_scenes(root, {"train": 40, "val": 8})
     return root
@@ -42,8 +42,8 @@ def tiny(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pretrain, "ShapesRecipe", lambda **_: TINY_RECIPE)
 
 
-def test_open_set__reads_the_scenes(world: Path) -> None:
-    train, development, val = (open_set("shapes", world, s) for s in ("train", "development", "val"))
+def test_open_set__reads_the_scenes(scenes: Path) -> None:
+    train, development, val = (open_set("shapes", scenes, s) for s in ("train", "development", "val"))
     assert len(train.items) + len(development.items) == 40
     assert len(val.items) == 8
     photo, mask = render(0, 0, int(train.items[0].photo.stem))
@@ -82,21 +82,21 @@ def test_cell_shares__are_areas_of_each_patch() -> None:
     assert shares.tolist() == [[[0, 1, 0], [0.5, 0, 0], [0, 0, 0], [0, 0, 0.5]]]
 
 
-def make_run(world: Path, recipe: ShapesRecipe = TINY_RECIPE) -> ShapesRun:
+def make_run(scenes: Path, recipe: ShapesRecipe = TINY_RECIPE) -> ShapesRun:
     seen, unseen = split_names("shapes")
     torch.manual_seed(0)
-    return ShapesRun(build_clip(TINY), Part(open_set("shapes", world, "train"), seen, unseen), recipe, CPU)
+    return ShapesRun(build_clip(TINY), Part(open_set("shapes", scenes, "train"), seen, unseen), recipe, CPU)
 
 
-def test_shapes_run__learns_a_batch_and_moves_every_tensor(world: Path, tiny: None) -> None:
-    run = make_run(world)
+def test_shapes_run__learns_a_batch_and_moves_every_tensor(scenes: Path, tiny: None) -> None:
+    run = make_run(scenes)
     before = {name: value.clone() for name, value in run.trained.state_dict().items()}
     pixels = torch.zeros(2, 3, 64, 64)
     labels = torch.zeros(2, 64, 64, dtype=torch.uint8)
     pixels[:, :, :, 32:] = 1.0
     labels[:, :, 32:] = 5
     losses = [run.step(Batch(pixels, labels, 0), i, 60) for i in range(50)]
-    assert losses[-1]["early"] < 0.2 * losses[0]["early"]
+    assert losses[-1]["stem"] < 0.2 * losses[0]["stem"]
     still = {n for n, v in run.trained.state_dict().items() if torch.equal(v, before[n])}
     assert still <= {"0.logit_scale", "0.attn_mask"}
     tensors = [p for group in run.optimizer.param_groups for p in group["params"]]
@@ -112,31 +112,31 @@ def test_recolour__moves_channels_of_a_share_of_the_crops() -> None:
     assert 0.65 < kept.mean() < 0.85
 
 
-def test_shapes_run__says_no_colour_of_a_recoloured_crop(world: Path, tiny: None) -> None:
-    run = make_run(world, dataclasses.replace(TINY_RECIPE, recoloured=1.0))
+def test_shapes_run__says_no_colour_of_a_recoloured_crop(scenes: Path, tiny: None) -> None:
+    run = make_run(scenes, dataclasses.replace(TINY_RECIPE, recoloured=1.0))
     batch = Batch(torch.rand(2, 3, 64, 64), torch.full((2, 64, 64), 5, dtype=torch.uint8), 0)
     said = {name: float(term.detach()) for name, term in run.losses(batch, np.random.default_rng(0)).items()}
     assert {name for name, term in said.items() if term == 0} >= {"names", "colour", "whole"}
-    assert min(said["texture"], said["shape"], said["early"]) > 0.1
+    assert min(said["texture"], said["shape"], said["stem"]) > 0.1
 
 
-def test_shapes_run__stem_learns_alone_at_first(world: Path, tiny: None) -> None:
-    run = make_run(world, dataclasses.replace(TINY_RECIPE, stem_first=0.5))
+def test_shapes_run__stem_learns_alone_at_first(scenes: Path, tiny: None) -> None:
+    run = make_run(scenes, dataclasses.replace(TINY_RECIPE, stem_first=0.5))
     batch = Batch(torch.rand(2, 3, 64, 64), torch.full((2, 64, 64), 5, dtype=torch.uint8), 0)
     before = {name: value.clone() for name, value in run.clip.state_dict().items()}
-    assert set(run.step(batch, 1, 4)) == {"early"}
+    assert set(run.step(batch, 1, 4)) == {"stem"}
     moved = {name for name, value in run.clip.state_dict().items() if not torch.equal(value, before[name])}
     assert any(name.startswith("visual.conv1.") for name in moved)
     assert not any("resblocks" in name or name.startswith("token_embedding") for name in moved)
     assert len(run.step(batch, 2, 4)) > 1
 
 
-def test_pretrain__makes_a_backbone_that_answers(world: Path, tmp_path: Path, tiny: None) -> None:
+def test_pretrain__makes_a_backbone_that_answers(scenes: Path, tmp_path: Path, tiny: None) -> None:
     out = tmp_path / "weights/shapes-clip"
-    assert pretrain.main(["--data-root", str(world), "--out", str(out)]) == 0
+    assert pretrain.main(["--data-root", str(scenes), "--out", str(out)]) == 0
     assert load_backbone(out).context_length == 16
     assert len(out.with_suffix(".csv").read_text().splitlines()) > 1
-    asked = ["--baseline", str(out), "--size", "64", "--data", "shapes", "--root", str(world), "--limit", "2"]
+    asked = ["--baseline", str(out), "--size", "64", "--data", "shapes", "--root", str(scenes), "--limit", "2"]
     assert evaluate.main([*asked, "--json", str(tmp_path / "r.json")]) == 0
     assert len(json.loads((tmp_path / "r.json").read_text())["per_class"]) == len(NAMES)
 

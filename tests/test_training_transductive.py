@@ -16,12 +16,12 @@ from training.data.batches import BatchStream
 from training.data.labels import HIDDEN
 from training.data.splits import split_names
 from training.recipes import Recipe, load_recipe, recipe_names
-from training.runtime.devices import Place
+from training.runtime.devices import DeviceContext
 from zsseg.errors import UserError
 from zsseg.models import Method
 from zsseg.weights.checkpoint import load_checkpoint, read_metadata
 
-CPU = Place(torch.device("cpu"), autocast=False)
+CPU = DeviceContext(torch.device("cpu"), autocast=False)
 MINI = [name for name in recipe_names() if "mini_transductive" in name]
 SEEN, UNSEEN = split_names("voc2012")
 

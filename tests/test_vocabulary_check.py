@@ -1,4 +1,4 @@
-"""Remarks on names: what is told, what is not, and how sure the embedded tokenizer and text tower make it."""
+"""Warnings on names: what is told, what is not, and how sure the embedded tokenizer and text tower make it."""
 
 import subprocess
 import sys
@@ -76,8 +76,8 @@ def test_an_answer_is_told_which_names_were_cut_and_what_they_now_equal() -> Non
     vocabulary = build_vocabulary("sofa, couch, a long name that ends in this, a long name that ends in that")
     warnings = check(vocabulary, angles(0, 1, 90, 90), [5, 5, 17, 17], pieces=lambda word: 3 if word == "sofa" else 1)
     assert [warning.kind for warning in warnings] == ["too long"] * 2 + ["unknown word"] + ["near-duplicates"] * 2
-    told = about_truncated_names(warnings)
-    assert list(told) == [warning.sentence for warning in (*warnings[:2], warnings[3])]
+    sentences = about_truncated_names(warnings)
+    assert list(sentences) == [warning.sentence for warning in (*warnings[:2], warnings[3])]
     assert about_truncated_names(warnings[2:]) == ()
 
 

@@ -1,11 +1,11 @@
 """The ablations that the two papers argue with, and the spread over seeds, as a table.
 
-    python -m training.ablate --world mini --data-root DATA --iters 150 --size 160 --jobs 2
-    python -m training.ablate --world mini --data-root DATA --only zegclip --seeds 0 1 2 --whole --out runs/seeds
+    python -m training.ablate --domain mini --data-root DATA --iters 150 --size 160 --jobs 2
+    python -m training.ablate --domain mini --data-root DATA --only zegclip --seeds 0 1 2 --whole --out runs/seeds
 
-Every run has a folder in --out with its weights, curves, `log.txt` and `scores.json`; the table is `ablation-WORLD.md`,
-and `ablation-WORLD.json` has all numbers. What has its scores is not made again, and a run that was cut off goes on.
-Nothing is written anywhere else.
+Every run has a folder in --out with its weights, curves, `log.txt` and `scores.json`; the table is
+`ablation-DOMAIN.md`, and `ablation-DOMAIN.json` has all numbers. What has its scores is not made again, and a run that
+was cut off goes on. Nothing is written anywhere else.
 """
 
 import argparse
@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from training.ablation.trials import BASELINE, Plan, Trial, read_scores, run_trial, write_text
-from training.ablation.variants import WORLDS, Length, base_recipe
+from training.ablation.variants import DOMAINS, Length, base_recipe
 from training.evaluation.scores import SCORES
 from training.runtime.console import run_for_person
 from zsseg.errors import UserError
@@ -67,12 +67,12 @@ def make_plan(options: argparse.Namespace) -> Plan:
     """What the command line says about all runs alike.
 
     Raises:
-        UserError: the backbone or the world's recipes are not there.
+        UserError: the backbone or the domain's recipes are not there.
     """
-    world, length = WORLDS[options.world], Length(options.iters, options.size)
-    backbone = find_backbone(options.backbone or base_recipe(world, "zegclip", length).backbone)
-    split = options.split or world.split
-    return Plan(world, length, split, options.limit, options.data_root, backbone, options.out, options.device)
+    domain, length = DOMAINS[options.domain], Length(options.iters, options.size)
+    backbone = find_backbone(options.backbone or base_recipe(domain, "zegclip", length).backbone)
+    split = options.split or domain.split
+    return Plan(domain, length, split, options.limit, options.data_root, backbone, options.out, options.device)
 
 
 def chosen(plan: Plan, only: Sequence[str] | None) -> tuple[str, ...]:
@@ -84,7 +84,7 @@ def chosen(plan: Plan, only: Sequence[str] | None) -> tuple[str, ...]:
     names = (BASELINE, *plan.variants)
     unknown = [name for name in only or () if name not in names]
     if unknown:
-        raise UserError(f"There is no run {unknown[0]!r} in this world: choose of {', '.join(names)}.")
+        raise UserError(f"There is no run {unknown[0]!r} in this domain: choose of {', '.join(names)}.")
     return tuple(name for name in names if only is None or name in only)
 
 
@@ -107,8 +107,8 @@ def write_table(plan: Plan) -> dict[str, Any]:
             rows.append(summary(plan, name, results))
     table = {"plan": plan.identity, "rows": rows}
     plan.out.mkdir(parents=True, exist_ok=True)
-    write_text(plan.out / f"ablation-{plan.world.name}.json", json.dumps(table, indent=1) + "\n")
-    write_text(plan.out / f"ablation-{plan.world.name}.md", markdown(table))
+    write_text(plan.out / f"ablation-{plan.domain.name}.json", json.dumps(table, indent=1) + "\n")
+    write_text(plan.out / f"ablation-{plan.domain.name}.md", markdown(table))
     return table
 
 
@@ -169,7 +169,7 @@ def _shared_arguments(options: argparse.Namespace) -> list[str]:
     given = {name: getattr(options, name) for name in ("size", "split", "limit", "backbone", "device")}
     rest = [text for name, value in given.items() if value is not None for text in (f"--{name}", str(value))]
     places = ["--data-root", str(options.data_root), "--out", str(options.out)]
-    return ["--world", options.world, *places, *length, *rest]
+    return ["--domain", options.domain, *places, *length, *rest]
 
 
 def _seeds_there(plan: Plan, name: str) -> list[int]:
@@ -191,7 +191,9 @@ def _shown(mean: float | None, deviation: float | None) -> str:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="training.ablate", description=__doc__.split("\n")[0] if __doc__ else None)
-    parser.add_argument("--world", choices=tuple(WORLDS), default="mini", help="mini: real photos; shapes: drawn ones")
+    parser.add_argument(
+        "--domain", "--world", choices=tuple(DOMAINS), default="mini", help="mini: real photos; shapes: drawn ones"
+    )
     parser.add_argument("--data-root", type=Path, default=Path("data"), help="folder that holds the data sets (data)")
     parser.add_argument("--out", type=Path, default=Path("runs/ablation"), help="folder of all runs (runs/ablation)")
     parser.add_argument("--only", nargs="+", metavar="NAME", help="these runs alone: METHOD, METHOD-VARIANT")

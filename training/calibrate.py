@@ -24,7 +24,7 @@ from training.data.datasets import Item, PhotoSet, open_set
 from training.data.splits import UNSEEN
 from training.evaluation.metrics import ConfusionMatrix
 from training.evaluation.models import add_data_options, add_model_options, open_predictor, rewrite_metadata
-from training.evaluation.protocol import MIN_PHOTOS, PENALTIES, PenaltySweep, Question, answers, question_for
+from training.evaluation.protocol import MIN_PHOTOS, PENALTIES, EvalProtocol, PenaltySweep, predictions, protocol_for
 from training.runtime.console import run_for_person
 from zsseg.errors import UserError
 from zsseg.predictor import Predictor
@@ -42,13 +42,13 @@ def calibrate(options: argparse.Namespace) -> dict[str, Any]:
     """Choose both numbers, print and write what was asked for; return the curves and the choice."""
     predictor = open_predictor(options)
     photos = open_set(options.data, options.root, "development")
-    question = question_for(photos, predictor.metadata, UNSEEN[options.data] if options.strict else ())
-    if not question.judged_unseen:
+    protocol = protocol_for(photos, predictor.metadata, UNSEEN[options.data] if options.strict else ())
+    if not protocol.evaluated_unseen:
         raise UserError("No unseen name is left to judge: calibrate a run whose recipe has held_out names.")
     items = photos.items[: options.limit]
-    by_penalty = penalty_curve(predictor, items, question)
+    by_penalty = penalty_curve(predictor, items, protocol)
     penalty = max(by_penalty, key=lambda p: (_order(by_penalty[p]["hIoU"]), -abs(p)))
-    by_threshold = threshold_curve(predictor, photos, items, question, penalty)
+    by_threshold = threshold_curve(predictor, photos, items, protocol, penalty)
     threshold = max(by_threshold, key=lambda t: _order(by_threshold[t]))
     report = {"seen_penalty": penalty, "threshold": threshold, "penalties": by_penalty, "thresholds": by_threshold}
     for value, scores in by_penalty.items():
@@ -62,23 +62,23 @@ def calibrate(options: argparse.Namespace) -> dict[str, Any]:
     return report
 
 
-def penalty_curve(predictor: Predictor, items: Sequence[Item], question: Question) -> dict[float, dict[str, float]]:
+def penalty_curve(predictor: Predictor, items: Sequence[Item], protocol: EvalProtocol) -> dict[float, dict[str, float]]:
     """The four scores at every penalty of `PENALTIES`."""
-    sweep = PenaltySweep(question, PENALTIES)
-    for _, raw, answer in answers(predictor, items, question, "penalties"):
-        sweep.update(question.table[raw], answer)
+    sweep = PenaltySweep(protocol, PENALTIES)
+    for _, raw, answer in predictions(predictor, items, protocol, "penalties"):
+        sweep.update(protocol.table[raw], answer)
     return sweep.curve()
 
 
 def threshold_curve(
-    predictor: Predictor, photos: PhotoSet, items: Sequence[Item], question: Question, penalty: float
+    predictor: Predictor, photos: PhotoSet, items: Sequence[Item], protocol: EvalProtocol, penalty: float
 ) -> dict[float, float]:
     """Mean IoU over the names that occur often enough and "none of these", at every threshold of `THRESHOLDS`."""
-    none = len(question.names)
-    table = question.table.copy()
+    none = len(protocol.names)
+    table = protocol.table.copy()
     table[[raw for raw, name in enumerate(photos.raw_names) if name is None]] = none
     matrices = {threshold: ConfusionMatrix(none + 1) for threshold in THRESHOLDS}
-    for _, raw, answer in answers(predictor, items, question, "thresholds"):
+    for _, raw, answer in predictions(predictor, items, protocol, "thresholds"):
         truth = table[raw]
         labels = answer.with_settings(seen_penalty=penalty).labels
         for threshold, matrix in matrices.items():

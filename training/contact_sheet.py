@@ -17,7 +17,7 @@ import matplotlib as mpl
 import numpy as np
 
 from training.data.datasets import Item, PhotoSet, open_set, read_mask
-from training.evaluation.protocol import question_for
+from training.evaluation.protocol import protocol_for
 from training.runtime.console import run_for_person
 from zsseg.errors import UserError
 from zsseg.examples import available
@@ -112,10 +112,10 @@ def named_row(photos: PhotoSet, item: Item, predictors: Sequence[Predictor]) -> 
     photo = load_image(item.photo)
     answers: list[tuple[str, Segmentation]] = []
     for predictor in predictors:
-        question = question_for(photos, predictor.metadata)
+        protocol = protocol_for(photos, predictor.metadata)
         if not answers:
-            answers.append(("labels", labelled(question.table[read_mask(item)], question.names, question.seen)))
-        answers.append((predictor.name, predictor.predict(photo, question.seen, question.unseen)))
+            answers.append(("labels", labelled(protocol.table[read_mask(item)], protocol.names, protocol.seen)))
+        answers.append((predictor.name, predictor.predict(photo, protocol.seen, protocol.unseen)))
     return Row(item.key, photo, tuple(answers))
 
 

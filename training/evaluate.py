@@ -13,7 +13,7 @@ from typing import Any
 from training.data.datasets import open_set
 from training.evaluation.models import add_data_options, add_model_options, open_predictor, rewrite_metadata
 from training.evaluation.plots import plot_confusion
-from training.evaluation.protocol import judge, question_for
+from training.evaluation.protocol import evaluate_predictor, protocol_for
 from training.evaluation.scores import SCORES, score_report
 from training.runtime.console import run_for_person
 
@@ -28,17 +28,17 @@ def evaluate(options: argparse.Namespace) -> dict[str, Any]:
     predictor = open_predictor(options)
     photos = open_set(options.data, options.root, options.split)
     items = photos.items[: options.limit]
-    question = question_for(photos, predictor.metadata)
+    protocol = protocol_for(photos, predictor.metadata)
     penalty = predictor.metadata.seen_penalty if options.seen_penalty is None else options.seen_penalty
-    matrix = judge(predictor, items, question, penalty, progress=f"{options.data} {options.split}")
+    matrix = evaluate_predictor(predictor, items, protocol, penalty, progress=f"{options.data} {options.split}")
     report = {"data": options.data, "split": options.split, "photos": len(items)}
-    report |= score_report(predictor, question, matrix, penalty)
+    report |= score_report(predictor, protocol, matrix, penalty)
     print_report(report)
     if options.json is not None:
         options.json.parent.mkdir(parents=True, exist_ok=True)
         options.json.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
     if options.plot is not None:
-        plot_confusion(matrix.counts, question.names, question.unseen, options.plot)
+        plot_confusion(matrix.counts, protocol.names, protocol.unseen, options.plot)
     if options.write:
         scores = {f"{options.data} {options.split} {k}": report[k] for k in SCORES if report[k] is not None}
         metadata = dataclasses.replace(predictor.metadata, scores={**predictor.metadata.scores, **scores})

@@ -14,11 +14,11 @@ import torch
 
 from training.pretraining import mini_clip
 from training.pretraining.crops import ConceptMaps, CropSampler
-from training.pretraining.image_labels import TagTable
+from training.pretraining.image_labels import ImageLabels
 from training.pretraining.image_tower import ImageRun, NameTable
-from training.pretraining.label_teacher import TagTeacher
+from training.pretraining.label_teacher import LabelTeacher
 from training.pretraining.student import Student
-from training.pretraining.teacher_maps import FEATURES, load_pool
+from training.pretraining.teacher_maps import FEATURES, load_pretraining_set
 from training.pretraining.text_targets import TextTargets, load_text_targets
 from training.pretraining.text_tower import TextRun
 from training.runtime.console import run_for_person
@@ -75,15 +75,15 @@ def _text_run(clip: OpenClip, targets: TextTargets, runs: Path) -> TextRun:
 
 def _image_run(student: Student, shipped: OpenClip | None, targets: TextTargets, args: argparse.Namespace) -> ImageRun:
     recipe = dataclasses.replace(mini_clip.IMAGE, minutes=args.minutes or mini_clip.IMAGE.minutes)
-    photos, maps = load_pool(args.data_root, args.runs / "cache/pool", args.photos)
+    photos, maps = load_pretraining_set(args.data_root, args.runs / "cache/pool", args.photos)
     concepts = ConceptMaps(maps, targets.imagenet)
-    tags = TagTable(photos, targets)
-    sampler = CropSampler(photos, maps.features, concepts, recipe.min_area, tags.rarity(), recipe.tagged_share)
-    places = TagTeacher(tags, maps.features, sampler.feature_scale)
+    labels = ImageLabels(photos, targets)
+    sampler = CropSampler(photos, maps.features, concepts, recipe.min_area, labels.rarity(), recipe.labelled_share)
+    label_teacher = LabelTeacher(labels, maps.features, sampler.feature_scale)
     if shipped is not None:
         first = sampler.draw(recipe.stages[0].size, 256, np.random.default_rng(recipe.seed))
         student.start_from(shipped.visual, first.pixels)
-    return ImageRun(student, sampler, NameTable(photos, targets), places, recipe, args.runs / "mini-image")
+    return ImageRun(student, sampler, NameTable(photos, targets), label_teacher, recipe, args.runs / "mini-image")
 
 
 def export(clip: OpenClip, student: Student, runs: Path, out: Path, has_text: bool = False) -> str:

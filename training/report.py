@@ -16,9 +16,9 @@ from typing import Any
 
 from training.data.datasets import Item, open_set
 from training.evaluation.metrics import Reliability, ReliabilityCurve
-from training.evaluation.models import add_data_options, add_place_options, open_baseline, open_checkpoint
+from training.evaluation.models import add_data_options, add_device_options, open_baseline, open_checkpoint
 from training.evaluation.plots import plot_confusion, plot_penalties, plot_reliability
-from training.evaluation.protocol import PENALTIES, PenaltySweep, Question, answers, question_for
+from training.evaluation.protocol import PENALTIES, EvalProtocol, PenaltySweep, predictions, protocol_for
 from training.evaluation.scores import SCORES, json_number, json_numbers, score_report
 from training.runtime.console import run_for_person
 from zsseg.predictor import Predictor
@@ -54,11 +54,11 @@ def write_report(options: argparse.Namespace) -> dict[str, Any]:
     photos = open_set(options.data, options.root, options.split)
     items = photos.items[: options.limit]
     # The baseline knows no seen names: both are asked the checkpoint's question.
-    question = question_for(photos, predictors[0].metadata)
-    found = [examine(predictor, items, question) for predictor in predictors]
+    protocol = protocol_for(photos, predictors[0].metadata)
+    found = [examine(predictor, items, protocol) for predictor in predictors]
     options.out.mkdir(parents=True, exist_ok=True)
     report: dict[str, Any] = {"data": options.data, "split": options.split, "photos": len(items)}
-    report["models"] = [_numbers(one, question) for one in found]
+    report["models"] = [_numbers(one, protocol) for one in found]
     (options.out / "report.json").write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
     (options.out / "report.md").write_text(markdown(report), encoding="utf-8")
     plot_reliability({one.predictor.name: one.reliability for one in found}, options.out / "reliability.png")
@@ -66,24 +66,24 @@ def write_report(options: argparse.Namespace) -> dict[str, Any]:
     for one in found:
         matrix = one.sweep.matrices[one.penalty]
         path = options.out / f"confusion-{one.predictor.name}.png"
-        plot_confusion(matrix.counts, question.names, question.unseen, path)
+        plot_confusion(matrix.counts, protocol.names, protocol.unseen, path)
     print(markdown(report))
     return report
 
 
-def examine(predictor: Predictor, items: Sequence[Item], question: Question) -> Findings:
+def examine(predictor: Predictor, items: Sequence[Item], protocol: EvalProtocol) -> Findings:
     """Run a model over the photos once; only histograms and confusion matrices are kept."""
     penalty = predictor.metadata.seen_penalty
-    sweep = PenaltySweep(question, (*PENALTIES, penalty))
-    reliability = Reliability(len(question.names))
-    for _, raw, answer in answers(predictor, items, question, predictor.name):
-        truth = question.table[raw]
+    sweep = PenaltySweep(protocol, (*PENALTIES, penalty))
+    reliability = Reliability(len(protocol.names))
+    for _, raw, answer in predictions(predictor, items, protocol, predictor.name):
+        truth = protocol.table[raw]
         sweep.update(truth, answer)
         reliability.update(truth, answer.scores)
     groups = {
-        "all names": range(len(question.names)),
-        "seen": range(len(question.seen)),
-        "unseen": range(len(question.seen), len(question.names)),
+        "all names": range(len(protocol.names)),
+        "seen": range(len(protocol.seen)),
+        "unseen": range(len(protocol.seen), len(protocol.names)),
     }
     return Findings(predictor, penalty, sweep, {name: reliability.curve(rows) for name, rows in groups.items()})
 
@@ -105,8 +105,8 @@ def markdown(report: dict[str, Any]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _numbers(found: Findings, question: Question) -> dict[str, Any]:
-    scores = score_report(found.predictor, question, found.sweep.matrices[found.penalty], found.penalty)
+def _numbers(found: Findings, protocol: EvalProtocol) -> dict[str, Any]:
+    scores = score_report(found.predictor, protocol, found.sweep.matrices[found.penalty], found.penalty)
     penalties = {str(penalty): json_numbers(row) for penalty, row in found.sweep.curve().items()}
     return {**scores, "penalties": penalties, "reliability": {n: _curve(c) for n, c in found.reliability.items()}}
 
@@ -136,7 +136,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="training.report", description=__doc__.split("\n")[0] if __doc__ else None)
     parser.add_argument("--checkpoint", required=True, help="name or path of a checkpoint")
     parser.add_argument("--baseline", metavar="BACKBONE", help="judge the training-free cosine of this backbone, too")
-    add_place_options(parser)
+    add_device_options(parser)
     add_data_options(parser)
     parser.add_argument("--split", default="development", help="development (default), val, ...")
     parser.add_argument("--out", type=Path, required=True, help="folder of the report")

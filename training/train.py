@@ -12,13 +12,13 @@ import dataclasses
 from pathlib import Path
 
 from training.core.assemble import Experiment, assemble
-from training.core.engine import Judge, RunOptions, Trainer
+from training.core.engine import Evaluator, RunOptions, Trainer
 from training.data.datasets import open_set
 from training.data.splits import split_names
-from training.evaluation.protocol import Scores, ask, judge, summarise
+from training.evaluation.protocol import Scores, build_protocol, evaluate_predictor, summarise
 from training.recipes import Recipe, load_recipe, recipe_names
 from training.runtime.console import run_for_person
-from training.runtime.devices import Place, find_place, leave
+from training.runtime.devices import DeviceContext, setup_device, teardown
 from zsseg.errors import UserError
 from zsseg.models import SegmentationModel
 from zsseg.predictor import Predictor
@@ -35,23 +35,23 @@ def train(options: argparse.Namespace) -> Path | None:
     recipe = load_recipe(options.recipe)
     changes = {"iters": options.iters, "seed": options.seed}
     recipe = dataclasses.replace(recipe, **{name: value for name, value in changes.items() if value is not None})
-    place = find_place(recipe.precision, options.device)
-    if options.minutes is not None and place.world > 1:
+    context = setup_device(recipe.precision, options.device)
+    if options.minutes is not None and context.world_size > 1:
         raise UserError("--minutes works in one process only: give --iters under torchrun.")
     experiment = assemble(recipe, options.data_root, find_backbone(options.backbone) if options.backbone else None)
     out = options.out or Path("runs") / recipe.name
     if not options.resume and (out / "state.pt").exists():
         raise UserError(f"{out} holds a run already: add --resume to go on with it, or give another --out.")
     run = RunOptions(out, options.resume, options.minutes, options.workers)
-    trainer = Trainer(experiment, run, place, development_judge(recipe, options.data_root, place))
+    trainer = Trainer(experiment, run, context, development_evaluator(recipe, options.data_root, context))
     progress = trainer.run()
-    leave(place)
-    if not place.is_main or progress.iteration < progress.iters:
+    teardown(context)
+    if not context.is_main or progress.iteration < progress.iters:
         return None
     return export(experiment, out, options.export)
 
 
-def development_judge(recipe: Recipe, data_root: Path, place: Place) -> Judge:
+def development_evaluator(recipe: Recipe, data_root: Path, context: DeviceContext) -> Evaluator:
     """Look at development photos of the recipe's first set.
 
     All names are asked, the unseen ones too, but only labels that training may know count: those of seen names and,
@@ -61,12 +61,12 @@ def development_judge(recipe: Recipe, data_root: Path, place: Place) -> Judge:
     photos = open_set(source.name, data_root, "development")
     seen, unseen = split_names(source.name, source.unseen)
     held = tuple(n for n in seen if n in recipe.held_out)
-    question = ask(photos.raw_names, [n for n in seen if n not in held], held + unseen, hide=unseen)
+    protocol = build_protocol(photos.raw_names, [n for n in seen if n not in held], held + unseen, hide=unseen)
     items = photos.items[: recipe.eval_photos]
 
     def look(model: SegmentationModel, metadata: Metadata) -> Scores:
-        predictor = Predictor(model, metadata, str(place.device))
-        return summarise(judge(predictor, items, question, recipe.seen_penalty), question)
+        predictor = Predictor(model, metadata, str(context.device))
+        return summarise(evaluate_predictor(predictor, items, protocol, recipe.seen_penalty), protocol)
 
     return look
 

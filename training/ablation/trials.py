@@ -9,14 +9,14 @@ from typing import Any
 
 import torch
 
-from training.ablation.variants import Length, Variant, World, base_recipe, recipes_of
+from training.ablation.variants import Domain, Length, Variant, base_recipe, recipes_of
 from training.core.assemble import assemble
 from training.core.engine import STATE_FILE, RunOptions, Trainer
 from training.data.datasets import open_set
-from training.evaluation.protocol import judge, question_for
+from training.evaluation.protocol import evaluate_predictor, protocol_for
 from training.evaluation.scores import score_report
 from training.recipes import Recipe
-from training.runtime.devices import find_place
+from training.runtime.devices import setup_device
 from zsseg.errors import UserError
 from zsseg.predictor import Predictor
 from zsseg.weights.backbone import CONFIG_FILE, WEIGHTS_FILE, file_sha256
@@ -31,7 +31,7 @@ class Plan:
     """What all runs of a table share.
 
     Attributes:
-        world: whose recipes are changed.
+        domain: whose recipes are changed.
         length: of every run.
         split: photos that judge.
         limit: how many of them, the first; None for all.
@@ -41,7 +41,7 @@ class Plan:
         device: where they run; None for CUDA where there is one, else the CPU.
     """
 
-    world: World
+    domain: Domain
     length: Length
     split: str
     limit: int | None
@@ -54,7 +54,7 @@ class Plan:
     def variants(self) -> dict[str, tuple[Variant, Recipe]]:
         """Every run by name but the training-free one; see `recipes_of`."""
         config = json.loads((self.backbone / CONFIG_FILE).read_text(encoding="utf-8"))
-        return recipes_of(self.world, self.length, config["model_cfg"]["vision_cfg"]["patch_size"])
+        return recipes_of(self.domain, self.length, config["model_cfg"]["vision_cfg"]["patch_size"])
 
     def about(self, name: str) -> str:
         """What a run changes, for the table."""
@@ -68,10 +68,10 @@ class Plan:
     def identity(self) -> dict[str, Any]:
         """What decides the scores beside name, seed and photos; runs with the same are comparable."""
         return {
-            "world": self.world.name,
+            "domain": self.domain.name,
             "iters": self.length.iters,
             "size": self.length.size,
-            "data": self.world.data,
+            "data": self.domain.data,
             "split": self.split,
             "limit": self.limit,
             "backbone_sha256": file_sha256(self.backbone / WEIGHTS_FILE),
@@ -95,7 +95,7 @@ def run_trial(plan: Plan, trial: Trial) -> dict[str, Any]:
     """Train (or go on), judge, and write the run's scores; return what was written.
 
     Raises:
-        UserError: there is no such run in this world, or its photos are not there.
+        UserError: there is no such run in this domain, or its photos are not there.
     """
     if trial.name == BASELINE:
         predictor, steps = _training_free(plan), 0
@@ -103,13 +103,13 @@ def run_trial(plan: Plan, trial: Trial) -> dict[str, Any]:
         predictor, steps = _trained(plan, trial)
     else:
         raise UserError(f"There is no run {trial.name!r}: choose of {', '.join((BASELINE, *plan.variants))}.")
-    photos = open_set(plan.world.data, plan.data_root, plan.split)
+    photos = open_set(plan.domain.data, plan.data_root, plan.split)
     items = photos.items[: plan.limit]
-    question, penalty = question_for(photos, predictor.metadata), predictor.metadata.seen_penalty
-    matrix = judge(predictor, items, question, penalty, progress=trial.name)
+    protocol, penalty = protocol_for(photos, predictor.metadata), predictor.metadata.seen_penalty
+    matrix = evaluate_predictor(predictor, items, protocol, penalty, progress=trial.name)
     result = {"plan": plan.identity, "name": trial.name, "seed": trial.seed, "steps": steps, "photos": len(items)}
     result["method"] = None if trial.name == BASELINE else predictor.metadata.method
-    result |= score_report(predictor, question, matrix, penalty)
+    result |= score_report(predictor, protocol, matrix, penalty)
     folder = plan.out / trial.folder
     folder.mkdir(parents=True, exist_ok=True)
     write_text(folder / SCORES_FILE, json.dumps(result, indent=1) + "\n")
@@ -140,7 +140,7 @@ def write_text(path: Path, text: str) -> None:
 
 
 def _training_free(plan: Plan) -> Predictor:
-    recipe = base_recipe(plan.world, "zegclip", plan.length)
+    recipe = base_recipe(plan.domain, "zegclip", plan.length)
     device = plan.device or ("cuda" if torch.cuda.is_available() else "cpu")
     return Predictor.training_free(
         plan.backbone, device, size=recipe.size, stride=recipe.stride, templates=recipe.templates
@@ -150,10 +150,10 @@ def _training_free(plan: Plan) -> Predictor:
 def _trained(plan: Plan, trial: Trial) -> tuple[Predictor, int]:
     """The predictor of a run's last weights, as a checkpoint holds them, and the steps that made them."""
     recipe = dataclasses.replace(plan.variants[trial.name][1], seed=trial.seed)
-    place = find_place(recipe.precision, plan.device)
+    context = setup_device(recipe.precision, plan.device)
     experiment = assemble(recipe, plan.data_root, plan.backbone)
     folder = plan.out / trial.folder
-    progress = Trainer(experiment, RunOptions(folder, (folder / STATE_FILE).is_file()), place).run()
+    progress = Trainer(experiment, RunOptions(folder, (folder / STATE_FILE).is_file()), context).run()
     backbone = experiment.model.backbone
     model, metadata = load_checkpoint(folder / "last.safetensors", {backbone.sha256: backbone})
-    return Predictor(model, metadata, str(place.device)), progress.iteration
+    return Predictor(model, metadata, str(context.device)), progress.iteration

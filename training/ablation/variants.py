@@ -1,4 +1,4 @@
-"""The ablations as data: two worlds, and what the papers argue with, each one change to a world's recipes."""
+"""The ablations as data: two domains, and what the papers argue with, each one change to a domain's recipes."""
 
 import dataclasses
 import math
@@ -11,13 +11,13 @@ from training.recipes.self_training import both_stages, without_masks
 from zsseg.errors import UserError
 from zsseg.models import Method
 
-WorldName = Literal["mini", "shapes"]
+DomainName = Literal["mini", "shapes"]
 METHODS: tuple[Method, ...] = ("zegclip", "clip_rc")
 _WARMUP_SHARE = 10  # a shortened run warms up for at most one step in so many
 
 
 @dataclass(frozen=True)
-class World:
+class Domain:
     """What one table is about; its recipes are `METHOD_WORLD_inductive`.
 
     Attributes:
@@ -26,14 +26,14 @@ class World:
         split: of that set, unless another is asked for.
     """
 
-    name: WorldName
+    name: DomainName
     data: str
     split: str
 
 
-WORLDS: dict[str, World] = {
-    "mini": World("mini", "voc2012", "development"),
-    "shapes": World("shapes", "shapes", "val"),
+DOMAINS: dict[str, Domain] = {
+    "mini": Domain("mini", "voc2012", "development"),
+    "shapes": Domain("shapes", "shapes", "val"),
 }
 
 
@@ -104,13 +104,13 @@ VARIANTS: tuple[Variant, ...] = (
 )
 
 
-def base_recipe(world: World, method: Method, length: Length) -> Recipe:
-    """A method's recipe in a world, shortened; the last weights count, and nothing is judged on the way.
+def base_recipe(domain: Domain, method: Method, length: Length) -> Recipe:
+    """A method's recipe in a domain, shortened; the last weights count, and nothing is judged on the way.
 
     Raises:
-        UserError: this world has no such recipe here.
+        UserError: this domain has no such recipe here.
     """
-    recipe = load_recipe(f"{method}_{world.name}_inductive")
+    recipe = load_recipe(f"{method}_{domain.name}_inductive")
     size = length.size or recipe.size
     stride = max(1, round(recipe.stride * size / recipe.size))
     if length.iters is not None:
@@ -119,29 +119,29 @@ def base_recipe(world: World, method: Method, length: Length) -> Recipe:
     return dataclasses.replace(recipe, size=size, stride=stride, ship="last", eval_every=recipe.iters)
 
 
-def recipes_of(world: World, length: Length, patch: int) -> dict[str, tuple[Variant, Recipe]]:
-    """Every run of a world's table by its name, METHOD or METHOD-VARIANT, in the table's order.
+def recipes_of(domain: Domain, length: Length, patch: int) -> dict[str, tuple[Variant, Recipe]]:
+    """Every run of a domain's table by its name, METHOD or METHOD-VARIANT, in the table's order.
 
     A change that changes nothing (the recipe has so many regions already) is left out, and so are more regions than
     the grid of patches has room for.
 
     Args:
-        world: whose recipes.
+        domain: whose recipes.
         length: of every run.
         patch: side of the backbone's patches in px.
 
     Raises:
-        UserError: this world has no recipes here, or a crop is no whole number of patches.
+        UserError: this domain has no recipes here, or a crop is no whole number of patches.
     """
     found: dict[str, tuple[Variant, Recipe]] = {}
     for method in METHODS:
-        base = base_recipe(world, method, length)
+        base = base_recipe(domain, method, length)
         if base.size % patch:
             raise UserError(f"A size of {base.size} px does not divide into patches of {patch}: give a multiple of it.")
-        for variant in (each for each in VARIANTS if method in each.methods):
+        for variant in (variant for variant in VARIANTS if method in variant.methods):
             recipe = variant.change(base)
             is_new = recipe != base or not variant.name
             if is_new and math.isqrt(recipe.model.regions) <= base.size // patch:
                 name = "-".join(part for part in (method, variant.name) if part)
-                found[name] = (variant, dataclasses.replace(recipe, name=f"{world.name}_{name}"))
+                found[name] = (variant, dataclasses.replace(recipe, name=f"{domain.name}_{name}"))
     return found

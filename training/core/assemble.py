@@ -61,7 +61,7 @@ def assemble(recipe: Recipe, data_root: Path, backbone_folder: Path | None = Non
     parts = build_parts(recipe, data_root)
     torch.manual_seed(recipe.seed)
     model = build_head(recipe, backbone)
-    metadata = describe(recipe, backbone, parts, recipe.normalisation or read_normalisation(folder))
+    metadata = build_metadata(recipe, backbone, parts, recipe.normalisation or read_normalisation(folder))
     return Experiment(recipe, model, parts, metadata)
 
 
@@ -110,7 +110,7 @@ def build_head(recipe: Recipe, backbone: Backbone) -> SegmentationModel:
     return model
 
 
-def describe(
+def build_metadata(
     recipe: Recipe, backbone: Backbone, parts: Sequence[Part], normalisation: tuple[Triple, Triple]
 ) -> Metadata:
     """Metadata of the checkpoint that the recipe makes; scores are still empty."""

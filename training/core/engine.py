@@ -26,7 +26,7 @@ from training.data.batches import Batch, BatchStream
 from training.evaluation.plots import plot_run
 from training.evaluation.protocol import Scores
 from training.runtime.budget import TimeBudget
-from training.runtime.devices import Place
+from training.runtime.devices import DeviceContext
 from training.runtime.runlog import RunLog
 from training.runtime.schedules import poly_lr
 from zsseg.models import SegmentationModel
@@ -37,12 +37,12 @@ _LOG_EVERY = 20
 _SAVE_SECONDS = 180.0
 _LOSSES = ("focal", "dice", "cross_entropy", "recovery")
 
-Judge = Callable[[SegmentationModel, Metadata], Scores]
+Evaluator = Callable[[SegmentationModel, Metadata], Scores]
 
 
 @dataclass(frozen=True)
 class RunOptions:
-    """What belongs to a sitting, not to the experiment.
+    """Options of one invocation (paths, resume, time limit), not hyper-parameters.
 
     Attributes:
         out: folder of the run.
@@ -65,20 +65,22 @@ class Trainer:
     Args:
         experiment: what to train.
         options: where, and for how long.
-        place: device, rank, precision.
-        judge: looks at the development split, or None to train without looking.
+        context: device, rank, precision.
+        evaluator: looks at the development split, or None to train without looking.
     """
 
-    def __init__(self, experiment: Experiment, options: RunOptions, place: Place, judge: Judge | None = None) -> None:
-        self.experiment, self.options, self.place, self.judge = experiment, options, place, judge
+    def __init__(
+        self, experiment: Experiment, options: RunOptions, context: DeviceContext, evaluator: Evaluator | None = None
+    ) -> None:
+        self.experiment, self.options, self.context, self.evaluator = experiment, options, context, evaluator
         self.recipe = recipe = experiment.recipe
-        self.model = experiment.model.to(place.device).train()
+        self.model = experiment.model.to(context.device).train()
         self.texts = [
             text_vectors(self.model.backbone, (*p.seen, *p.unseen), recipe.templates) for p in experiment.parts
         ]
-        objective = Objective(self.model, recipe, place.autocast)
+        objective = Objective(self.model, recipe, context.autocast)
         self.objective: nn.Module = objective
-        if place.world > 1:
+        if context.world_size > 1:
             # Without its loss, the recovery decoder has no gradient to wait for.
             unused = self.model.has_recovery and recipe.recovery == 0
             self.objective = DistributedDataParallel(objective, find_unused_parameters=unused)
@@ -92,30 +94,30 @@ class Trainer:
         start = self.progress.iteration
         self.log = RunLog(options.out / "train.csv", ("lr", *_LOSSES, "total", "grad_norm", "seconds"), start)
         columns = tuple(field.name for field in dataclasses.fields(Scores))
-        self.looks = RunLog(options.out / "development.csv", columns, start + 1)
+        self.development_log = RunLog(options.out / "development.csv", columns, start + 1)
 
     def run(self) -> Progress:
         """Train to the end (or to the interruption), leaving state, logs and weights in the run's folder."""
         last_save = began = time.monotonic()
         earlier, done = self.progress.elapsed, 0
-        with tqdm(total=self.progress.iters, initial=self.progress.iteration, disable=not self.place.is_main) as bar:
+        with tqdm(total=self.progress.iters, initial=self.progress.iteration, disable=not self.context.is_main) as bar:
             for batch in self._batches():
                 self._step(batch)
                 done += 1
                 self.progress.elapsed = earlier + time.monotonic() - began
-                if self.budget.is_time_to_look(done):
+                if self.budget.is_time_to_plan(done):
                     self.progress.iters = self.budget.plan(self.progress.iteration, self.progress.elapsed)
                     bar.total = self.progress.iters
                 bar.update()
                 if self._is_over():
                     break
                 if self.progress.iteration % self.recipe.eval_every == 0:
-                    self._look()
+                    self._evaluate()
                 if time.monotonic() - last_save > _SAVE_SECONDS:
                     self._save()
                     last_save = time.monotonic()
         if self.progress.iteration >= self.progress.iters:
-            self._look()
+            self._evaluate()
         self._save()
         return self.progress
 
@@ -123,7 +125,7 @@ class Trainer:
         return self.progress.iteration >= min(self.progress.iters, self.options.stop_at or self.progress.iters)
 
     def _batches(self) -> Iterator[Batch]:
-        recipe, place, start = self.recipe, self.place, self.progress.iteration
+        recipe, context, start = self.recipe, self.context, self.progress.iteration
         if start >= self.progress.iters:
             return iter(())
         stream = BatchStream(
@@ -132,8 +134,8 @@ class Trainer:
             recipe.batch,
             recipe.iters,
             seed=recipe.seed,
-            rank=place.rank,
-            world=place.world,
+            rank=context.rank,
+            world_size=context.world_size,
         )
         loader: DataLoader[Batch] = DataLoader(
             Subset(stream, range(start, recipe.iters)),
@@ -148,8 +150,8 @@ class Trainer:
         began, iteration = time.monotonic(), self.progress.iteration
         self._enter_self_training()
         lr = self._set_learning_rate()
-        # A seed of its own for every iteration and device makes dropout independent of where a sitting began.
-        torch.manual_seed((self.recipe.seed * 1_000_003 + iteration) * 1009 + self.place.rank)
+        # A seed of its own for every iteration and device makes dropout independent of where a run was resumed.
+        torch.manual_seed((self.recipe.seed * 1_000_003 + iteration) * 1009 + self.context.rank)
         losses = self._losses(batch)
         total = torch.stack(list(losses.values())).sum()
         self.optimizer.zero_grad(set_to_none=True)
@@ -160,7 +162,7 @@ class Trainer:
         if self.average is not None:
             self.average.update(self.model)
         self.progress.iteration += 1
-        if self.place.is_main and (iteration % _LOG_EVERY == 0 or self.progress.iteration == self.progress.iters):
+        if self.context.is_main and (iteration % _LOG_EVERY == 0 or self.progress.iteration == self.progress.iters):
             values = {name: float(loss.detach()) for name, loss in losses.items()}
             extra = {"lr": lr, "total": float(total.detach()), "grad_norm": float(norm)}
             self.log.write(iteration, {**values, **extra, "seconds": time.monotonic() - began})
@@ -169,8 +171,8 @@ class Trainer:
         part, text = self.experiment.parts[batch.part], self.texts[batch.part]
         asked = text if self.progress.switch >= 0 else text[: len(part.seen)]
         losses: dict[str, Tensor] = self.objective(
-            batch.pixels.to(self.place.device),
-            batch.labels.to(self.place.device),
+            batch.pixels.to(self.context.device),
+            batch.labels.to(self.context.device),
             asked,
             len(part.seen),
             part.void_ignored,
@@ -200,16 +202,16 @@ class Trainer:
             lr = max(lr, group["lr"])
         return lr
 
-    def _look(self) -> None:
+    def _evaluate(self) -> None:
         """Judge the weights that would be shipped on the development split; keep them if they are the best."""
-        if not self.place.is_main:
+        if not self.context.is_main:
             return
         known: dict[str, float] = {}
         with self.average.applied(self.model) if self.average else nullcontext():
-            if self.judge is not None:
-                scores = self.judge(self.model, self.experiment.metadata)
+            if self.evaluator is not None:
+                scores = self.evaluator(self.model, self.experiment.metadata)
                 self.model.train()
-                self.looks.write(self.progress.iteration, scores.as_dict())
+                self.development_log.write(self.progress.iteration, scores.as_dict())
                 # hIoU needs held-out names; without them seen names alone decide.
                 score = scores.mIoU_seen if math.isnan(scores.hIoU) else scores.hIoU
                 known = {f"development {k}": round(v, 4) for k, v in scores.as_dict().items() if not math.isnan(v)}
@@ -224,7 +226,7 @@ class Trainer:
         save_checkpoint(self.model, metadata, self.options.out / f"{name}.safetensors")
 
     def _save(self) -> None:
-        if self.place.is_main:
+        if self.context.is_main:
             path = self.options.out / STATE_FILE
             save_state(path, self.recipe, self.progress, self.model, self.optimizer, self.average)
 

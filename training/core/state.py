@@ -24,7 +24,7 @@ class Progress:
         iteration: iterations finished.
         iters: iterations planned; a time budget may lower it.
         switch: iteration at which self-training began, -1 before.
-        elapsed: seconds of training, earlier sittings included.
+        elapsed: seconds of training, earlier invocations included.
         best: best score on the development split, -1 before the first look.
     """
 

@@ -66,7 +66,7 @@ class BatchStream(Dataset[Batch]):
         batch: photos per batch, over all devices together.
         batches: number of batches there may be.
         seed: of everything random here.
-        rank, world: which share of every batch this process makes.
+        rank, world_size: which share of every batch this process makes.
         cache_bytes: decoded photos are kept in memory up to this size.
     """
 
@@ -79,11 +79,11 @@ class BatchStream(Dataset[Batch]):
         *,
         seed: int,
         rank: int = 0,
-        world: int = 1,
+        world_size: int = 1,
         cache_bytes: int = 3 << 30,
     ) -> None:
         self.parts, self.how, self.batch, self.seed = tuple(parts), how, batch, seed
-        self.slots = range(rank, batch, world)
+        self.slots = range(rank, batch, world_size)
         shares = np.cumsum([p.weight for p in parts])
         draws = np.random.default_rng([seed, 0]).random(batches)
         self.choices = np.searchsorted(shares / shares[-1], draws, side="right")

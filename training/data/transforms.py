@@ -10,9 +10,9 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from training.data.labels import VOID
 from zsseg.image.load import resize
 
-VOID = 255
 _CROP_TRIES = 10
 _CROP_MAX_SHARE = 0.75
 # Labels are counted on every fourth pixel: a share does not need more.

@@ -65,10 +65,10 @@ def add_model_options(parser: argparse.ArgumentParser) -> None:
     which = parser.add_mutually_exclusive_group(required=True)
     which.add_argument("--checkpoint", help="name or path of a checkpoint")
     which.add_argument("--baseline", metavar="BACKBONE", help="the training-free cosine of a backbone, name or folder")
-    add_place_options(parser)
+    add_device_options(parser)
 
 
-def add_place_options(parser: argparse.ArgumentParser) -> None:
+def add_device_options(parser: argparse.ArgumentParser) -> None:
     """Options that say where and how a model runs."""
     parser.add_argument("--backbone", help="folder of the checkpoint's backbone, where it is not beside it")
     parser.add_argument("--size", type=int, help="window of the baseline in px, instead of its backbone's own")

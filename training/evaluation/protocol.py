@@ -20,18 +20,18 @@ PENALTIES = tuple(round(0.025 * i, 3) for i in range(-8, 13))
 
 
 @dataclass(frozen=True)
-class Question:
+class EvalProtocol:
     """What is asked of every photo of a set, and which answers count.
 
     Attributes:
         seen, unseen: names asked, all at once, in this order.
-        judged_unseen: names among `unseen` whose labels are used; pixels of the others are left out.
+        evaluated_unseen: names among `unseen` whose labels are used; pixels of the others are left out.
         table: (256,) from raw mask id to index of the asked name, 255 where the pixel is left out.
     """
 
     seen: tuple[str, ...]
     unseen: tuple[str, ...]
-    judged_unseen: tuple[str, ...]
+    evaluated_unseen: tuple[str, ...]
     table: np.ndarray
 
     @property
@@ -54,7 +54,9 @@ class Scores:
         return {"pAcc": self.pAcc, "mIoU_seen": self.mIoU_seen, "mIoU_unseen": self.mIoU_unseen, "hIoU": self.hIoU}
 
 
-def ask(raw_names: Sequence[str | None], seen: Sequence[str], unseen: Sequence[str], hide: Iterable[str]) -> Question:
+def build_protocol(
+    raw_names: Sequence[str | None], seen: Sequence[str], unseen: Sequence[str], hide: Iterable[str]
+) -> EvalProtocol:
     """Make the question of a set.
 
     Args:
@@ -66,10 +68,10 @@ def ask(raw_names: Sequence[str | None], seen: Sequence[str], unseen: Sequence[s
     # Judged names first, so that one table serves: it maps the hidden ones to 255.
     order = (*seen, *judged)
     hidden = tuple(n for n in unseen if n not in judged)
-    return Question(tuple(seen), judged + hidden, judged, label_table(raw_names, order))
+    return EvalProtocol(tuple(seen), judged + hidden, judged, label_table(raw_names, order))
 
 
-def question_for(photos: PhotoSet, metadata: Metadata, hide: Iterable[str] = ()) -> Question:
+def protocol_for(photos: PhotoSet, metadata: Metadata, hide: Iterable[str] = ()) -> EvalProtocol:
     """Ask a set's names as a checkpoint knows them; by the set's own split where the checkpoint does not."""
     names = [n for n in photos.raw_names if n is not None]
     if set(names) <= {*metadata.seen, *metadata.unseen}:
@@ -77,19 +79,19 @@ def question_for(photos: PhotoSet, metadata: Metadata, hide: Iterable[str] = ())
         unseen = tuple(n for n in names if n not in metadata.seen)
     else:
         seen, unseen = split_names(photos.name)
-    return ask(photos.raw_names, seen, unseen, hide)
+    return build_protocol(photos.raw_names, seen, unseen, hide)
 
 
-def answers(
-    predictor: Predictor, items: Sequence[Item], question: Question, progress: str | None
+def predictions(
+    predictor: Predictor, items: Sequence[Item], protocol: EvalProtocol, progress: str | None
 ) -> Iterator[tuple[Item, np.ndarray, Segmentation]]:
     """Yield each photo with its raw mask (H, W) and its segmentation, without penalty or threshold."""
     for item in tqdm(items, progress, disable=progress is None):
         raw = read_mask(item)
         answer = predictor.predict(
-            item.photo, seen=question.seen, unseen=question.unseen, seen_penalty=0.0, threshold=0.0
+            item.photo, seen=protocol.seen, unseen=protocol.unseen, seen_penalty=0.0, threshold=0.0
         )
-        if answer.names != question.names or answer.labels.shape != raw.shape:
+        if answer.names != protocol.names or answer.labels.shape != raw.shape:
             raise ValueError(f"{item.key}: the answer does not fit the question or the mask")
         yield item, raw, answer
 
@@ -98,13 +100,13 @@ class PenaltySweep:
     """One confusion matrix for each seen penalty, all filled in one pass over the photos.
 
     Args:
-        question: what the photos are asked.
+        protocol: what the photos are asked.
         penalties: -1..1 each.
     """
 
-    def __init__(self, question: Question, penalties: Iterable[float]) -> None:
-        self.question = question
-        self.matrices = {penalty: ConfusionMatrix(len(question.names)) for penalty in sorted(set(penalties))}
+    def __init__(self, protocol: EvalProtocol, penalties: Iterable[float]) -> None:
+        self.protocol = protocol
+        self.matrices = {penalty: ConfusionMatrix(len(protocol.names)) for penalty in sorted(set(penalties))}
 
     def update(self, truth: np.ndarray, answer: Segmentation) -> None:
         """Count one photo, truth (H, W) as the question's table makes it, at every penalty."""
@@ -113,22 +115,26 @@ class PenaltySweep:
 
     def curve(self) -> dict[float, dict[str, float]]:
         """The four scores at every penalty."""
-        return {p: summarise(m, self.question).as_dict() for p, m in self.matrices.items()}
+        return {p: summarise(m, self.protocol).as_dict() for p, m in self.matrices.items()}
 
 
-def judge(
-    predictor: Predictor, items: Sequence[Item], question: Question, seen_penalty: float, progress: str | None = None
+def evaluate_predictor(
+    predictor: Predictor,
+    items: Sequence[Item],
+    protocol: EvalProtocol,
+    seen_penalty: float,
+    progress: str | None = None,
 ) -> ConfusionMatrix:
     """Count every photo in one confusion matrix; every pixel gets a name, as in the papers (no threshold)."""
-    sweep = PenaltySweep(question, (seen_penalty,))
-    for _, raw, answer in answers(predictor, items, question, progress):
-        sweep.update(question.table[raw], answer)
+    sweep = PenaltySweep(protocol, (seen_penalty,))
+    for _, raw, answer in predictions(predictor, items, protocol, progress):
+        sweep.update(protocol.table[raw], answer)
     return sweep.matrices[seen_penalty]
 
 
-def summarise(matrix: ConfusionMatrix, question: Question, min_photos: int = MIN_PHOTOS) -> Scores:
+def summarise(matrix: ConfusionMatrix, protocol: EvalProtocol, min_photos: int = MIN_PHOTOS) -> Scores:
     """Read the scores off a matrix; classes in fewer than `min_photos` photos are not in the means."""
-    split = len(question.seen)
+    split = len(protocol.seen)
     seen = matrix.mean_iou(range(split), min_photos)
-    unseen = matrix.mean_iou(range(split, split + len(question.judged_unseen)), min_photos)
+    unseen = matrix.mean_iou(range(split, split + len(protocol.evaluated_unseen)), min_photos)
     return Scores(matrix.accuracy(), seen, unseen, harmonic_iou(seen, unseen))

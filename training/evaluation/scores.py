@@ -4,34 +4,36 @@ import math
 from typing import Any
 
 from training.evaluation.metrics import ConfusionMatrix
-from training.evaluation.protocol import MIN_PHOTOS, Question, summarise
+from training.evaluation.protocol import MIN_PHOTOS, EvalProtocol, summarise
 from zsseg.predictor import Predictor
 
 SCORES = ("pAcc", "mIoU_seen", "mIoU_unseen", "hIoU")
 
 
-def score_report(predictor: Predictor, question: Question, matrix: ConfusionMatrix, penalty: float) -> dict[str, Any]:
+def score_report(
+    predictor: Predictor, protocol: EvalProtocol, matrix: ConfusionMatrix, penalty: float
+) -> dict[str, Any]:
     """What a matrix that was filled at one seen penalty says of a predictor, ready for JSON."""
     return {
         "checkpoint": predictor.name,
         "setting": predictor.metadata.setting,
         "seen_penalty": penalty,
         "min_photos": MIN_PHOTOS,
-        **json_numbers(summarise(matrix, question).as_dict()),
-        "per_class": per_class(matrix, question),
+        **json_numbers(summarise(matrix, protocol).as_dict()),
+        "per_class": per_class(matrix, protocol),
     }
 
 
-def per_class(matrix: ConfusionMatrix, question: Question) -> dict[str, dict[str, Any]]:
+def per_class(matrix: ConfusionMatrix, protocol: EvalProtocol) -> dict[str, dict[str, Any]]:
     """IoU, photos, seen and counted (enough photos for the means) of every class that was asked."""
     return {
         name: {
             "iou": json_number(float(iou)),
             "photos": int(photos),
-            "seen": name in question.seen,
+            "seen": name in protocol.seen,
             "counted": bool(photos >= MIN_PHOTOS),
         }
-        for name, iou, photos in zip(question.names, matrix.iou(), matrix.photos, strict=True)
+        for name, iou, photos in zip(protocol.names, matrix.iou(), matrix.photos, strict=True)
     }
 
 

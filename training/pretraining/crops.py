@@ -1,4 +1,4 @@
-"""Random crops of the pre-training pool, with what the teacher says of each crop's cells."""
+"""Random crops of the pre-training set, with what the teacher says of each crop's cells."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from training.pretraining.photos import Photo
+from training.pretraining.photos import PretrainingPhoto
 from training.pretraining.teacher_maps import TeacherMaps
 from zsseg.image.load import resize
 
@@ -61,7 +61,7 @@ class CropSampler:
     """Draws batches of random crops: scale and aspect jitter, mirror, brightness, contrast and colour.
 
     Args:
-        photos: the pool.
+        photos: the pre-training set.
         features: (G, 14, 14, F) float16.
         concepts: (G, 14, 14, D), of which only the rows of a batch are read.
         min_area: smallest share of the photo that a crop covers.
@@ -71,7 +71,7 @@ class CropSampler:
 
     def __init__(
         self,
-        photos: Sequence[Photo],
+        photos: Sequence[PretrainingPhoto],
         features: np.ndarray,
         concepts: np.ndarray | ConceptMaps,
         min_area: float,

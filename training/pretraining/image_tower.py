@@ -13,8 +13,8 @@ from torch.nn import functional as F
 from tqdm import tqdm
 
 from training.pretraining.crops import CropBatch, CropSampler
-from training.pretraining.label_teacher import TagTeacher
-from training.pretraining.photos import Photo
+from training.pretraining.label_teacher import LabelTeacher
+from training.pretraining.photos import PretrainingPhoto
 from training.pretraining.student import Student
 from training.pretraining.text_targets import TextTargets
 from training.runtime.devices import has_bf16
@@ -49,8 +49,8 @@ class ImageRecipe:
         min_area: smallest share of a photo that a crop covers.
         name_temperature: of every softmax over names.
         name_weight: of the names said of whole photos, among all names.
-        tag_weight: of the names at places, as the teacher's features tell them, among a set's names.
-        tagged_share: of the crops that come from photos of which a labelled set's names are said.
+        label_weight: of the names at places, as the teacher's features tell them, among a set's names.
+        labelled_share: of the crops that come from photos of which a labelled set's names are said.
         ema: decay of the averaged weights.
         save_every: seconds.
         seed: of the crops.
@@ -64,8 +64,8 @@ class ImageRecipe:
     min_area: float = 0.2
     name_temperature: float = 0.07
     name_weight: float = 0.1
-    tag_weight: float = 1.0
-    tagged_share: float = 0.5
+    label_weight: float = 1.0
+    labelled_share: float = 0.5
     ema: float = 0.99
     save_every: float = 180.0
     seed: int = 0
@@ -75,16 +75,16 @@ class NameTable:
     """Which names are said of each photo, as rows of the candidate vectors.
 
     Args:
-        photos: the pool.
+        photos: the pre-training set.
         targets: where each name lies.
     """
 
-    def __init__(self, photos: Sequence[Photo], targets: TextTargets) -> None:
+    def __init__(self, photos: Sequence[PretrainingPhoto], targets: TextTargets) -> None:
         row = targets.index()
         groups = [[n for n in (_clean(name) for name in photo.names) if n in row] for photo in photos]
         # WordNet lists a class's lemmas: its first known name stands for it. A photo's tags each count.
-        tagged = [not photo.key.startswith("pretrain/") or photo.key.startswith("pretrain/ccp") for photo in photos]
-        groups = [group if tag else group[:1] for group, tag in zip(groups, tagged, strict=True)]
+        labelled = [not photo.key.startswith("pretrain/") or photo.key.startswith("pretrain/ccp") for photo in photos]
+        groups = [group if is_labelled else group[:1] for group, is_labelled in zip(groups, labelled, strict=True)]
         candidates = sorted({name for group in groups for name in group})
         column = {name: index for index, name in enumerate(candidates)}
         self.vectors = torch.from_numpy(targets.vectors[[row[name] for name in candidates]])
@@ -105,7 +105,7 @@ def _clean(name: str) -> str:
 
 
 def losses(
-    student: Student, batch: CropBatch, names: NameTable, places: TagTeacher, recipe: ImageRecipe
+    student: Student, batch: CropBatch, names: NameTable, label_teacher: LabelTeacher, recipe: ImageRecipe
 ) -> dict[str, Tensor]:
     """Return the five terms of the loss, each a scalar, weighted where the recipe has a weight."""
     with torch.autocast("cpu", torch.bfloat16, enabled=has_bf16(torch.device("cpu"))):
@@ -117,14 +117,14 @@ def losses(
     dense = ((1 - F.cosine_similarity(patches, concepts, dim=-1, eps=1e-4)) * sure).sum() / sure.sum()
     whole = 1 - F.cosine_similarity(cls_token, concepts.mean(1), dim=-1, eps=1e-4).mean()
     pooled = F.normalize(patches.mean(1), dim=-1)
-    said = sum(names.loss(vector, batch.photo, recipe.name_temperature) for vector in (cls_token, pooled))
+    image_level = sum(names.loss(vector, batch.photo, recipe.name_temperature) for vector in (cls_token, pooled))
     features = batch.features.flatten(1, 2)  # (B, N, F)
     return {
         "features": F.mse_loss(predicted.float(), features),
         "dense": dense,
         "whole": whole,
-        "names": recipe.name_weight * torch.as_tensor(said),
-        "tags": recipe.tag_weight * places.loss(patches, features, batch.photo, recipe.name_temperature),
+        "names": recipe.name_weight * torch.as_tensor(image_level),
+        "labels": recipe.label_weight * label_teacher.loss(patches, features, batch.photo, recipe.name_temperature),
     }
 
 
@@ -150,13 +150,13 @@ def build_optimizers(student: Student, recipe: ImageRecipe) -> tuple[torch.optim
 
 
 class ImageRun:
-    """One resumable run; its state is a file, its diary a CSV.
+    """One resumable run; its state is a file, its log a CSV.
 
     Args:
         student: the tower.
         sampler: the crops.
         names: image-level names.
-        places: where those are that are said of photos of the labelled sets.
+        label_teacher: where those are that are said of photos of the labelled sets.
         recipe: the numbers.
         folder: where `state.pt` and `log.csv` go; a `state.pt` found there is resumed.
     """
@@ -166,11 +166,11 @@ class ImageRun:
         student: Student,
         sampler: CropSampler,
         names: NameTable,
-        places: TagTeacher,
+        label_teacher: LabelTeacher,
         recipe: ImageRecipe,
         folder: Path,
     ) -> None:
-        self.student, self.sampler, self.names, self.places = student, sampler, names, places
+        self.student, self.sampler, self.names, self.label_teacher = student, sampler, names, label_teacher
         self.recipe, self.folder = recipe, folder
         self.optimizers = build_optimizers(student, recipe)
         average = torch.optim.swa_utils.get_ema_multi_avg_fn(recipe.ema)  # type: ignore[no-untyped-call]
@@ -208,7 +208,7 @@ class ImageRun:
     def _step(self, batch: CropBatch, progress: float) -> dict[str, float]:
         for group in (group for optimizer in self.optimizers for group in optimizer.param_groups):
             group["lr"] = learning_rate(progress, self.recipe)
-        terms = losses(self.student, batch, self.names, self.places, self.recipe)
+        terms = losses(self.student, batch, self.names, self.label_teacher, self.recipe)
         torch.stack(list(terms.values())).sum().backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_(self.student.parameters(), 1.0)
         for optimizer in self.optimizers:

@@ -2,7 +2,7 @@
 
 Names said of 4,000 photos teach a tower from nothing to know those photos by heart. The teacher's features are
 those of a million photos: a linear map from them to the names holds for other photos too, and answers at every
-position. The tower then learns from its answers (`TagTeacher.loss`), not from the names themselves. (Shown the same
+position. The tower then learns from its answers (`LabelTeacher.loss`), not from the names themselves. (Shown the same
 photos too often it learns the answers by heart as well: training/LOG.md, fourth round.)
 """
 
@@ -14,29 +14,29 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from tqdm import trange
 
-from training.pretraining.image_labels import TagTable, or_none
+from training.pretraining.image_labels import ImageLabels, or_none
 
 _STEPS, _BATCH, _LR, _DECAY = 800, 64, 3e-3, 0.1
-_UNSAID = 0.1  # what is left of a name's share where it is not said of the photo
+_NEGATIVE_SHARE = 0.1  # what is left of a name's share where it is not said of the photo
 
 
-class TagTeacher(nn.Module):
+class LabelTeacher(nn.Module):
     """Linear logits of the table's names, and of none of them, from the teacher's features.
 
     Args:
-        tags: the names, and what is said of each photo.
-        features: (G, 14, 14, F) float16 of the pool's photos.
+        labels: the names, and what is said of each photo.
+        features: (G, 14, 14, F) float16 of the pre-training photos.
         unit: what those are divided by before they are asked here.
         seed: of the batches.
     """
 
-    def __init__(self, tags: TagTable, features: np.ndarray, unit: float = 1.0, seed: int = 0) -> None:
+    def __init__(self, labels: ImageLabels, features: np.ndarray, unit: float = 1.0, seed: int = 0) -> None:
         super().__init__()
-        self.tags, self.unit = tags, unit
-        self.weight = nn.Parameter(torch.zeros(len(tags.vectors) + 1, features.shape[-1]))
-        self.bias = nn.Parameter(torch.zeros(len(tags.vectors) + 1))
+        self.labels, self.unit = labels, unit
+        self.weight = nn.Parameter(torch.zeros(len(labels.vectors) + 1, features.shape[-1]))
+        self.bias = nn.Parameter(torch.zeros(len(labels.vectors) + 1))
         self.mean, self.scale = torch.zeros(features.shape[-1]), torch.ones(())
-        if tags.said.any():
+        if labels.positives.any():
             self._fit(features, np.random.default_rng(seed))
         self.requires_grad_(False)
 
@@ -52,12 +52,13 @@ class TagTeacher(nn.Module):
 
         Args:
             features: (B, N, F) in units of `unit`.
-            photo: (B,) rows of the pool; where names are said of a photo, others keep a tenth of their share.
+            photo: (B,) rows of the pre-training set; where a photo has positives, other names keep a tenth of their
+                share.
         """
-        shares = self(features).masked_fill(~or_none(self.tags.asked[photo])[:, None], -torch.inf).softmax(-1)
-        said = self.tags.said[photo]
-        kept = torch.where(or_none(said | ~said.any(1, keepdim=True)), 1.0, _UNSAID)[:, None]  # (B, 1, C+1)
-        weighted = shares * kept
+        shares = self(features).masked_fill(~or_none(self.labels.candidates[photo])[:, None], -torch.inf).softmax(-1)
+        positives = self.labels.positives[photo]
+        is_kept = or_none(positives | ~positives.any(1, keepdim=True))
+        weighted = shares * torch.where(is_kept, 1.0, _NEGATIVE_SHARE)[:, None]  # (B, N, C+1)
         answers: Tensor = weighted / weighted.sum(-1, keepdim=True)
         return answers
 
@@ -70,29 +71,29 @@ class TagTeacher(nn.Module):
         Args:
             patches: (B, N, D) unit vectors.
             features: (B, N, F) in units of `unit`, at the same places.
-            photo: (B,) rows of the pool.
+            photo: (B,) rows of the pre-training set.
             temperature: of the patches' softmax.
         """
-        known = self.tags.asked[photo].any(1)
+        known = self.labels.candidates[photo].any(1)
         if not known.any():
             return patches.new_zeros(())
         patches, features, photo = patches[known], features[known], photo[known]
-        logits = patches @ self.tags.vectors.T / temperature
-        asked = self.tags.asked[photo][:, None].expand_as(logits)
-        log_shares = logits.masked_fill(~asked, -torch.inf).log_softmax(-1).masked_fill(~asked, 0)
+        logits = patches @ self.labels.vectors.T / temperature
+        candidates = self.labels.candidates[photo][:, None].expand_as(logits)
+        log_shares = logits.masked_fill(~candidates, -torch.inf).log_softmax(-1).masked_fill(~candidates, 0)
         answers = self.answers(features, photo)[..., :-1]
         return -(answers * log_shares).sum() / answers.sum().clamp(min=1e-6)
 
     def _fit(self, features: np.ndarray, rng: np.random.Generator) -> None:
-        rows = np.flatnonzero(self.tags.said.any(1).numpy())
+        rows = np.flatnonzero(self.labels.positives.any(1).numpy())
         some = self._read(features, rows[:: math.ceil(len(rows) / 500)]).flatten(0, 1)
         self.mean, self.scale = some.mean(0), some.std(0).mean().clamp(min=1e-6)
         optimizer = torch.optim.AdamW(self.parameters(), _LR, weight_decay=_DECAY)
         schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, _STEPS)
-        favour = self.tags.rarity()[rows]
+        favour = self.labels.rarity()[rows]
         for _ in trange(_STEPS, desc="names at places"):
             photo = rng.choice(rows, _BATCH, p=favour / favour.sum())
-            self.tags.loss(self(self._read(features, photo)), torch.from_numpy(photo)).backward()  # type: ignore[no-untyped-call]
+            self.labels.loss(self(self._read(features, photo)), torch.from_numpy(photo)).backward()  # type: ignore[no-untyped-call]
             optimizer.step()
             optimizer.zero_grad()
             schedule.step()

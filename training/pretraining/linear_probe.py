@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from training.data.datasets import Item, open_set, read_mask, read_photo
+from training.data.labels import VOID
 from training.data.splits import class_names
 from training.evaluation.metrics import ConfusionMatrix
 from training.runtime.console import run_for_person
@@ -27,14 +28,13 @@ from zsseg.models.backbone import Backbone
 from zsseg.weights.backbone import load_backbone, read_normalisation
 from zsseg.weights.checkpoint import find_backbone
 
-_VOID = 255
 _FINE = 4  # mask pixels along a patch's side
 _STEPS, _BATCH, _LR, _DECAY = 1500, 1024, 1e-3, 0.05
 _MIN_PHOTOS = 3  # of a class that counts in the mean
 _SHOWN = 20  # photos of a class that is printed by itself
 
 
-class PatchProbe:
+class LinearProbe:
     """A linear read-out of patch tokens.
 
     Args:
@@ -83,13 +83,13 @@ def encode(backbone: Backbone, folder: Path, items: Sequence[Item], size: int) -
     return torch.stack(tokens), np.stack(masks)
 
 
-def score(probe: PatchProbe, tokens: Tensor, masks: np.ndarray, classes: int) -> ConfusionMatrix:
+def score(probe: LinearProbe, tokens: Tensor, masks: np.ndarray, classes: int) -> ConfusionMatrix:
     """Count what the probe says of photos; id 0 is background, which is left out as void is."""
     matrix = ConfusionMatrix(classes)
     for answer, mask in zip(probe.answers(tokens), masks, strict=True):
         cells = round(len(answer) ** 0.5)
         fine = answer.view(cells, cells).numpy().repeat(_FINE, 0).repeat(_FINE, 1)
-        matrix.update(np.where(mask == _VOID, -1, mask.astype(np.int64) - 1), fine)
+        matrix.update(np.where(mask == VOID, -1, mask.astype(np.int64) - 1), fine)
     return matrix
 
 
@@ -104,8 +104,8 @@ def measure(options: argparse.Namespace) -> None:
     taught, known = train[::2], train[1::2]
     tokens, masks = encode(backbone, folder, taught, options.size)
     labels = torch.from_numpy(np.stack([most_frequent(mask, len(mask) // _FINE) for mask in masks])).flatten()
-    labelled = (labels > 0) & (labels != _VOID)
-    probe = PatchProbe(tokens.flatten(0, 1)[labelled], labels[labelled].long() - 1, len(names))
+    labelled = (labels > 0) & (labels != VOID)
+    probe = LinearProbe(tokens.flatten(0, 1)[labelled], labels[labelled].long() - 1, len(names))
     print(f"{len(taught)} photos taught, {options.size} px, mean IoU of classes in at least {_MIN_PHOTOS} photos")
     splits = {split: open_set("voc2012", options.data_root, split).items for split in ("development", "val")}
     for split, items in {"train, not taught": known, **splits}.items():

@@ -24,6 +24,6 @@ CONFIG: dict[str, Any] = {
 }
 
 # Low resolution first: 112 px is 49 tokens, four times the passes of 224 px. The heads then work at 160 px.
-IMAGE = ImageRecipe(stages=(Stage(112, 128, 0.7), Stage(160, 64, 1.0)), minutes=60, min_area=0.15, tagged_share=0.25)
+IMAGE = ImageRecipe(stages=(Stage(112, 128, 0.7), Stage(160, 64, 1.0)), minutes=60, min_area=0.15, labelled_share=0.25)
 
 TEXT = TextRecipe(steps=2500)

@@ -25,8 +25,8 @@ _LONG_SIDE = 224  # pixels kept of one of the more photos: what the teacher look
 
 
 @dataclass(frozen=True)
-class Photo:
-    """One picture of the pre-training pool.
+class PretrainingPhoto:
+    """One picture of the pre-training set.
 
     Attributes:
         key: unique name, `source/stem`.
@@ -39,7 +39,7 @@ class Photo:
     names: tuple[str, ...]
 
 
-def iter_photos(root: Path, more: Path | None = None) -> Iterator[Photo]:
+def iter_photos(root: Path, more: Path | None = None) -> Iterator[PretrainingPhoto]:
     """Yield the shards' named pictures, the training photos of the pixel-labelled sets, then those of `more`.
 
     CamVid's, which all show the same, have no names. Photos of the development split are left out: a tower that learnt
@@ -57,12 +57,12 @@ def iter_photos(root: Path, more: Path | None = None) -> Iterator[Photo]:
     for shard in sorted((root / "pretrain").glob("*.tar")):
         yield from _shard(shard)
     for key, photo, mask in _training_files(root):
-        yield Photo(key, _decode(photo.read_bytes()), _said_of(key, mask))
+        yield PretrainingPhoto(key, _decode(photo.read_bytes()), _names_in_mask(key, mask))
     if more is not None:
         yield from _more(more)
 
 
-def _more(folder: Path) -> Iterator[Photo]:
+def _more(folder: Path) -> Iterator[PretrainingPhoto]:
     paths = sorted(path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES)
     if not paths:
         raise UserError(f"There is no picture in {folder}: name a folder that has some.")
@@ -70,11 +70,11 @@ def _more(folder: Path) -> Iterator[Photo]:
         decoded = readers.map(lambda path: load_image(path, _LONG_SIDE), paths)
         for path, rgb in zip(paths, decoded, strict=True):
             place = path.relative_to(folder)
-            names = _said_by(place)
-            yield Photo(str(place if names else "more" / place), rgb, names)
+            names = _names_of_folders(place)
+            yield PretrainingPhoto(str(place if names else "more" / place), rgb, names)
 
 
-def _said_by(place: Path) -> tuple[str, ...]:
+def _names_of_folders(place: Path) -> tuple[str, ...]:
     """Names that the folders of a photo say it shows: those of `SET/NAME,NAME/…`."""
     folders = place.parts[:-1]
     if len(folders) < 2 or folders[0] not in SETS:
@@ -86,17 +86,18 @@ def _said_by(place: Path) -> tuple[str, ...]:
     return names
 
 
-def _said_of(key: str, mask: Path) -> tuple[str, ...]:
+def _names_in_mask(key: str, mask: Path) -> tuple[str, ...]:
     """Names that a photo of a labelled set shows, in id order, if they may be said."""
     name = key.split("/")[0]
     if name == "camvid":
         return ()
     raw_names = class_names(name)
     shown = np.unique(np.asarray(Image.open(mask)))
-    return tuple(said for said in (raw_names[i] for i in shown if i < len(raw_names)) if said is not None)
+    shown_names = (raw_names[i] for i in shown if i < len(raw_names))
+    return tuple(shown_name for shown_name in shown_names if shown_name is not None)
 
 
-def _shard(path: Path) -> Iterator[Photo]:
+def _shard(path: Path) -> Iterator[PretrainingPhoto]:
     with tarfile.open(path) as shard:
         for member in shard:
             data = shard.extractfile(member)
@@ -106,7 +107,7 @@ def _shard(path: Path) -> Iterator[Photo]:
                 rgb = _decode(data.read())
             else:
                 names = tuple(data.read().decode().split("\n"))
-                yield Photo(f"pretrain/{Path(member.name).stem}", rgb, tuple(n for n in names if n))
+                yield PretrainingPhoto(f"pretrain/{Path(member.name).stem}", rgb, tuple(n for n in names if n))
 
 
 def _training_files(root: Path) -> Iterator[tuple[str, Path, Path]]:

@@ -1,4 +1,4 @@
-"""The pre-training pool: photos in memory, and what the teacher says of every position of each.
+"""The pre-training set: photos in memory, and what the teacher says of every position of each.
 
 The teacher runs once per photo (squeezed to 224 x 224, hence a 14 x 14 grid); crops then read its map by
 relative coordinates, so that any number of crops costs the teacher nothing.
@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from training.pretraining.photos import Photo, iter_photos
+from training.pretraining.photos import PretrainingPhoto, iter_photos
 from training.pretraining.teacher import Teacher
 from zsseg.errors import UserError
 from zsseg.image.load import resize
@@ -44,7 +44,9 @@ class TeacherMaps:
     explained: float
 
 
-def load_pool(data_root: Path, cache: Path, more: Path | None = None) -> tuple[list[Photo], TeacherMaps]:
+def load_pretraining_set(
+    data_root: Path, cache: Path, more: Path | None = None
+) -> tuple[list[PretrainingPhoto], TeacherMaps]:
     """Read the photos and the teacher's maps, computing the maps first where `cache` has none.
 
     Args:
@@ -72,17 +74,17 @@ def load_pool(data_root: Path, cache: Path, more: Path | None = None) -> tuple[l
     return photos, maps
 
 
-def _is_of(cache: Path, photos: Sequence[Photo]) -> bool:
+def _is_of(cache: Path, photos: Sequence[PretrainingPhoto]) -> bool:
     """Whether the maps are of these photos, in this order."""
     made_for = cache / _KEYS
     return made_for.exists() and made_for.read_text() == _listed(photos)
 
 
-def _listed(photos: Sequence[Photo]) -> str:
+def _listed(photos: Sequence[PretrainingPhoto]) -> str:
     return "\n".join(photo.key for photo in photos)
 
 
-def _build(photos: Sequence[Photo], teacher: Teacher, cache: Path) -> None:
+def _build(photos: Sequence[PretrainingPhoto], teacher: Teacher, cache: Path) -> None:
     cache.mkdir(parents=True, exist_ok=True)
     mean, basis, explained = _principal_components(photos, teacher)
 
@@ -106,7 +108,7 @@ def _build(photos: Sequence[Photo], teacher: Teacher, cache: Path) -> None:
 
 
 @torch.inference_mode()
-def _trunk(photos: Sequence[Photo], teacher: Teacher) -> Tensor:
+def _trunk(photos: Sequence[PretrainingPhoto], teacher: Teacher) -> Tensor:
     squeezed = np.stack([resize(p.rgb, SIDE, SIDE, antialias=True) for p in photos])
     batch = torch.from_numpy(squeezed).permute(0, 3, 1, 2).float()  # channels last in memory
     with torch.autocast("cpu", torch.bfloat16):
@@ -114,7 +116,7 @@ def _trunk(photos: Sequence[Photo], teacher: Teacher) -> Tensor:
     return trunk.float().permute(0, 2, 3, 1)  # (B, 14, 14, 1280)
 
 
-def _principal_components(photos: Sequence[Photo], teacher: Teacher) -> tuple[Tensor, Tensor, float]:
+def _principal_components(photos: Sequence[PretrainingPhoto], teacher: Teacher) -> tuple[Tensor, Tensor, float]:
     picks = np.random.default_rng(0).permutation(len(photos))[:_PCA_PHOTOS]
     rows = []
     for start in tqdm(range(0, len(picks), _BATCH), "components"):

@@ -49,7 +49,7 @@ class TextRecipe:
 
 
 class TextRun:
-    """One resumable run; its state is `state.pt`, its diary `log.csv`, both in `folder`."""
+    """One resumable run; its state is `state.pt`, its log `log.csv`, both in `folder`."""
 
     def __init__(
         self,
@@ -95,8 +95,8 @@ class TextRun:
             vectors = encode_short(self.clip, self.tokenize(texts))
         vectors = F.normalize(vectors.float(), dim=-1)
         same = (wanted_vectors @ wanted_vectors.T > 0.999).float()
-        told_apart = (vectors @ wanted_vectors.T / self.recipe.temperature).log_softmax(1)
-        confusion = -(same / same.sum(1, keepdim=True) * told_apart).sum(1).mean()
+        log_shares = (vectors @ wanted_vectors.T / self.recipe.temperature).log_softmax(1)
+        confusion = -(same / same.sum(1, keepdim=True) * log_shares).sum(1).mean()
         loss = (1 - (vectors * wanted_vectors).sum(1)).mean() + 0.1 * confusion
         self.optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]

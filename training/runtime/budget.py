@@ -10,7 +10,7 @@ import math
 
 MEASURE = 30
 SKIP = 5
-LOOK_EVERY = 100
+PLAN_EVERY = 100
 
 
 class TimeBudget:
@@ -26,16 +26,16 @@ class TimeBudget:
         self.iters = iters
         self._mark: tuple[int, float] | None = None
 
-    def is_time_to_look(self, done: int) -> bool:
+    def is_time_to_plan(self, done: int) -> bool:
         """Tell whether `plan` should be asked after `done` iterations of this process."""
-        return self.seconds is not None and (done in (SKIP, MEASURE) or done % LOOK_EVERY == 0)
+        return self.seconds is not None and (done in (SKIP, MEASURE) or done % PLAN_EVERY == 0)
 
     def plan(self, iteration: int, elapsed: float) -> int:
         """Return how many iterations the whole run should have.
 
         Args:
             iteration: iterations finished.
-            elapsed: seconds since the beginning of the run, earlier sittings included.
+            elapsed: seconds since the beginning of the run, earlier invocations included.
         """
         mark, self._mark = self._mark, (iteration, elapsed)
         if self.seconds is None or mark is None or iteration <= mark[0]:

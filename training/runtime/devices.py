@@ -13,19 +13,19 @@ Precision = Literal["auto", "bf16", "fp32"]
 
 
 @dataclass(frozen=True)
-class Place:
+class DeviceContext:
     """This process's place.
 
     Attributes:
         device: where tensors live.
         autocast: run the network in bf16.
-        rank, world: which of how many processes.
+        rank, world_size: which of how many processes.
     """
 
     device: torch.device
     autocast: bool
     rank: int = 0
-    world: int = 1
+    world_size: int = 1
 
     @property
     def is_main(self) -> bool:
@@ -42,7 +42,7 @@ def flush_denormals() -> None:
     torch.set_flush_denormal(True)
 
 
-def find_place(precision: Precision, device: str | None = None) -> Place:
+def setup_device(precision: Precision, device: str | None = None) -> DeviceContext:
     """Take CUDA where there is some, else the CPU; join the other processes when started by torchrun.
 
     Args:
@@ -50,20 +50,20 @@ def find_place(precision: Precision, device: str | None = None) -> Place:
         device: instead of the automatic choice.
     """
     flush_denormals()
-    rank, world = int(os.environ.get("RANK", "0")), int(os.environ.get("WORLD_SIZE", "1"))
+    rank, world_size = int(os.environ.get("RANK", "0")), int(os.environ.get("WORLD_SIZE", "1"))
     kind = device or ("cuda" if torch.cuda.is_available() else "cpu")
-    if world > 1 and not dist.is_initialized():
+    if world_size > 1 and not dist.is_initialized():
         dist.init_process_group("nccl" if kind.startswith("cuda") else "gloo")
     if kind == "cuda":
         kind = f"cuda:{os.environ.get('LOCAL_RANK', '0')}"
         torch.cuda.set_device(kind)
     chosen = torch.device(kind)
-    return Place(chosen, precision == "bf16" or (precision == "auto" and has_bf16(chosen)), rank, world)
+    return DeviceContext(chosen, precision == "bf16" or (precision == "auto" and has_bf16(chosen)), rank, world_size)
 
 
-def leave(place: Place) -> None:
-    """Wait for the other processes, where there are any, and part from them."""
-    if place.world > 1:
+def teardown(context: DeviceContext) -> None:
+    """Wait for all processes, then destroy the process group, where there is one."""
+    if context.world_size > 1:
         dist.barrier()
         dist.destroy_process_group()
 

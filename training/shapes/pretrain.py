@@ -26,7 +26,7 @@ from training.pretraining.student import TrainableTower
 from training.pretraining.text_tower import encode_short
 from training.runtime.budget import TimeBudget
 from training.runtime.console import run_for_person
-from training.runtime.devices import Place, find_place
+from training.runtime.devices import DeviceContext, setup_device
 from training.runtime.runlog import RunLog
 from training.runtime.schedules import poly_lr
 from training.shapes import shapes_clip
@@ -37,7 +37,7 @@ from zsseg.synthetic import GROUND
 from zsseg.weights.backbone import save_backbone
 
 _SHAPE_TERM = 3  # place among the terms
-_TERMS = ("names", "texture", "colour", "shape", "pairs", "whole", "early")
+_TERMS = ("names", "texture", "colour", "shape", "pairs", "whole", "stem")
 
 
 @dataclass(frozen=True)
@@ -95,11 +95,11 @@ class ShapesRun:
         clip: the untrained model; its image tower gets a trainable stem until `finish`.
         part: training scenes, with the seen names.
         recipe: the numbers.
-        place: device and precision.
+        context: device and precision.
     """
 
-    def __init__(self, clip: OpenClip, part: Part, recipe: ShapesRecipe, place: Place) -> None:
-        self.clip, self.part, self.recipe, self.place = clip, part, recipe, place
+    def __init__(self, clip: OpenClip, part: Part, recipe: ShapesRecipe, context: DeviceContext) -> None:
+        self.clip, self.part, self.recipe, self.context = clip, part, recipe, context
         config = shapes_clip.CONFIG
         self.tower = TrainableTower(clip.visual, config["stem"], config["stem_dilations"])
         self.patch = int(clip.visual.patch_size[0])
@@ -108,7 +108,7 @@ class ShapesRun:
         self.balance = torch.tensor([recipe.ground if name == GROUND else 1.0 for name in part.seen])
         self.tokenize = import_open_clip().tokenizer.SimpleTokenizer(context_length=clip.context_length)
         self.stem_words = nn.Linear(len(clip.visual.class_embedding), sum(len(c.phrases) for c in self.words()))
-        self.trained = nn.ModuleList([clip, self.stem_words]).to(place.device).train()
+        self.trained = nn.ModuleList([clip, self.stem_words]).to(context.device).train()
         self.optimizer = build_optimizer(self.trained, recipe)
 
     def step(self, batch: Batch, iteration: int, iters: int) -> dict[str, float]:
@@ -124,42 +124,45 @@ class ShapesRun:
         return {name: float(term.detach()) for name, term in terms.items()}
 
     def losses(self, batch: Batch, rng: np.random.Generator, only_stem: bool = False) -> dict[str, Tensor]:
-        """The terms of one batch, as in `_TERMS`; of the stem alone, only "early"."""
-        shares = cell_shares(batch.labels, len(self.part.seen), self.patch).to(self.place.device)
-        pixels, true_colours = recolour(batch.pixels.to(self.place.device), self.recipe.recoloured, rng)
-        with torch.autocast(self.place.device.type, torch.bfloat16, enabled=self.place.autocast):
+        """The terms of one batch, as in `_TERMS`; of the stem alone, only "stem"."""
+        shares = cell_shares(batch.labels, len(self.part.seen), self.patch).to(self.context.device)
+        pixels, true_colours = recolour(batch.pixels.to(self.context.device), self.recipe.recoloured, rng)
+        with torch.autocast(self.context.device.type, torch.bfloat16, enabled=self.context.autocast):
             embedded = self.tower.embedded(pixels)
-        terms = {} if only_stem else self._late(embedded, shares, true_colours, rng)
-        return terms | {"early": self._early(embedded[:, 1:], shares, true_colours)}
+        terms = {} if only_stem else self._tower_losses(embedded, shares, true_colours, rng)
+        return terms | {"stem": self._stem_loss(embedded[:, 1:], shares, true_colours)}
 
-    def _late(
+    def _tower_losses(
         self, embedded: Tensor, shares: Tensor, true_colours: Tensor, rng: np.random.Generator
     ) -> dict[str, Tensor]:
         """What the whole tower says: captions of each patch, names of the whole crop."""
         present = (shares.sum(1) > 1).float()  # (B, K); an area of one patch is enough to be spoken of
         pair = len(self.captions) - 1 - int(rng.integers(WORDS))
         sets = [self.captions[i] for i in (*range(1 + WORDS), pair)]
-        with torch.autocast(self.place.device.type, torch.bfloat16, enabled=self.place.autocast):
+        with torch.autocast(self.context.device.type, torch.bfloat16, enabled=self.context.autocast):
             joint = self.tower.finished(embedded) @ self.clip.visual.proj
             texts = self._encode([captions.phrases for captions in sets], rng)
         joint = F.normalize(joint.float(), dim=-1)
-        told = [
-            self._told_apart(joint[:, 1:], text, self._said(captions, shares, true_colours))
+        losses = [
+            self._caption_loss(joint[:, 1:], text, self._caption_shares(captions, shares, true_colours))
             for text, captions in zip(texts, sets, strict=True)
         ]
-        told[_SHAPE_TERM] = self.recipe.shape * told[_SHAPE_TERM]
-        whole = self._told_apart(joint[:, 0], texts[0], present * true_colours[:, None])
-        return dict(zip(_TERMS, [*told, self.recipe.whole * whole], strict=False))
+        losses[_SHAPE_TERM] = self.recipe.shape * losses[_SHAPE_TERM]
+        whole = self._caption_loss(joint[:, 0], texts[0], present * true_colours[:, None])
+        return dict(zip(_TERMS, [*losses, self.recipe.whole * whole], strict=False))
 
-    def _early(self, patches: Tensor, shares: Tensor, true_colours: Tensor) -> Tensor:
+    def _stem_loss(self, patches: Tensor, shares: Tensor, true_colours: Tensor) -> Tensor:
         """The words alone, told by a linear layer from the stem's patches (B, N, W)."""
         sets = self.words()
         logits = self.stem_words(patches.float()).split([len(captions.phrases) for captions in sets], dim=-1)
-        told = [cross_entropy(some, self._said(c, shares, true_colours)) for some, c in zip(logits, sets, strict=True)]
-        told[-1] = self.recipe.shape * told[-1]
-        return torch.stack(told).sum()
+        losses = [
+            cross_entropy(some, self._caption_shares(c, shares, true_colours))
+            for some, c in zip(logits, sets, strict=True)
+        ]
+        losses[-1] = self.recipe.shape * losses[-1]
+        return torch.stack(losses).sum()
 
-    def _said(self, captions: Captions, shares: Tensor, true_colours: Tensor) -> Tensor:
+    def _caption_shares(self, captions: Captions, shares: Tensor, true_colours: Tensor) -> Tensor:
         """Share of each caption in each patch (B, N, P), weighted; none that says a colour of a recoloured crop."""
         weight = self.balance.to(shares)
         if captions.coloured:
@@ -170,11 +173,11 @@ class ShapesRun:
         """Unit vectors (P, D) of each set of captions, all in one of the recipe's sentences."""
         template = self.recipe.templates[rng.integers(len(self.recipe.templates))]
         words = [phrase.split() for phrases in sets for phrase in phrases]
-        tokens = self.tokenize([template.format(" ".join(some)) for some in words]).to(self.place.device)
+        tokens = self.tokenize([template.format(" ".join(some)) for some in words]).to(self.context.device)
         vectors = F.normalize(encode_short(self.clip, tokens).float(), dim=-1)
         return list(torch.split(vectors, [len(phrases) for phrases in sets]))
 
-    def _told_apart(self, tokens: Tensor, text: Tensor, shares: Tensor) -> Tensor:
+    def _caption_loss(self, tokens: Tensor, text: Tensor, shares: Tensor) -> Tensor:
         """Cross-entropy of unit vectors (..., D) against the shares (..., P) of the captions (P, D)."""
         return cross_entropy(tokens @ text.T / self.recipe.temperature, shares)
 
@@ -196,11 +199,11 @@ def main(arguments: list[str] | None = None) -> int:
 def pretrain(options: argparse.Namespace) -> Path:
     """Train as the command line asks and write the backbone's folder; return it."""
     recipe = ShapesRecipe() if options.iters is None else ShapesRecipe(iters=options.iters)
-    place = find_place("auto", options.device)
+    context = setup_device("auto", options.device)
     torch.manual_seed(recipe.seed)
     seen, unseen = split_names("shapes")
     part = Part(open_set("shapes", options.data_root, "train"), seen, unseen)
-    run = ShapesRun(build_clip(shapes_clip.CONFIG), part, recipe, place)
+    run = ShapesRun(build_clip(shapes_clip.CONFIG), part, recipe, context)
     options.out.mkdir(parents=True, exist_ok=True)
     log = RunLog(options.out.with_suffix(".csv"), _TERMS, 0)
     follow(run, _stream(part, recipe), options.minutes, log)
@@ -229,7 +232,7 @@ def follow(run: ShapesRun, stream: BatchStream, minutes: float | None, log: RunL
                 bar.set_postfix({name: round(value, 3) for name, value in terms.items()})
             done += 1
             bar.update()
-            if budget.is_time_to_look(done):
+            if budget.is_time_to_plan(done):
                 iters = bar.total = budget.plan(done, time.monotonic() - began)
     return done
 

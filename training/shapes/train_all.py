@@ -34,10 +34,10 @@ _BACKBONE_SHARE, _STAGE_SHARES = 0.58, (0.26, 0.16)
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line; 0, or 2 after a sentence for the person."""
-    return run_for_person(lambda: make_world(_parser().parse_args(arguments)))
+    return run_for_person(lambda: make_everything(_parser().parse_args(arguments)))
 
 
-def make_world(options: argparse.Namespace) -> dict[str, Any]:
+def make_everything(options: argparse.Namespace) -> dict[str, Any]:
     """Make what is missing, in order, and score it; return the scores of the five models on the validation scenes."""
     began, out, weights = time.monotonic(), options.out, options.out / "weights"
     if not (out / "shapes/classes.txt").is_file():

@@ -19,7 +19,7 @@ _FILES = """\
 one photo     OUT/METHOD/ gets labels.png, overlay.png, scores.npz and result.json
 more photos   the same in OUT/PHOTO/METHOD/; a second photo of one name gets -2 behind it, and so on
 --zip         OUT/PHOTO.zip instead: the same files, and masks, COCO, LabelMe, figures, the photo and recipe.json
---recipe      the files of the ZIP again, in OUT or with --zip as a ZIP; the same to the last byte if the photo, the
+--manifest    the files of the ZIP again, in OUT or with --zip as a ZIP; the same to the last byte if the photo, the
               checkpoints, the version, the machine and its number of threads (OMP_NUM_THREADS) are
 --json        {"results": [...], "errors": [{"photo", "error"}]}; a result is one method's answer about one photo,
               with "photo", "folder", "zip" (null, or where that folder is in) and all that result.json says
@@ -82,8 +82,8 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _add_weights(parser: argparse.ArgumentParser) -> None:
-    told = "folder or Hugging Face repository org/name[@revision] searched for checkpoints first"
-    parser.add_argument("--weights", metavar="PLACE", help=told)
+    help_text = "folder or Hugging Face repository org/name[@revision] searched for checkpoints first"
+    parser.add_argument("--weights", metavar="PLACE", help=help_text)
 
 
 def _add_segment(parser: argparse.ArgumentParser) -> None:
@@ -95,14 +95,16 @@ def _add_segment(parser: argparse.ArgumentParser) -> None:
     which = parser.add_mutually_exclusive_group()
     which.add_argument("--method", choices=("zegclip", "clip_rc", "both"), help="default: both")
     which.add_argument("--checkpoint", action="append", metavar="NAME", help="name or file of a model; may be repeated")
-    which.add_argument("--recipe", type=Path, metavar="FILE", help="ask again what this recipe.json says, of one photo")
+    which.add_argument(
+        "--manifest", "--recipe", type=Path, metavar="FILE", help="ask again what this recipe.json says, of one photo"
+    )
     add("--seen-penalty", type=float, metavar="X", help="-1..1, taken off the seen classes' scores")
     add("--threshold", type=float, metavar="X", help="0..1, lower scores are none of the classes")
     add("--opacity", type=float, metavar="X", help="0..1, of the paint in overlay.png (0.6)")
     add("--zip", action="store_true", help="one ZIP per photo instead of folders")
     add("--json", action="store_true", help="for programs: one JSON document on stdout and nothing else there")
     _add_weights(parser)
-    add("--force", action="store_true", help="follow the recipe although the photo or a checkpoint is another one")
+    add("--force", action="store_true", help="follow the manifest although the photo or a checkpoint is another one")
     parser.set_defaults(run=_segment)
 
 

@@ -1,4 +1,4 @@
-"""Which models ``segment`` asks: those named, the default ones, or those of a recipe."""
+"""Which models ``segment`` asks: those named, the default ones, or those of a manifest."""
 
 import argparse
 import hashlib
@@ -9,7 +9,7 @@ from typing import Any
 from zsseg.cli.terminal import warn
 from zsseg.errors import UserError
 from zsseg.export import slug
-from zsseg.export.manifest import MethodRecipe, Recipe
+from zsseg.export.manifest import Manifest, ManifestMethod
 from zsseg.predictor import DEFAULT_CHECKPOINTS, Predictor
 from zsseg.weights.checkpoint import find_checkpoint, list_checkpoints
 
@@ -38,12 +38,12 @@ def _checkpoints(args: argparse.Namespace) -> Sequence[str]:
     return [name for method, name in DEFAULT_CHECKPOINTS.items() if args.method in (method, "both", None)]
 
 
-def recipe_models(recipe: Recipe, force: bool, weights: str | None = None) -> dict[str, Predictor]:
-    """Folder of the answers -> model, as the recipe says.
+def manifest_models(manifest: Manifest, force: bool, weights: str | None = None) -> dict[str, Predictor]:
+    """Folder of the answers -> model, as the manifest says.
 
     Args:
-        recipe: what to follow.
-        force: take another checkpoint than the recipe's where that is all there is.
+        manifest: what to follow.
+        force: take another checkpoint than the manifest's where that is all there is.
         weights: searched first; see `zsseg.weights.checkpoint.find_checkpoint`.
 
     Raises:
@@ -51,22 +51,22 @@ def recipe_models(recipe: Recipe, force: bool, weights: str | None = None) -> di
     """
     shared: dict[str, Any] = {}
     predictors: dict[str, Predictor] = {}
-    for step in recipe.methods:
+    for step in manifest.methods:
         predictor = _model_of(step, shared, weights)
         at_hand = (predictor.sha256, predictor.metadata.backbone_sha256)
         if at_hand != (step.sha256, step.backbone_sha256):
-            insist(f"The checkpoint {step.checkpoint} is not the one of the recipe (its sha256 differs)", force)
+            insist(f"The checkpoint {step.checkpoint} is not the one of the manifest (its sha256 differs)", force)
         predictors[step.folder] = predictor
     return predictors
 
 
-def _model_of(step: MethodRecipe, shared: dict[str, Any], weights: str | None) -> Predictor:
+def _model_of(step: ManifestMethod, shared: dict[str, Any], weights: str | None) -> Predictor:
     if step.method == "training-free":
         return Predictor.training_free(step.backbone)
     return Predictor.from_checkpoint(_file_of(step, weights), backbones=shared)
 
 
-def _file_of(step: MethodRecipe, weights: str | None) -> Path:
+def _file_of(step: ManifestMethod, weights: str | None) -> Path:
     """The file at hand with this content, whatever it is called now; else the one with this name."""
     paths = (path for path, _ in list_checkpoints(weights))
     same = (path for path in paths if hashlib.sha256(path.read_bytes()).hexdigest() == step.sha256)
@@ -74,7 +74,7 @@ def _file_of(step: MethodRecipe, weights: str | None) -> Path:
 
 
 def insist(difference: str, force: bool) -> None:
-    """Refuse something that is not what the recipe says, or when forced only warn of it.
+    """Refuse something that is not what the manifest says, or when forced only warn of it.
 
     Raises:
         UserError: not forced.

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from zsseg.cli.terminal import say, warn
 from zsseg.errors import UserError
 from zsseg.export import summary, write_answer, write_outputs, write_zip
-from zsseg.export.manifest import OPACITY, Recipe, photo_recipe, read_recipe, recipe_of
+from zsseg.export.manifest import OPACITY, Manifest, manifest_of, manifest_photo, read_manifest
 from zsseg.image.load import Pixels, load_image
 from zsseg.image.paths import PhotoPath, find_photos
 from zsseg.segmentation import Segmentation, check_fraction, check_penalty
@@ -25,22 +25,22 @@ DONE, NOTHING_DONE, SOME_FAILED = 0, 2, 3
 """Exit codes."""
 
 _Settings = tuple[float | None, float | None, float]  # seen penalty, threshold, opacity; None is the checkpoint's own
-_IN_RECIPE = ("seen", "unseen", "seen_penalty", "threshold", "opacity")
+_IN_MANIFEST = ("seen", "unseen", "seen_penalty", "threshold", "opacity")
 
 
 @dataclass(frozen=True)
-class _Question:
-    """What every photo is asked; a recipe has the settings of each method."""
+class _Request:
+    """What every photo is asked; a manifest has the settings of each method."""
 
     seen: str | Sequence[str]
     unseen: str | Sequence[str]
     settings: _Settings
-    recipe: Recipe | None
+    manifest: Manifest | None
 
     def settings_of(self, folder: str) -> _Settings:
-        steps = self.recipe.methods if self.recipe else ()
-        told = [(step.seen_penalty, step.threshold, step.opacity) for step in steps if step.folder == folder]
-        return told[0] if told else self.settings
+        steps = self.manifest.methods if self.manifest else ()
+        recorded = [(step.seen_penalty, step.threshold, step.opacity) for step in steps if step.folder == folder]
+        return recorded[0] if recorded else self.settings
 
 
 @dataclass(frozen=True)
@@ -71,15 +71,15 @@ class _Target:
 def run(args: argparse.Namespace) -> int:
     """Answer, tell of it on stdout and of what went wrong on stderr; return the exit code."""
     results, errors = [], []
-    told: set[str] = set()  # both methods, and every photo, would say the same of a name
+    printed: set[str] = set()  # both methods, and every photo, would say the same of a name
     for outcome in _outcomes(args):
         if isinstance(outcome, _Failed):
             errors.append({"photo": outcome.photo, "error": outcome.error})
             warn(outcome.report)
         else:
             results.append(outcome.row)
-            new = [warning for warning in outcome.row["warnings"] if warning not in told]
-            told.update(new)
+            new = [warning for warning in outcome.row["warnings"] if warning not in printed]
+            printed.update(new)
             for warning in new:
                 warn(f"Warning: {warning}")
             say("" if args.json else outcome.report)
@@ -94,22 +94,22 @@ def run(args: argparse.Namespace) -> int:
 def _outcomes(args: argparse.Namespace) -> Iterator[_Answered | _Failed]:
     """Answer photo after photo; one that fails does not stop the others, a bad question or model does."""
     try:
-        question = _question(args)
+        request = _request(args)
         photos = find_photos(args.photo)
-        if question.recipe and len(photos) > 1:
-            raise UserError("A recipe is of one photo: name that one alone.")
+        if request.manifest and len(photos) > 1:
+            raise UserError("A manifest is of one photo: name that one alone.")
         models: dict[str, Predictor] = {}
         for number, photo in enumerate(photos, 1):
             _show_progress(number, len(photos), photo)
             try:
-                pixels = _pixels(photo, question.recipe, args.force)
+                pixels = _pixels(photo, request.manifest, args.force)
             except UserError as error:
                 yield _failed(photo, error, len(photos))
                 continue
             # What is quick to check comes before the weights are read; and they are read once for all photos.
-            models = models or _models(args, question.recipe)
+            models = models or _models(args, request.manifest)
             try:
-                yield from _answers(photo, pixels, question, models, _target(args, photo, len(photos)))
+                yield from _answers(photo, pixels, request, models, _target(args, photo, len(photos)))
             except UserError as error:
                 yield _failed(photo, error, len(photos))
     except UserError as error:
@@ -130,59 +130,61 @@ def _target(args: argparse.Namespace, photo: PhotoPath, count: int) -> _Target:
     return _Target(folder, args.out / f"{photo.name}.zip" if args.zip else None)
 
 
-def _question(args: argparse.Namespace) -> _Question:
+def _request(args: argparse.Namespace) -> _Request:
     """What is asked, checked as far as can be without a photo and a model.
 
     Raises:
-        UserError: names or settings that cannot be used, or that stand beside a recipe.
+        UserError: names or settings that cannot be used, or that stand beside a manifest.
     """
-    if args.recipe:
-        return _question_of_recipe(args)
+    if args.manifest:
+        return _request_of_manifest(args)
     if args.force:
-        raise UserError("--force is about a recipe: give one with --recipe, or leave it out.")
+        raise UserError("--force is about a manifest: give one with --manifest, or leave it out.")
     build_vocabulary(args.seen or "", args.unseen or "")
     opacity = OPACITY if args.opacity is None else args.opacity
     settings = (args.seen_penalty, args.threshold, opacity)
     check_penalty(args.seen_penalty or 0.0)
     check_fraction(args.threshold or 0.0, "The threshold")
     check_fraction(opacity, "The opacity")
-    return _Question(args.seen or "", args.unseen or "", settings, None)
+    return _Request(args.seen or "", args.unseen or "", settings, None)
 
 
-def _question_of_recipe(args: argparse.Namespace) -> _Question:
-    given = [f"--{name.replace('_', '-')}" for name in _IN_RECIPE if getattr(args, name) is not None]
+def _request_of_manifest(args: argparse.Namespace) -> _Request:
+    given = [f"--{name.replace('_', '-')}" for name in _IN_MANIFEST if getattr(args, name) is not None]
     if given:
-        raise UserError(f"The recipe says what is asked: leave out {' and '.join(given)}.")
-    recipe = read_recipe(args.recipe)
-    if recipe.version != __version__:
-        warn(f"Warning: the recipe is of zsseg {recipe.version} and this is {__version__}, so the files may differ.")
-    return _Question(recipe.seen, recipe.unseen, (None, None, OPACITY), recipe)
+        raise UserError(f"The manifest says what is asked: leave out {' and '.join(given)}.")
+    manifest = read_manifest(args.manifest)
+    if manifest.version != __version__:
+        warn(
+            f"Warning: the manifest is of zsseg {manifest.version} and this is {__version__}, so the files may differ."
+        )
+    return _Request(manifest.seen, manifest.unseen, (None, None, OPACITY), manifest)
 
 
-def _pixels(photo: PhotoPath, recipe: Recipe | None, force: bool) -> Pixels:
+def _pixels(photo: PhotoPath, manifest: Manifest | None, force: bool) -> Pixels:
     """Decode a photo.
 
     Raises:
-        UserError: there is none, it cannot be read, or it is not the recipe's and that is not forced.
+        UserError: there is none, it cannot be read, or it is not the manifest's and that is not forced.
     """
     if photo.problem:
         raise UserError(photo.problem)
     pixels = load_image(photo.path)
-    if recipe and photo_recipe(pixels, recipe.photo.file_name) != recipe.photo:
+    if manifest and manifest_photo(pixels, manifest.photo.file_name) != manifest.photo:
         from zsseg.cli.models import insist
 
-        insist(f"{Path(photo.path).name} is not the photo of the recipe (its pixels differ)", force)
+        insist(f"{Path(photo.path).name} is not the photo of the manifest (its pixels differ)", force)
     return pixels
 
 
-def _models(args: argparse.Namespace, recipe: Recipe | None) -> "dict[str, Predictor]":
-    from zsseg.cli.models import named_models, recipe_models  # torch takes a second to load: a slip does not wait
+def _models(args: argparse.Namespace, manifest: Manifest | None) -> "dict[str, Predictor]":
+    from zsseg.cli.models import manifest_models, named_models  # torch takes a second to load: a slip does not wait
 
-    return recipe_models(recipe, args.force, args.weights) if recipe else named_models(args)
+    return manifest_models(manifest, args.force, args.weights) if manifest else named_models(args)
 
 
 def _answers(
-    photo: PhotoPath, pixels: Pixels, question: _Question, models: "Mapping[str, Predictor]", target: _Target
+    photo: PhotoPath, pixels: Pixels, request: _Request, models: "Mapping[str, Predictor]", target: _Target
 ) -> list[_Answered]:
     """Ask every model about a photo, then write all they say: the files of a photo are those of one question.
 
@@ -191,35 +193,33 @@ def _answers(
     """
     results = {}
     for folder, model in models.items():
-        penalty, threshold, _ = question.settings_of(folder)
-        results[folder] = model.predict(
-            pixels, question.seen, question.unseen, seen_penalty=penalty, threshold=threshold
-        )
-    opacity = {folder: question.settings_of(folder)[2] for folder in results}
-    if target.zip or question.recipe:
-        recipe = _recipe_of(photo, pixels, question, results, opacity)
+        penalty, threshold, _ = request.settings_of(folder)
+        results[folder] = model.predict(pixels, request.seen, request.unseen, seen_penalty=penalty, threshold=threshold)
+    opacity = {folder: request.settings_of(folder)[2] for folder in results}
+    if target.zip or request.manifest:
+        manifest = _manifest_of(photo, pixels, request, results, opacity)
         if target.zip:
-            write_zip(pixels, results, target.zip, recipe)
+            write_zip(pixels, results, target.zip, manifest)
         else:
-            write_answer(pixels, results, target.folder, recipe)
+            write_answer(pixels, results, target.folder, manifest)
     else:
         for folder, seg in results.items():
             write_outputs(pixels, seg, target.folder / folder, opacity[folder])
     return [_answered(photo, seg, folder, target) for folder, seg in results.items()]
 
 
-def _recipe_of(
+def _manifest_of(
     photo: PhotoPath,
     pixels: Pixels,
-    question: _Question,
+    request: _Request,
     results: Mapping[str, Segmentation],
     opacity: Mapping[str, float],
-) -> Recipe:
-    """What was really asked; where that is what a recipe says, it is that recipe, under its photo's first name."""
-    asked = question.recipe
-    same = asked is not None and photo_recipe(pixels, asked.photo.file_name) == asked.photo
+) -> Manifest:
+    """What was really asked; where that is what a manifest says, it is that manifest, under its photo's first name."""
+    asked = request.manifest
+    same = asked is not None and manifest_photo(pixels, asked.photo.file_name) == asked.photo
     name = asked.photo.file_name if asked and same else Path(photo.path).name
-    return recipe_of(pixels, name, build_vocabulary(question.seen, question.unseen), results, opacity)
+    return manifest_of(pixels, name, build_vocabulary(request.seen, request.unseen), results, opacity)
 
 
 def _answered(photo: PhotoPath, seg: Segmentation, folder: str, target: _Target) -> _Answered:

@@ -14,7 +14,7 @@ from typing import Any
 from zsseg.demo.catalog import TITLES, Predictors, problems, working
 from zsseg.errors import UserError
 from zsseg.export import write_outputs, write_zip
-from zsseg.export.manifest import recipe_of
+from zsseg.export.manifest import manifest_of
 from zsseg.image.load import Pixels, load_image
 from zsseg.segmentation import Segmentation
 from zsseg.text.vocabulary import Vocabulary, build_vocabulary
@@ -152,9 +152,9 @@ def write_files(answer: Answer, display: DisplaySettings) -> str:
     """Write everything that is shown now into one ZIP and return its path; classes switched off are in it too."""
     whole = DisplaySettings(display.settings, display.opacity)
     shown = {method: whole.apply(answer, method) for method in answer.results}
-    recipe = recipe_of(answer.photo, answer.file_name, answer.vocabulary, shown, display.opacity)
+    manifest = manifest_of(answer.photo, answer.file_name, answer.vocabulary, shown, display.opacity)
     name = Path(answer.file_name).stem or "photo"
-    return str(write_zip(answer.photo, shown, fresh_folder() / f"{name}-zsseg.zip", recipe))
+    return str(write_zip(answer.photo, shown, fresh_folder() / f"{name}-zsseg.zip", manifest))
 
 
 def fresh_folder() -> Path:

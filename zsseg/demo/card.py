@@ -30,8 +30,8 @@ def title(method: str, predictors: Predictors) -> str:
     predictor = predictors[method]
     if isinstance(predictor, UserError):
         return f'<div class="zs-card-title"><h2>{escape(TITLES[method])}</h2><span>not available</span></div>'
-    setting, told = escape(predictor.metadata.setting), SETTINGS.get(predictor.metadata.setting, "")
-    return f'<div class="zs-card-title"><h2>{escape(TITLES[method])}</h2><abbr title="{told}">{setting}</abbr></div>'
+    setting, meaning = escape(predictor.metadata.setting), SETTINGS.get(predictor.metadata.setting, "")
+    return f'<div class="zs-card-title"><h2>{escape(TITLES[method])}</h2><abbr title="{meaning}">{setting}</abbr></div>'
 
 
 def waiting() -> str:

@@ -59,12 +59,14 @@ class Catalog:
     @property
     def options(self) -> list[tuple[str, str]]:
         """What the drop-down list shows of each entry, and its title."""
-        return [(f"{each.domain}: {title}" if each.domain else title, title) for title, each in self._entries.items()]
+        return [
+            (f"{entry.domain}: {title}" if entry.domain else title, title) for title, entry in self._entries.items()
+        ]
 
     @property
     def domains(self) -> list[str]:
         """The kinds of pictures that the entries know, each once, that of the first entry first."""
-        return list(dict.fromkeys(each.domain for each in self._entries.values() if each.domain))
+        return list(dict.fromkeys(entry.domain for entry in self._entries.values() if entry.domain))
 
     @property
     def first(self) -> str:
@@ -123,14 +125,14 @@ def find_catalog(weights: str | None = None) -> Catalog:
     entries, domains = _group(readable), {str(path): _domain(content) for path, content in readable}
     wanted = {str(source) for source in default.values()}
     first = next((title for title, sources in entries.items() if wanted & set(map(str, sources.values()))), None)
-    every = {first or "default": default} | {title: each for title, each in entries.items() if title != first}
+    every = {first or "default": default} | {title: sources for title, sources in entries.items() if title != first}
     device = "cuda" if torch.cuda.is_available() else "cpu"
     return Catalog([_entry(title, sources, domains) for title, sources in every.items()], device)
 
 
 def _entry(title: str, sources: Mapping[str, str | UserError], domains: Mapping[str, str]) -> ModelEntry:
     return ModelEntry(
-        title, sources, next((domains[str(each)] for each in sources.values() if str(each) in domains), "")
+        title, sources, next((domains[str(source)] for source in sources.values() if str(source) in domains), "")
     )
 
 
@@ -161,9 +163,9 @@ def _group(found: Iterable[tuple[Path, Metadata]]) -> dict[str, dict[str, str | 
 
 def working(predictors: Predictors) -> dict[str, Predictor]:
     """Return only the methods that can answer."""
-    return {method: each for method, each in predictors.items() if not isinstance(each, UserError)}
+    return {method: predictor for method, predictor in predictors.items() if not isinstance(predictor, UserError)}
 
 
 def problems(predictors: Predictors) -> dict[str, str]:
     """Return method -> sentence for each method that cannot answer."""
-    return {method: str(each) for method, each in predictors.items() if isinstance(each, UserError)}
+    return {method: str(error) for method, error in predictors.items() if isinstance(error, UserError)}

@@ -115,10 +115,10 @@ def wire_legend(page: Page) -> list[Dependency]:
 
     quiet: dict[str, Any] = {"show_progress": "hidden", "queue": False, "api_visibility": "private"}
     switches = []
-    for each in page.cards:
-        switches.append(each.view.select(switch, [page.answer, *page.display], [page.off, *page.views], **quiet))
+    for card in page.cards:
+        switches.append(card.view.select(switch, [page.answer, *page.display], [page.off, *page.views], **quiet))
         inputs = [page.answer, page.panel.model, *page.display]
-        each.view.click(read_point, inputs, [page.point, page.pixel], trigger_mode="always_last", **quiet)
+        card.view.click(read_point, inputs, [page.point, page.pixel], trigger_mode="always_last", **quiet)
     return switches
 
 

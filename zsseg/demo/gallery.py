@@ -14,8 +14,8 @@ THUMBNAIL = 160
 def is_untouched(photo: str | None, seen: str, unseen: str) -> bool:
     """Whether a question is an example as it came, or has no photo: then nobody's work is lost if it goes."""
     return photo is None or any(
-        (each.seen, each.unseen) == (seen, unseen) and filecmp.cmp(each.path, photo, shallow=False)
-        for each in available()
+        (example.seen, example.unseen) == (seen, unseen) and filecmp.cmp(example.path, photo, shallow=False)
+        for example in available()
     )
 
 

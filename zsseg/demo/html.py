@@ -108,8 +108,8 @@ def class_table(head: tuple[str, str], names: Sequence[str], values: Sequence[fl
     """A table of the classes that have a value; the others, which would bury them, are only counted."""
     rows = [(name, number(value)) for name, value in zip(names, values, strict=True) if value is not None]
     rest = len(names) - len(rows)
-    told = help_text(f"{rest} {'class' if rest == 1 else 'classes'} without a pixel.") if rest else ""
-    return (table(head, rows) if rows else "") + told
+    rest_text = help_text(f"{rest} {'class' if rest == 1 else 'classes'} without a pixel.") if rest else ""
+    return (table(head, rows) if rows else "") + rest_text
 
 
 def number(value: float | None, digits: int = 2) -> str:

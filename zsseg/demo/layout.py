@@ -75,11 +75,11 @@ def make_panel(catalog: Catalog) -> InputPanel:
     run = gr.Button("Run", variant="primary", size="lg", elem_id="zs-run", interactive=able)
     others = "".join(f", {domain.lower()}" for domain in catalog.domains[1:])
     with gr.Accordion(f"More: presets, other models{others}", open=False, elem_id="zs-more"):
-        told = "Fills both boxes; each name is marked as this model was trained."
-        preset = gr.Dropdown(list(PRESETS), value=None, label="Preset", info=told, elem_id="zs-preset")
+        info = "Fills both boxes; each name is marked as this model was trained."
+        preset = gr.Dropdown(list(PRESETS), value=None, label="Preset", info=info, elem_id="zs-preset")
         sort = gr.Button("Mark every name as this model was trained", size="sm", elem_id="zs-sort")
-        told = "Inductive: training never met the unseen names. Transductive: it did, and learnt from its own guesses."
-        model = gr.Dropdown(catalog.options, value=catalog.first, label="Model", info=told, elem_id="zs-model")
+        info = "Inductive: training never met the unseen names. Transductive: it did, and learnt from its own guesses."
+        model = gr.Dropdown(catalog.options, value=catalog.first, label="Model", info=info, elem_id="zs-model")
     return InputPanel(photo, gallery, drawing, draw, seen, unseen, marks, run, preset, sort, model)
 
 
@@ -135,8 +135,8 @@ def own_settings(method: str, predictors: Predictors) -> tuple[float, float]:
 
 def make_opacity() -> gr.Slider:
     """Lay out the one slider that both pictures share."""
-    told = "0 shows the photo alone, 1 the colours alone."
-    return gr.Slider(0, 1, 0.6, step=0.05, label="Opacity of the colours", info=told, buttons=[], elem_id="zs-opacity")
+    info = "0 shows the photo alone, 1 the colours alone."
+    return gr.Slider(0, 1, 0.6, step=0.05, label="Opacity of the colours", info=info, buttons=[], elem_id="zs-opacity")
 
 
 def make_banner(predictors: Predictors) -> gr.HTML:

@@ -77,7 +77,7 @@ def model_outputs(page: Page) -> list[Any]:
     panel, details = page.panel, page.details
     parts: list[Any] = [page.answer, page.banner, details.models, panel.run]
     parts += [panel.drawing, panel.gallery, details.level]
-    parts += [part for each in page.cards for part in (each.title, each.view)]
+    parts += [part for item in page.cards for part in (item.title, item.view)]
     return parts + page.sliders[:-1]
 
 
@@ -89,9 +89,9 @@ def model_updates(page: Page, model: str) -> list[Any]:
     updates.append(gr.update(interactive=bool(working(predictors))))
     updates += [gr.update(visible=draws), gr.update(visible=not draws)]
     updates.append(score_maps.own_level(own_settings(page.cards[0].method, predictors)[0]))
-    for each in page.cards:
-        able = not isinstance(predictors[each.method], UserError)
-        updates += [card.title(each.method, predictors), card.waiting() if able else ""]
-    for each in page.cards:
-        updates += own_settings(each.method, predictors)
+    for item in page.cards:
+        able = not isinstance(predictors[item.method], UserError)
+        updates += [card.title(item.method, predictors), card.waiting() if able else ""]
+    for item in page.cards:
+        updates += own_settings(item.method, predictors)
     return updates

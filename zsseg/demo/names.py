@@ -39,7 +39,7 @@ def flip(seen: str, unseen: str, name: str) -> tuple[str, str]:
 
 
 def _boxes(groups: list[tuple[str, ...]], predictors: Predictors) -> tuple[str, str]:
-    known = next((each.metadata.seen for each in working(predictors).values()), ())
+    known = next((predictor.metadata.seen for predictor in working(predictors).values()), ())
     seen, unseen = split_by_seen(groups, known)
     return format_names(seen), format_names(unseen)
 
@@ -58,14 +58,14 @@ def marks(seen: str, unseen: str, predictors: Predictors) -> str:
         _chip(group, flag, any(synonym.casefold() in trained for synonym in group))
         for group, flag in zip(vocabulary.synonyms, vocabulary.seen, strict=True)
     )
-    warnings = _few([each.sentence for each in able[0].name_warnings(vocabulary)])
+    warnings = _few([entry.sentence for entry in able[0].name_warnings(vocabulary)])
     if len(vocabulary.names) > _MANY:
         chips = f'<p class="zs-help">{len(vocabulary.names)} classes.</p>'
     return f'<div class="zs-marks">{chips}</div>{warnings}'
 
 
 def _few(sentences: list[str]) -> str:
-    """Remarks, the first ones open and the rest folded away: the button below must stay in sight."""
+    """Warnings, the first ones open and the rest folded away: the button below must stay in sight."""
     shown, rest = sentences[:_WARNINGS], "".join(map(warning, sentences[_WARNINGS:]))
     more = f"<details><summary>{len(sentences) - _WARNINGS} more warnings</summary>{rest}</details>" if rest else ""
     return "".join(map(warning, shown)) + more

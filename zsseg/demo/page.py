@@ -77,7 +77,7 @@ class Page:
     @property
     def sliders(self) -> list[gr.Slider]:
         """Two sliders per card, then the opacity."""
-        return [slider for each in self.cards for slider in (each.threshold, each.seen_penalty)] + [self.opacity]
+        return [slider for item in self.cards for slider in (item.threshold, item.seen_penalty)] + [self.opacity]
 
     @property
     def display(self) -> list[Any]:
@@ -87,19 +87,19 @@ class Page:
     def read_display(self, values: Sequence[object]) -> DisplaySettings:
         """Make a look of the values of `display`."""
         numbers, off = cast(Sequence[float], values[:-1]), cast(frozenset[str], values[-1])
-        settings = {each.method: (numbers[2 * i], numbers[2 * i + 1]) for i, each in enumerate(self.cards)}
+        settings = {item.method: (numbers[2 * i], numbers[2 * i + 1]) for i, item in enumerate(self.cards)}
         return DisplaySettings(settings, numbers[-1], off)
 
     @property
     def views(self) -> list[gr.HTML]:
         """The outputs that `draw` fills."""
-        return [each.view for each in self.cards]
+        return [item.view for item in self.cards]
 
     def draw(self, answer: Answer | None, display: DisplaySettings) -> list[Any]:
         """Render every card from stored scores; a method without an answer stays as it is."""
         return [
-            card(answer, each.method, display) if answer is not None and each.method in answer.results else gr.skip()
-            for each in self.cards
+            card(answer, item.method, display) if answer is not None and item.method in answer.results else gr.skip()
+            for item in self.cards
         ]
 
 

@@ -31,7 +31,7 @@ def health(predictors: Predictors) -> dict[str, Any]:
     """
     able = len(working(predictors))
     status = "down" if able == 0 else "ok" if able == len(predictors) else "degraded"
-    models = {method: _model_health(each) for method, each in predictors.items()}
+    models = {method: _model_health(predictor) for method, predictor in predictors.items()}
     return {"status": status, "version": __version__, "models": models}
 
 

@@ -61,7 +61,7 @@ def label_image(seg: Segmentation) -> Image.Image:
 
 
 def summary(seg: Segmentation) -> dict[str, Any]:
-    """What result.json says: settings, provenance, remarks, and per class its area and mean score (0..1).
+    """What result.json says: settings, provenance, warnings, and per class its area and mean score (0..1).
 
     Not how long it took: `Segmentation.seconds` tells of one run, and the file of the answer, whoever makes it again.
     """

@@ -26,7 +26,7 @@ _T = TypeVar("_T")
 
 
 @dataclass(frozen=True)
-class PhotoRecipe:
+class ManifestPhoto:
     """Which photo was asked about.
 
     Attributes:
@@ -48,7 +48,7 @@ class PhotoRecipe:
 
 
 @dataclass(frozen=True)
-class MethodRecipe:
+class ManifestMethod:
     """How one model was asked, and how its answer was drawn.
 
     Attributes:
@@ -89,7 +89,7 @@ class MethodRecipe:
 
 
 @dataclass(frozen=True)
-class Recipe:
+class Manifest:
     """One answer, without its pixels: the same photo and the same models make the same files of it again.
 
     To the last byte where the machine, its libraries and its number of threads are the same; else sums are taken in
@@ -107,10 +107,10 @@ class Recipe:
         ValueError: no method, or two with one folder.
     """
 
-    photo: PhotoRecipe
+    photo: ManifestPhoto
     seen: tuple[str, ...]
     unseen: tuple[str, ...]
-    methods: tuple[MethodRecipe, ...]
+    methods: tuple[ManifestMethod, ...]
     version: str = __version__
 
     def __post_init__(self) -> None:
@@ -121,12 +121,12 @@ class Recipe:
             raise ValueError("there must be methods, and each needs a folder of its own")
 
     def to_json(self) -> str:
-        """The text of recipe.json, the same for equal recipes."""
+        """The text of recipe.json, the same for equal manifests."""
         fields = {"format_version": FORMAT_VERSION, "version": self.version, **dataclasses.asdict(self)}
         return json.dumps(fields, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 
     @classmethod
-    def from_json(cls, text: str | bytes) -> "Recipe":
+    def from_json(cls, text: str | bytes) -> "Manifest":
         """Read what `to_json` wrote.
 
         Raises:
@@ -135,22 +135,22 @@ class Recipe:
         try:
             data = json.loads(text)
             json.dumps(data, ensure_ascii=False).encode()  # half a surrogate pair could never be written again
-            return _recipe(data)
+            return _manifest(data)
         except (ValueError, TypeError, OverflowError, RecursionError) as error:  # UserError is a ValueError
             reason = str(error).splitlines()[0].rstrip(".")
             raise UserError(
-                f"The recipe cannot be read ({reason}): take the recipe.json of an answer's ZIP as it is."
+                f"The manifest cannot be read ({reason}): take the recipe.json of an answer's ZIP as it is."
             ) from error
 
 
-def recipe_of(
+def manifest_of(
     photo: Pixels,
     file_name: str,
     vocabulary: Vocabulary,
     results: Mapping[str, Segmentation],
     opacity: float | Mapping[str, float] = OPACITY,
-) -> Recipe:
-    """The recipe of an answer.
+) -> Manifest:
+    """The manifest of an answer.
 
     Args:
         photo: (H,W,3) RGB, as `zsseg.image.load.load_image` returned it.
@@ -169,15 +169,15 @@ def recipe_of(
     groups = list(zip(map(" | ".join, vocabulary.synonyms), vocabulary.seen, strict=True))
     paints = opacity if isinstance(opacity, Mapping) else dict.fromkeys(results, opacity)
     steps = tuple(_step(folder, seg, paints[folder]) for folder, seg in results.items())
-    return Recipe(
-        photo=photo_recipe(photo, file_name),
+    return Manifest(
+        photo=manifest_photo(photo, file_name),
         seen=tuple(group for group, seen in groups if seen),
         unseen=tuple(group for group, seen in groups if not seen),
         methods=steps,
     )
 
 
-def photo_recipe(photo: Pixels, file_name: str) -> PhotoRecipe:
+def manifest_photo(photo: Pixels, file_name: str) -> ManifestPhoto:
     """Describe a decoded photo.
 
     Args:
@@ -187,12 +187,12 @@ def photo_recipe(photo: Pixels, file_name: str) -> PhotoRecipe:
     # A name that is no text on this system still has to fit into a JSON file.
     name = re.split(r"[/\\]", file_name)[-1].encode("utf-8", "replace").decode()
     height, width = photo.shape[:2]
-    return PhotoRecipe(name, height, width, hashlib.sha256(photo.tobytes()).hexdigest())
+    return ManifestPhoto(name, height, width, hashlib.sha256(photo.tobytes()).hexdigest())
 
 
-def _step(folder: str, seg: Segmentation, opacity: float) -> MethodRecipe:
+def _step(folder: str, seg: Segmentation, opacity: float) -> ManifestMethod:
     origin = seg.provenance
-    return MethodRecipe(
+    return ManifestMethod(
         folder=folder,
         method=seg.method,
         checkpoint=seg.model,
@@ -205,28 +205,28 @@ def _step(folder: str, seg: Segmentation, opacity: float) -> MethodRecipe:
     )
 
 
-def read_recipe(path: str | Path) -> Recipe:
+def read_manifest(path: str | Path) -> Manifest:
     """Read a recipe.json.
 
     Raises:
-        UserError: there is no such file, or it is no recipe.
+        UserError: there is no such file, or it is no manifest.
     """
     try:
-        return Recipe.from_json(Path(path).read_bytes())
+        return Manifest.from_json(Path(path).read_bytes())
     except OSError as error:
-        raise UserError(f"The recipe {path} cannot be opened ({error.strerror or error}): check the name.") from error
+        raise UserError(f"The manifest {path} cannot be opened ({error.strerror or error}): check the name.") from error
 
 
-def _recipe(data: object) -> Recipe:
+def _manifest(data: object) -> Manifest:
     if not isinstance(data, dict):
         raise ValueError("it is no object")
     version = data.pop("format_version", None)
     if type(version) is not int or version != FORMAT_VERSION:
         raise ValueError(f"its format_version is not {FORMAT_VERSION}")
-    fields = _checked(Recipe, data)
+    fields = _checked(Manifest, data)
     lists = {key: tuple(_list_of(str, fields[key], key)) for key in ("seen", "unseen")}
-    steps = tuple(_built(MethodRecipe, step) for step in _list_of(dict, fields["methods"], "methods"))
-    return Recipe(**{**fields, **lists, "photo": _built(PhotoRecipe, fields["photo"]), "methods": steps})
+    steps = tuple(_built(ManifestMethod, step) for step in _list_of(dict, fields["methods"], "methods"))
+    return Manifest(**{**fields, **lists, "photo": _built(ManifestPhoto, fields["photo"]), "methods": steps})
 
 
 def _checked(kind: type[Any], data: object) -> dict[str, Any]:

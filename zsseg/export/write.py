@@ -12,7 +12,7 @@ from zsseg.export.coco import coco
 from zsseg.export.encode import json_text, label_image, masks, npz, png, summary
 from zsseg.export.figure import figure_png
 from zsseg.export.labelme import labelme
-from zsseg.export.manifest import OPACITY, Recipe, photo_recipe
+from zsseg.export.manifest import OPACITY, Manifest, manifest_photo
 from zsseg.image.load import Pixels
 from zsseg.segmentation import Segmentation
 from zsseg.visualize import overlay
@@ -46,11 +46,13 @@ def write_outputs(image: Pixels, seg: Segmentation, folder: str | Path, opacity:
     return _write_all(Path(folder), _main_files(image, seg, opacity))
 
 
-def write_answer(image: Pixels, results: Mapping[str, Segmentation], folder: str | Path, recipe: Recipe) -> list[Path]:
+def write_answer(
+    image: Pixels, results: Mapping[str, Segmentation], folder: str | Path, manifest: Manifest
+) -> list[Path]:
     """Write what `write_zip` writes, byte by byte, as files in a folder, replacing earlier ones of the same names.
 
     Args:
-        image, results, recipe: as `answer_files` takes them.
+        image, results, manifest: as `answer_files` takes them.
         folder: made if needed.
 
     Returns:
@@ -58,18 +60,18 @@ def write_answer(image: Pixels, results: Mapping[str, Segmentation], folder: str
 
     Raises:
         UserError: the folder cannot be made or written to.
-        ValueError: the recipe is of another answer.
+        ValueError: the manifest is of another answer.
     """
-    return _write_all(Path(folder), answer_files(image, results, recipe))
+    return _write_all(Path(folder), answer_files(image, results, manifest))
 
 
-def write_zip(image: Pixels, results: Mapping[str, Segmentation], path: str | Path, recipe: Recipe) -> Path:
+def write_zip(image: Pixels, results: Mapping[str, Segmentation], path: str | Path, manifest: Manifest) -> Path:
     """Write one ZIP with all files of `answer_files`; it appears whole or not at all, replacing an earlier one.
 
     The same answer gives the same bytes: the order is fixed, and every entry is dated 1980.
 
     Args:
-        image, results, recipe: as `answer_files` takes them.
+        image, results, manifest: as `answer_files` takes them.
         path: of the ZIP; its folder is made if needed.
 
     Returns:
@@ -77,11 +79,11 @@ def write_zip(image: Pixels, results: Mapping[str, Segmentation], path: str | Pa
 
     Raises:
         UserError: the file cannot be written.
-        ValueError: the recipe is of another answer.
+        ValueError: the manifest is of another answer.
     """
     path = Path(path)
     with _replacing(path) as partial, zipfile.ZipFile(partial, "w") as archive:
-        for name, content in answer_files(image, results, recipe):
+        for name, content in answer_files(image, results, manifest):
             entry = zipfile.ZipInfo(name, _DATE)
             entry.external_attr = _MODE << 16
             entry.create_system = 3  # Unix, also when written elsewhere
@@ -91,7 +93,7 @@ def write_zip(image: Pixels, results: Mapping[str, Segmentation], path: str | Pa
     return path
 
 
-def answer_files(image: Pixels, results: Mapping[str, Segmentation], recipe: Recipe) -> Iterator[tuple[str, bytes]]:
+def answer_files(image: Pixels, results: Mapping[str, Segmentation], manifest: Manifest) -> Iterator[tuple[str, bytes]]:
     """All files of an answer, one at a time: the name, with ``/`` between folders, and the content.
 
     At the top recipe.json, photo.png, and with several methods figure.png, which shows them side by side. In the
@@ -101,14 +103,14 @@ def answer_files(image: Pixels, results: Mapping[str, Segmentation], recipe: Rec
     Args:
         image: (H,W,3) RGB, the photo that was segmented.
         results: folder -> answer.
-        recipe: what `zsseg.export.manifest.recipe_of` says of these results.
+        manifest: what `zsseg.export.manifest.manifest_of` says of these results.
 
     Raises:
-        ValueError: the recipe is of another answer.
+        ValueError: the manifest is of another answer.
     """
-    _check(image, results, recipe)
-    opacity = {step.folder: step.opacity for step in recipe.methods}
-    yield "recipe.json", recipe.to_json().encode("utf-8")
+    _check(image, results, manifest)
+    opacity = {step.folder: step.opacity for step in manifest.methods}
+    yield "recipe.json", manifest.to_json().encode("utf-8")
     yield PHOTO, png(image)
     if len(results) > 1:
         yield "figure.png", figure_png(image, results, opacity)
@@ -117,13 +119,13 @@ def answer_files(image: Pixels, results: Mapping[str, Segmentation], recipe: Rec
             yield f"{folder}/{name}", content
 
 
-def _check(image: Pixels, results: Mapping[str, Segmentation], recipe: Recipe) -> None:
-    told = [(step.folder, step.checkpoint, step.seen_penalty, step.threshold) for step in recipe.methods]
-    same_photo = photo_recipe(image, recipe.photo.file_name) == recipe.photo
-    if not same_photo or told != [
+def _check(image: Pixels, results: Mapping[str, Segmentation], manifest: Manifest) -> None:
+    recorded = [(step.folder, step.checkpoint, step.seen_penalty, step.threshold) for step in manifest.methods]
+    same_photo = manifest_photo(image, manifest.photo.file_name) == manifest.photo
+    if not same_photo or recorded != [
         (folder, seg.model, seg.seen_penalty, seg.threshold) for folder, seg in results.items()
     ]:
-        raise ValueError("the recipe is of another answer: make it with recipe_of from the same results")
+        raise ValueError("the manifest is of another answer: make it with manifest_of from the same results")
 
 
 def _main_files(image: Pixels, seg: Segmentation, opacity: float) -> Iterator[tuple[str, bytes]]:

@@ -1,4 +1,4 @@
-"""Remarks on the class names of a question: what is likely to be a slip, or to surprise. They never block an answer."""
+"""Warnings about class names: what is likely to be a slip, or to surprise. They never block an answer."""
 
 import unicodedata
 from collections.abc import Callable, Collection, Sequence
@@ -65,7 +65,7 @@ def check_vocabulary(
         near_duplicate: cosine from which two classes count as near-duplicates.
 
     Returns:
-        Remarks: too long, then unknown words, then near-duplicates, the closest first.
+        Warnings: too long, then unknown words, then near-duplicates, the closest first.
 
     Raises:
         ValueError: `vectors` or `token_counts` do not have one entry per synonym.

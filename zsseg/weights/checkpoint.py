@@ -128,7 +128,7 @@ def checkpoint_folders() -> list[Path]:
     return [*folders, package.parent / "checkpoints", package / "checkpoints"]
 
 
-def _places(weights: str | None) -> Iterator[Path]:
+def _search_folders(weights: str | None) -> Iterator[Path]:
     """Every folder to search; one by one, so that what is found early does not wait for, or fail with, the rest."""
     if weights:
         yield weights_folder(weights)
@@ -150,7 +150,7 @@ def find_checkpoint(name: str | Path, weights: str | None = None) -> Path:
         return direct
     file = direct if direct.suffix == SUFFIX else Path(f"{name}{SUFFIX}")
     searched = []
-    for folder in _places(weights):
+    for folder in _search_folders(weights):
         if (folder / file).is_file():
             return folder / file
         searched.append(str(folder))
@@ -187,7 +187,7 @@ def list_checkpoints(weights: str | None = None) -> list[tuple[Path, Metadata | 
         UserError: a place to search cannot be had.
     """
     found: dict[str, Path] = {}
-    for folder in _places(weights):
+    for folder in _search_folders(weights):
         for path in sorted(folder.glob(f"*{SUFFIX}")):
             found.setdefault(path.stem, path)
     entries: list[tuple[Path, Metadata | UserError]] = []

@@ -53,7 +53,7 @@ def _snapshot(folder: Path) -> Path:
     if main.is_file():
         chosen = [snapshots / main.read_text(encoding="utf-8").strip()]
     else:
-        chosen = [each for each in snapshots.iterdir() if each.is_dir()]
+        chosen = [folder for folder in snapshots.iterdir() if folder.is_dir()]
     if len(chosen) != 1 or not chosen[0].is_dir():
         raise UserError(
             f"The cache folder {folder} does not say which of its snapshots to read: "

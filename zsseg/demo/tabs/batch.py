@@ -9,7 +9,7 @@ from zsseg.demo.catalog import TITLES, Predictors
 from zsseg.demo.html import escape, help_text, table
 from zsseg.errors import UserError
 from zsseg.export import answer_files
-from zsseg.export.manifest import recipe_of
+from zsseg.export.manifest import manifest_of
 from zsseg.image.paths import PhotoPath, find_photos
 
 MAX_PHOTOS = 50
@@ -53,19 +53,19 @@ def run_batch(
             except UserError as error:
                 problems.append(f"{Path(photo.path).name}: {error}")
                 continue
-            problems += [warning for each in answer.results.values() for warning in each.warnings]
+            problems += [warning for result in answer.results.values() for warning in result.warnings]
             _pack(archive, answer, display, photo)
             rows += _rows(answer, display, photo)
     if not rows:
         raise UserError(" ".join(problems))
-    told = "".join(help_text(escape(problem)) for problem in dict.fromkeys(problems))
-    return str(path), table(("photo", "method", "largest classes"), rows) + told
+    notes = "".join(help_text(escape(problem)) for problem in dict.fromkeys(problems))
+    return str(path), table(("photo", "method", "largest classes"), rows) + notes
 
 
 def _pack(archive: zipfile.ZipFile, answer: Answer, display: DisplaySettings, photo: PhotoPath) -> None:
     shown = {method: display.apply(answer, method) for method in answer.results}
-    recipe = recipe_of(answer.photo, answer.file_name, answer.vocabulary, shown, display.opacity)
-    for name, content in answer_files(answer.photo, shown, recipe):
+    manifest = manifest_of(answer.photo, answer.file_name, answer.vocabulary, shown, display.opacity)
+    for name, content in answer_files(answer.photo, shown, manifest):
         archive.writestr(f"{photo.name}/{name}", content)
 
 

@@ -236,8 +236,8 @@ def wire_load(page: Page) -> None:
         if model is not None:
             updates = model_events.model_updates(page, model)
         own = len(outputs) - 2 * len(page.cards)
-        told = [table.get(each.method) for each in page.cards for table in (shared.thresholds, shared.penalties)]
-        updates[own:] = [old if new is None else new for old, new in zip(updates[own:], told, strict=True)]
+        linked = [table.get(card.method) for card in page.cards for table in (shared.thresholds, shared.penalties)]
+        updates[own:] = [old if new is None else new for old, new in zip(updates[own:], linked, strict=True)]
         values = [*_linked_question(page, model, shared), model, shared.opacity]
         return [*(gr.skip() if value is None else value for value in values), *updates]
 

@@ -34,9 +34,9 @@ def truth_table(answer: Answer, display: DisplaySettings, truth: Truth) -> str:
         return help_text("The mask was read for another question: drop it in again.")
     scores = {method: score(truth, display.apply(answer, method)) for method in answer.results}
     rows: list[tuple[str, ...]] = [
-        (name, *(number(each.iou[index], 3) for each in scores.values())) for index, name in enumerate(truth.names)
+        (name, *(number(result.iou[index], 3) for result in scores.values())) for index, name in enumerate(truth.names)
     ]
-    rows += [(label, *(number(getattr(each, key), 3) for each in scores.values())) for label, key in _SUMMARY]
+    rows += [(label, *(number(getattr(result, key), 3) for result in scores.values())) for label, key in _SUMMARY]
     head = ("IoU on this photo", *(TITLES[method] for method in scores))
     return table(head, rows) + _left_out(truth)
 
@@ -44,5 +44,5 @@ def truth_table(answer: Answer, display: DisplaySettings, truth: Truth) -> str:
 def _left_out(truth: Truth) -> str:
     if not truth.unmatched:
         return ""
-    told = ", ".join(f"{name} ({share:.1%})" for name, share in truth.unmatched.items())
-    return help_text(f"Left out, for it is no class asked: {escape(told)}.")
+    shares = ", ".join(f"{name} ({share:.1%})" for name, share in truth.unmatched.items())
+    return help_text(f"Left out, for it is no class asked: {escape(shares)}.")

@@ -59,8 +59,8 @@ def _scores(own_level: float) -> dict[str, object]:
 def _regions() -> dict[str, object]:
     with gr.Row(elem_classes="zs-controls"):
         name = gr.Dropdown([], label="Class", info="Whose maps are shown below.", elem_id="zs-region-class")
-        told = "The models look at square windows; this one is drawn."
-        window = gr.Dropdown([("1", 0)], value=0, label="Window of the photo", info=told, elem_id="zs-region-window")
+        info = "The models look at square windows; this one is drawn."
+        window = gr.Dropdown([("1", 0)], value=0, label="Window of the photo", info=info, elem_id="zs-region-window")
     return {"region_class": name, "region_window": window, "regions": gr.HTML(_LATER, elem_id="zs-regions")}
 
 
@@ -92,8 +92,8 @@ def _files() -> dict[str, object]:
     gr.HTML(
         html.help_text(
             "One ZIP, without loss: label map with palette, a mask per class, the scores, COCO and LabelMe JSON, a "
-            "figure, and <code>recipe.json</code>, from which <code>python -m zsseg segment --recipe</code> makes the "
-            "same bytes. Classes that are switched off are in it too."
+            "figure, and <code>recipe.json</code>, from which <code>python -m zsseg segment --manifest</code> makes "
+            "the same bytes. Classes that are switched off are in it too."
         )
     )
     make = gr.Button("Make the ZIP", size="sm", elem_id="zs-make-files", elem_classes="zs-small")

@@ -58,8 +58,8 @@ def _attention_views(answer: Answer, view: RegionView, window: int) -> str:
 
 def _matrix(view: RegionView) -> str:
     groups = ", ".join(f"{group.name} {group.stop - group.start}" for group in view.groups)
-    told = f"Light: the token of the row may attend to that of the column. Tokens, in order: {groups}."
-    picture = figure(draw_mask(view), "The attention mask of the encoder", told)
+    caption = f"Light: the token of the row may attend to that of the column. Tokens, in order: {groups}."
+    picture = figure(draw_mask(view), "The attention mask of the encoder", caption)
     return f'<details class="zs-matrix"><summary>The whole attention mask as a matrix</summary>{picture}</details>'
 
 
@@ -73,6 +73,6 @@ def _maps(view: RegionView, window: int, index: int) -> str:
     figures = []
     for region, picture in enumerate(region_maps(different)):
         large = enlarge(picture, picture.shape[0] * _CELL, picture.shape[1] * _CELL)
-        told = f"{region + 1}: {different[region].mean():+.2f}"
-        figures.append(figure(large, f"Logits of region {region + 1}", told))
+        caption = f"{region + 1}: {different[region].mean():+.2f}"
+        figures.append(figure(large, f"Logits of region {region + 1}", caption))
     return _grid(view, figures) + help_text("Against the mean of all regions: violet more, orange less.")

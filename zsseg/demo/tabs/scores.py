@@ -95,14 +95,14 @@ def claims(answer: Answer, display: DisplaySettings, level: float = LEVEL) -> st
 
 def _claimed(title: str, count: npt.NDArray[np.int16], most: int) -> str:
     several, none = float((count > 1).mean()), float((count == 0).mean())
-    told = f"{title}: {several:.0%} claimed by several, {none:.0%} by none"
-    return figure(overlap_map(count, most), f"{title}: number of classes that claim each pixel", told)
+    caption = f"{title}: {several:.0%} claimed by several, {none:.0%} by none"
+    return figure(overlap_map(count, most), f"{title}: number of classes that claim each pixel", caption)
 
 
 def _lead(title: str, seg: Segmentation) -> str:
     lead = margin(seg)
-    told = f"{title}: {lead.mean():.2f} on average"
-    return figure(margin_map(lead, LEAD), f"{title}: lead of the best class over the next", told)
+    caption = f"{title}: {lead.mean():.2f} on average"
+    return figure(margin_map(lead, LEAD), f"{title}: lead of the best class over the next", caption)
 
 
 def _key(most: int) -> str:
