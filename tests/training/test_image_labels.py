@@ -13,7 +13,7 @@ from training.pretraining.label_teacher import LabelTeacher
 from training.pretraining.photos import PretrainingPhoto, _names_in_mask, _training_files
 from training.pretraining.text_targets import TextTargets
 
-DATA = Path(__file__).parents[2] / "shared/data"
+DATA = Path(__file__).parents[3] / "shared/data"
 GREY = np.full((20, 20, 3), 128, np.uint8)
 NAMES = ("cat", "dog", "sky", "sheep")
 
@@ -35,14 +35,14 @@ def places(*columns: int) -> torch.Tensor:
     return 20 * torch.eye(4)[list(columns)][None]
 
 
-def test_tag_table__asks_a_photo_the_names_of_its_own_set_alone(table: ImageLabels) -> None:
+def test_image_labels__asks_a_photo_the_names_of_its_own_set_alone(table: ImageLabels) -> None:
     candidates = table.vectors.argmax(1).tolist()
     assert [NAMES[i] for i in candidates] == ["cat", "dog", "sheep"]  # in VOC's order; "sky" is no name of VOC
     assert table.positives.tolist() == [[False] * 3, [True, False, False], [False, True, True], [False] * 3]
     assert table.rarity().tolist() == pytest.approx([0, 0.1, 0.1, 0])
 
 
-def test_tag_table__asks_a_photo_of_no_labelled_set_the_names_of_voc(targets: TextTargets) -> None:
+def test_image_labels__asks_a_photo_of_no_labelled_set_the_names_of_voc(targets: TextTargets) -> None:
     positives = [("voc2012/1", ("cat",)), ("coco_mini/2", ("dog",)), ("camvid/3", ()), ("pretrain/4", ("sky",))]
     table = ImageLabels([PretrainingPhoto(key, GREY, names) for key, names in positives], targets)
     own = [[one == "coco_mini" for one in ("coco_mini",) * 3 + ("voc2012",) * 3]]
@@ -102,7 +102,7 @@ def taught() -> LabelTeacher:
     return LabelTeacher(ImageLabels(photos, targets), features, unit=2.0)
 
 
-def test_tag_teacher__finds_the_places_of_names_that_it_was_only_told_of(taught: LabelTeacher) -> None:
+def test_label_teacher__finds_the_places_of_names_that_it_was_only_told_of(taught: LabelTeacher) -> None:
     cat, dog = (torch.eye(5)[None, None, k] * 3 for k in (0, 1))  # 6 in units of 2
     unsaid = torch.tensor([40])
     assert [int(taught.answers(place, unsaid).argmax()) for place in (cat, dog)] == [0, 1]
@@ -113,18 +113,18 @@ def test_tag_teacher__finds_the_places_of_names_that_it_was_only_told_of(taught:
     assert named.sum() > 0.5
 
 
-def test_tag_teacher__calls_none_what_photos_of_all_names_have_in_common(taught: LabelTeacher) -> None:
+def test_label_teacher__calls_none_what_photos_of_all_names_have_in_common(taught: LabelTeacher) -> None:
     common = torch.zeros(1, 1, 5)
     assert int(taught.answers(common, torch.tensor([40])).argmax()) == len(taught.labels.vectors)
 
 
-def test_tag_teacher__leaves_little_to_a_name_that_is_not_said(taught: LabelTeacher) -> None:
+def test_label_teacher__leaves_little_to_a_name_that_is_not_said(taught: LabelTeacher) -> None:
     cat = torch.eye(5)[None, None, 0] * 0.5
     share = {row: float(taught.answers(cat, torch.tensor([row]))[..., 0]) for row in (0, 1, 40)}  # cat, dog, neither
     assert share[0] > share[40] > share[1] > 0
 
 
-def test_tag_teacher__teaches_patches_its_answers(taught: LabelTeacher) -> None:
+def test_label_teacher__teaches_patches_its_answers(taught: LabelTeacher) -> None:
     photo, features = torch.tensor([0, 40]), torch.eye(5)[:2].repeat(2, 2, 1) * 3  # cat, dog, cat, dog
     cat, dog = taught.labels.vectors[0], taught.labels.vectors[1]
     as_told, turned = torch.stack([cat, dog, cat, dog]), torch.stack([dog, cat, dog, cat])
@@ -136,7 +136,7 @@ def test_tag_teacher__teaches_patches_its_answers(taught: LabelTeacher) -> None:
     assert not any(parameter.requires_grad for parameter in taught.parameters())
 
 
-def test_tag_teacher__of_a_pool_without_labelled_sets_teaches_nothing(targets: TextTargets) -> None:
+def test_label_teacher__of_a_pool_without_labelled_sets_teaches_nothing(targets: TextTargets) -> None:
     photos = [PretrainingPhoto("p/0", GREY, ("cat",))]
     teacher = LabelTeacher(ImageLabels(photos, targets), np.zeros((1, 14, 14, 5), np.float16))
     assert teacher.loss(torch.ones(1, 4, 8), torch.ones(1, 4, 5), torch.tensor([0]), 0.1) == 0

@@ -27,7 +27,7 @@ from zsseg.errors import UserError
 from zsseg.models.backbone import build_clip
 from zsseg.open_clip_compat import import_open_clip
 
-DATA = Path(__file__).parents[2] / "shared/data"
+DATA = Path(__file__).parents[3] / "shared/data"
 needs_data = pytest.mark.skipif(not DATA.is_dir(), reason="needs ../shared/data, which is not in this project")
 
 TINY = {
@@ -196,7 +196,7 @@ def test_teacher__agrees_with_the_published_network(photo: str, name: str, proba
     # Probabilities of the undilated network, as its own notes give them; dilation moves them a little.
     teacher = Teacher(DATA / "teacher/mobilenet_v2_imagenet.npz")
     classes = (DATA / "text_embeddings/imagenet1k_names.txt").read_text().split("\n")
-    picture = Image.open(Path(__file__).parents[1] / f"assets/examples/{photo}.jpg")
+    picture = Image.open(Path(__file__).parents[2] / f"assets/examples/{photo}.jpg")
     square = np.array(ImageOps.fit(picture, (224, 224), Image.Resampling.BILINEAR))
     pixels = torch.from_numpy(square).permute(2, 0, 1)[None].float()
     best = teacher.classifier(teacher(pixels).mean((2, 3)))[0].softmax(0).max(0)

@@ -11,7 +11,7 @@ from zsseg.predictor import DEFAULT_CHECKPOINTS
 from zsseg.weights.backbone import load_backbone
 from zsseg.weights.checkpoint import read_metadata
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 WEIGHTS = ROOT / "checkpoints"
 METHODS = sorted(DEFAULT_CHECKPOINTS)
 

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from tests.photosets import draw_two_colours, draw_voc
-from tests.test_training_engine import NOT_TOY, make_recipe
 from tests.tiny import tiny_backbone, tiny_checkpoint
+from tests.training.test_engine import NOT_TOY, make_recipe
 from training import calibrate, evaluate, train
 from training.data.datasets import open_set, read_mask
 from training.data.splits import UNSEEN, split_names
@@ -82,7 +82,7 @@ def test_evaluate__says_what_is_wrong(tmp_path: Path, capsys: pytest.CaptureFixt
     assert "nothing" in capsys.readouterr().err
 
 
-def test_judge__a_penalty_moves_pixels_from_seen_to_unseen(tmp_path: Path) -> None:
+def test_evaluate_predictor__a_penalty_moves_pixels_from_seen_to_unseen(tmp_path: Path) -> None:
     draw_voc(tmp_path)
     photos = open_set("voc2012", tmp_path, "val")
     predictor = Predictor.from_checkpoint(tiny_checkpoint(tmp_path, "zegclip", seen=SEEN, unseen=UNSEEN_VOC))
@@ -92,7 +92,7 @@ def test_judge__a_penalty_moves_pixels_from_seen_to_unseen(tmp_path: Path) -> No
     assert counts[0] < counts[1] == evaluate_predictor(predictor, photos.items, protocol, 1.0).counts.sum()
 
 
-def test_question__hidden_names_are_asked_but_never_judged() -> None:
+def test_protocol__hidden_names_are_asked_but_never_judged() -> None:
     raw = (None, "cat", "cow", "dog", "sheep")
     protocol = build_protocol(raw, ("cat", "dog"), ("cow", "sheep"), hide=("cow",))
     assert protocol.names == ("cat", "dog", "sheep", "cow")

@@ -143,7 +143,7 @@ def test_comparison_says_how_far_the_methods_agree(predictors: Predictors) -> No
     assert compare.comparison(alone, DISPLAY, predictors) == compare.ALONE
 
 
-def test_probe_lists_the_scores_at_the_point_the_winner_marked() -> None:
+def test_pixel_panel_lists_the_scores_at_the_point_the_winner_marked() -> None:
     page = pixel_scores.pixel_panel(_answer(), DISPLAY, {}, (0.5, 0.1))
     assert "Pixel (2, 0)" in page
     assert re.findall(r'class="zs-wins".*?zs-name">(\w+)<', page) == ["cat", "cat"]

@@ -22,7 +22,7 @@ def _both(folder: Path, setting: str) -> None:
         tiny_checkpoint(folder, method, name=name.replace("inductive", setting), setting=setting)  # type: ignore[arg-type]
 
 
-def test_one_choice_per_setting_the_default_first_the_rest_when_asked(
+def test_one_entry_per_setting_the_default_first_the_rest_when_asked(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _both(folder, "transductive")
@@ -44,7 +44,7 @@ def test_one_choice_per_setting_the_default_first_the_rest_when_asked(
     assert len(loaded) == 4
 
 
-def test_a_method_that_is_missing_in_a_choice_is_told(folder: Path) -> None:
+def test_a_method_that_is_missing_in_an_entry_is_told(folder: Path) -> None:
     _both(folder, "inductive")
     tiny_checkpoint(folder, "zegclip", name="more", setting="transductive")
     catalog = find_catalog(str(folder))

@@ -14,7 +14,7 @@ from zsseg.text.presets import PRESETS
 from zsseg.text.vocabulary import Vocabulary, build_vocabulary
 from zsseg.weights.backbone import load_backbone
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture(scope="module")
@@ -53,7 +53,7 @@ def test_near_duplicates_come_closest_first_and_once() -> None:
     assert "“dog | puppy”" in warnings[0].sentence
 
 
-def test_spellings_of_one_class_may_be_alike() -> None:
+def test_synonyms_of_one_class_may_be_alike() -> None:
     assert check(build_vocabulary("sofa | couch"), angles(0, 0)) == []
 
 

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.test_export import PHOTO
-from tests.test_image import encoded, huge_png
+from tests.export.test_write import PHOTO
+from tests.image.test_load import encoded, huge_png
 from tests.test_segmentation import drawn, random_answer
 from training.evaluation.metrics import ConfusionMatrix, harmonic_iou
 from zsseg.analysis.ground_truth import MAX_UNMATCHED, NO_CLASS, Truth, read_truth, score
@@ -109,7 +109,7 @@ def test_a_void_id_that_the_table_names_is_a_class() -> None:
     assert read_truth(Image.fromarray(IDS), ("sky",), "255: sky", size=SIZE).labels.tolist() == [[-1] * 3, [-1, 0, -1]]
 
 
-def test_voc_ids_and_spellings() -> None:
+def test_voc_ids_and_synonyms() -> None:
     ids = np.array([[12, 0, 8]], dtype=np.uint8)
     assert read_truth(Image.fromarray(ids), ("cat", "Dog"), "voc20", size=(1, 3)).labels.tolist() == [[1, NO_CLASS, 0]]
     table = "12: hound | dog\n8: cat"

@@ -27,7 +27,7 @@ from zsseg.demo import server as serving
 from zsseg.demo.theme import launch_options
 from zsseg.predictor import DEFAULT_CHECKPOINTS
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def get(url: str) -> tuple[int, dict[str, object]]:

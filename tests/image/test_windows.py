@@ -81,7 +81,7 @@ def test_sigmoid_comes_before_the_mean_over_windows() -> None:
     np.testing.assert_allclose(scores, float(expected), rtol=1e-6)
 
 
-def test_a_class_scores_as_its_best_spelling() -> None:
+def test_a_class_scores_as_its_best_synonym() -> None:
     logits = torch.randn(1, 40, 4, 4)
     alone = window_scores(logits, [(0, 0, 8, 8)], (8, 8), (8, 8), [1] * 40)
     grouped = window_scores(logits, [(0, 0, 8, 8)], (8, 8), (8, 8), [3, 30, 7])

@@ -18,7 +18,7 @@ def test_most_frequent__is_each_squares_own() -> None:
     assert most_frequent(mask, 2).tolist() == [[1, 255], [5, 4]]
 
 
-def test_patch_probe__learns_what_a_line_can_divide_and_no_more() -> None:
+def test_linear_probe__learns_what_a_line_can_divide_and_no_more() -> None:
     torch.manual_seed(0)
     tokens = torch.randn(4000, 6)
     divided = (tokens[:, 2] > 0).long()
@@ -51,7 +51,7 @@ def test_encode__gives_a_token_for_each_patch_and_masks_of_the_same_grid(tmp_pat
     assert set(np.unique(masks)) <= {8, 12}
 
 
-def test_probe__tells_colours_apart_on_every_split(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_linear_probe__tells_colours_apart_on_every_split(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     draw_two_colours(tmp_path / "data", photos=80)
     folder = tiny_backbone(tmp_path)
     asked = ["--backbone", str(folder), "--data-root", str(tmp_path / "data"), "--size", "64", "--photos", "25"]
@@ -64,6 +64,6 @@ def test_probe__tells_colours_apart_on_every_split(tmp_path: Path, capsys: pytes
     assert min(scores.values()) > 0.8
 
 
-def test_probe__without_the_backbone_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_linear_probe__without_the_backbone_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--backbone", "nothing", "--data-root", str(tmp_path)]) == 2
     assert "There is no backbone 'nothing'" in capsys.readouterr().err

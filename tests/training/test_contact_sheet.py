@@ -17,7 +17,7 @@ from zsseg.predictor import Predictor
 from zsseg.text.vocabulary import build_vocabulary
 
 SEEN, UNSEEN_VOC = split_names("voc2012")
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture

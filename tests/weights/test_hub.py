@@ -13,7 +13,7 @@ from zsseg.errors import UserError
 from zsseg.weights.checkpoint import Metadata, find_checkpoint, list_checkpoints, load_checkpoint
 from zsseg.weights.hub import names_repository, weights_folder
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 REVISION, OLDER = "a" * 40, "b" * 40
 HEAD = "zegclip-tiny-inductive"
 

@@ -24,7 +24,7 @@ def test_one_table_in_many_ways(text: str) -> None:
     assert table.colors == {0xFF0000: ("dog",)}
 
 
-def test_spellings_colons_and_several_ids() -> None:
+def test_synonyms_colons_and_several_ids() -> None:
     table = parse_table("7: cat | kitten\n8: cat\n9: sign: stop")
     assert table.ids == {7: ("cat", "kitten"), 8: ("cat",), 9: ("sign: stop",)}
 

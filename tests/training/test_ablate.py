@@ -9,8 +9,8 @@ from types import SimpleNamespace
 import pytest
 
 from tests.photosets import draw_voc
-from tests.test_training_engine import make_recipe
 from tests.tiny import tiny_backbone
+from tests.training.test_engine import make_recipe
 from training import ablate
 from training.ablation import variants
 from training.ablation.trials import BASELINE, Plan, Trial, run_trial
@@ -196,7 +196,7 @@ def test_recipe__a_softmax_head_cannot_choose_pseudo_labels_by_a_sigmoid() -> No
     assert make_recipe("zegclip", **changes, pseudo_label_threshold=0.0).mask_loss == "softmax"
 
 
-def test_worlds__are_sets_that_exist() -> None:
+def test_domains__are_sets_that_exist() -> None:
     with pytest.raises(UserError, match="not found"):
         open_set(DOMAINS["mini"].data, Path("nowhere"), DOMAINS["mini"].split)
     assert set(DOMAINS) == {"mini", "shapes"}
