@@ -16,7 +16,7 @@ from tests.golden_weights import FULL
 from training.core.losses import LossWeights, count_pairs, nel_loss, recovery_loss
 from training.core.pseudo_labels import UNLABELLED, inductive_table, pseudo_labels, remap, transductive_table
 from training.runtime.schedules import poly_lr
-from zsseg.image.windows import make_windows, stitch, window_boxes
+from zsseg.image.windows import Preprocessing, make_windows, stitch, window_boxes
 from zsseg.models import Recovery
 
 pytestmark = [
@@ -162,7 +162,7 @@ def test_averaging_of_windows(slide: dict[str, list[Any]]) -> None:
 def test_size_before_windows(slide: dict[str, list[Any]]) -> None:
     for case in slide["test_resize"]:
         photo = np.zeros((case["height"], case["width"], 3), np.uint8)
-        windows = make_windows(photo, 512, 426, (0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
+        windows = make_windows(photo, Preprocessing(512, 426, (0.0, 0.0, 0.0), (1.0, 1.0, 1.0)))
         assert list(windows.resized) == case["resized"]
 
 

@@ -57,7 +57,7 @@ def calls(predictor: Predictor) -> Iterator[list[str]]:
         return patch.object(owner, name, wraps=getattr(owner, name), side_effect=lambda *_: log.append(name) or DEFAULT)
 
     model = predictor.model
-    with spy(model, "encode_image"), spy(model, "decode"), spy(model.backbone, "encode_text"):
+    with spy(model, "encode_patches"), spy(model, "decode"), spy(model.backbone, "encode_text"):
         yield log
 
 
@@ -95,7 +95,7 @@ def test_scores_follow_the_published_order_exactly(predictor: Predictor) -> None
 
 def test_new_words_do_not_encode_the_photo_again(predictor: Predictor, calls: list[str]) -> None:
     predictor.predict(PHOTO, "dog", "cow")
-    assert calls == ["encode_text", "encode_text", "encode_image", "decode"]
+    assert calls == ["encode_text", "encode_text", "encode_patches", "decode"]
     calls.clear()
     predictor.predict(PHOTO.copy(), "dog", "cow, sheep")
     assert calls == ["encode_text", "decode"]
@@ -105,7 +105,7 @@ def test_a_new_photo_does_not_encode_the_words_again(predictor: Predictor, calls
     predictor.predict(PHOTO, "dog")
     calls.clear()
     predictor.predict(PHOTO[::-1], "dog")
-    assert calls == ["encode_image", "decode"]
+    assert calls == ["encode_patches", "decode"]
 
 
 def test_sliders_run_nothing(predictor: Predictor, calls: list[str]) -> None:
@@ -156,8 +156,8 @@ class Constant(torch.nn.Module):
         self.backbone = backbone
         self.has_recovery = False
 
-    def encode_image(self, pixels: torch.Tensor) -> ImageTokens:
-        count = len(pixels)
+    def encode_patches(self, patches: torch.Tensor) -> ImageTokens:
+        count = len(patches)
         return ImageTokens(torch.ones(count, 16), torch.ones(count, 16, 16), torch.ones(count, 0, 16), (4, 4))
 
     def decode(self, image: ImageTokens, text: torch.Tensor) -> MaskOutput:

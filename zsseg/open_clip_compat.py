@@ -39,3 +39,9 @@ def import_open_clip() -> ModuleType:
     # The schemas live as long as the Library object that declared them.
     module._zsseg_torchvision_schemas = library  # type: ignore[attr-defined]
     return module
+
+
+def import_timm() -> ModuleType:
+    """Return the ``timm`` module, which open_clip depends on and which imports torchvision as well."""
+    import_open_clip()
+    return importlib.import_module("timm")

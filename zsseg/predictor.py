@@ -15,9 +15,9 @@ from torch import Tensor
 
 from zsseg.analysis.regions import RegionView, check_regions, view_regions
 from zsseg.errors import UserError
-from zsseg.image.encoder import EncodedImage, ImageEncoder, Preprocessing
+from zsseg.image.encoder import EncodedImage, ImageEncoder
 from zsseg.image.load import Pixels, load_image
-from zsseg.image.windows import Windows, stitch_grids, window_scores
+from zsseg.image.windows import Preprocessing, Windows, stitch_grids, window_scores
 from zsseg.models import Backbone, ClipRC, MaskOutput, ModelConfig, SegmentationModel
 from zsseg.models.training_free import TrainingFree
 from zsseg.segmentation import FloatArray, Segmentation, check_fraction, check_penalty, check_size
@@ -50,7 +50,10 @@ class Predictor:
         self.metadata = metadata
         self.device = torch.device(device)
         self.sha256 = sha256
-        preprocessing = Preprocessing(metadata.size, metadata.stride, metadata.mean, metadata.std, metadata.antialias)
+        preprocessing = Preprocessing(
+            metadata.size, metadata.stride, metadata.mean, metadata.std, metadata.antialias, metadata.layout,
+            model.backbone.patch_size,
+        )  # fmt: skip
         clip_target = isinstance(model, ClipRC) and metadata.recovery_target == "clip"
         self.image_encoder = ImageEncoder(self.model, preprocessing, self.device, clip_target)
         self.text_encoder = TextEncoder(model.backbone, metadata.templates, (*metadata.seen, *metadata.unseen))
@@ -99,6 +102,7 @@ class Predictor:
         metadata = Metadata(
             f"training-free-{towers.name}", _NO_HEAD.method, "training-free", _NO_HEAD, towers.name, towers.sha256,
             tuple(templates), mean, std, side, stride or max(1, side * 5 // 6), bool(config.get("antialias", False)),
+            config.get("layout", "sliding"),
         )  # fmt: skip
         return cls(TrainingFree(towers), metadata, device)
 
@@ -166,8 +170,8 @@ class Predictor:
             raise UserError(f"{owner} has no region tokens.")
         vocabulary = build_vocabulary(seen, unseen)
         photo = self.preprocess(load_image(image))
-        patches = (self.metadata.size // self.model.backbone.patch_size) ** 2
-        check_regions(len(photo.boxes) * self.model.config.regions * patches, len(vocabulary.names))
+        rows, columns = (side // self.model.backbone.patch_size for side in photo.pixels.shape[-2:])
+        check_regions(len(photo.boxes) * self.model.config.regions * rows * columns, len(vocabulary.names))
         text = self.encode_text(vocabulary)
         batches = self.encode_image(photo).batches(len(text))
         outputs = (self.model.decode(batch.tokens, text) for batch in batches)
@@ -222,7 +226,9 @@ class Predictor:
             logits.append(output.mask_logits)
             grids.append(self._features_of_windows(batch, output))
         synonym_counts = [len(group) for group in vocabulary.synonyms]
-        scores = window_scores(torch.cat(logits), photo.boxes, photo.resized, photo.photo, synonym_counts)
+        scores = window_scores(
+            torch.cat(logits), photo.boxes, photo.resized, photo.photo, synonym_counts, photo.feathered
+        )
         return scores, self._features_of_photo(grids, photo)
 
     def _features_of_windows(self, batch: EncodedImage, output: MaskOutput) -> dict[str, Tensor]:
@@ -239,10 +245,10 @@ class Predictor:
 
     def _features_of_photo(self, grids: list[dict[str, Tensor]], photo: Windows) -> dict[str, FloatArray]:
         patch, features = self.model.backbone.patch_size, {}
-        side = self.metadata.size // patch
+        rows, columns = (side // patch for side in photo.pixels.shape[-2:])
         for name in grids[0]:
             maps = torch.cat([grid[name] for grid in grids])  # (n, N, D)
-            maps = maps.reshape(-1, side, side, maps.shape[-1])  # (n, h, w, D)
+            maps = maps.reshape(-1, rows, columns, maps.shape[-1])  # (n, h, w, D)
             features[name] = stitch_grids(maps, photo.boxes, *photo.resized, patch)
         if features:
             features["recovery_cosine"] = F.cosine_similarity(features["recovered"], features["target"], dim=-1)

@@ -5,7 +5,16 @@ import pytest
 import torch
 
 from zsseg.errors import UserError
-from zsseg.image.windows import MAX_WINDOWS, make_windows, stitch, stitch_grids, window_boxes, window_scores
+from zsseg.image.windows import (
+    MAX_WINDOWS,
+    Preprocessing,
+    make_windows,
+    stitch,
+    stitch_grids,
+    whole_boxes,
+    window_boxes,
+    window_scores,
+)
 
 
 @pytest.mark.parametrize(
@@ -92,14 +101,14 @@ def test_a_class_scores_as_its_best_synonym() -> None:
     ("before", "after"), [((375, 500), (512, 683)), ((500, 497), (515, 512)), ((1, 1), (512, 512))]
 )
 def test_short_side_becomes_the_window(before: tuple[int, int], after: tuple[int, int]) -> None:
-    windows = make_windows(np.zeros((*before, 3), dtype=np.uint8), 512, 426, (0, 0, 0), (1, 1, 1))
+    windows = make_windows(np.zeros((*before, 3), dtype=np.uint8), Preprocessing(512, 426, (0, 0, 0), (1, 1, 1)))
     assert windows.resized == after
     assert windows.photo == before
 
 
 def test_pixels_are_normalised_per_channel() -> None:
     photo = np.full((8, 8, 3), (10, 20, 30), dtype=np.uint8)
-    pixels = make_windows(photo, 8, 8, (10, 10, 10), (1, 2, 4)).pixels
+    pixels = make_windows(photo, Preprocessing(8, 8, (10, 10, 10), (1, 2, 4))).pixels
     torch.testing.assert_close(pixels[0, :, 3, 5], torch.tensor([0.0, 5.0, 5.0]))
 
 
@@ -108,7 +117,7 @@ def test_shrinking_averages_where_it_is_asked_to() -> None:
     stripes[:, ::4] = 255
 
     def pixels(antialias: bool) -> torch.Tensor:
-        return make_windows(stripes, 8, 8, (0, 0, 0), (1, 1, 1), antialias).pixels
+        return make_windows(stripes, Preprocessing(8, 8, (0, 0, 0), (1, 1, 1), antialias)).pixels
 
     assert set(pixels(antialias=False).unique().tolist()) <= {
         0.0,
@@ -121,7 +130,7 @@ def test_key_tells_photos_and_cuts_apart() -> None:
     flat = np.zeros((16, 64, 3), dtype=np.uint8)
 
     def key(photo: np.ndarray, size: int = 16, stride: int = 12, antialias: bool = False) -> str:
-        return make_windows(photo, size, stride, (0, 0, 0), (1, 1, 1), antialias).key
+        return make_windows(photo, Preprocessing(size, stride, (0, 0, 0), (1, 1, 1), antialias)).key
 
     assert key(flat) == key(flat.copy())
     others = key(flat.reshape(32, 32, 3)), key(flat + np.uint8(1)), key(flat, 8, 8), key(flat, 16, 8)
@@ -130,4 +139,42 @@ def test_key_tells_photos_and_cuts_apart() -> None:
 
 def test_a_thread_of_pixels_is_refused() -> None:
     with pytest.raises(UserError, match="long and narrow"):
-        make_windows(np.zeros((1, MAX_WINDOWS + 2, 3), dtype=np.uint8), 16, 16, (0, 0, 0), (1, 1, 1))
+        make_windows(np.zeros((1, MAX_WINDOWS + 2, 3), dtype=np.uint8), Preprocessing(16, 16, (0, 0, 0), (1, 1, 1)))
+
+
+def whole(size: int = 32) -> Preprocessing:
+    return Preprocessing(size, 1, (0, 0, 0), (1, 1, 1), layout="whole", patch=16)
+
+
+@pytest.mark.parametrize(
+    ("photo", "resized", "boxes"),
+    [
+        ((60, 60), (32, 32), 1),
+        ((60, 85), (32, 48), 1),
+        ((120, 60), (64, 32), 1),
+        ((60, 125), (32, 64), 1),
+        ((60, 180), (32, 96), 2),
+        ((400, 50), (256, 32), 7),
+    ],
+)
+def test_whole_windows(photo: tuple[int, int], resized: tuple[int, int], boxes: int) -> None:
+    windows = make_windows(np.zeros((*photo, 3), dtype=np.uint8), whole())
+    assert windows.resized == resized
+    assert windows.feathered
+    assert len(windows.boxes) == len(windows.pixels) == boxes
+    sides = {(bottom - top, right - left) for top, left, bottom, right in windows.boxes}
+    assert sides == {tuple(windows.pixels.shape[-2:])}
+    assert all(side % 16 == 0 and side <= 64 for pair in sides for side in pair)
+
+
+def test_whole_windows_overlap_by_half_and_fade_without_an_edge() -> None:
+    boxes = whole_boxes(32, 96)
+    assert boxes == [(0, 0, 32, 64), (0, 32, 32, 96)]
+    values = torch.stack([torch.zeros(1, 32, 64), torch.ones(1, 32, 64)])
+    row = stitch(values, boxes, 32, 96, feathered=True)[0, 0]
+    assert (row[:32] == 0).all()
+    assert (row[64:] == 1).all()
+    steps = row.diff()
+    assert (steps >= 0).all()
+    assert steps.max() < 0.05  # an edge without feathering would be a step of one half
+    torch.testing.assert_close(stitch(torch.ones(2, 3, 32, 64), boxes, 32, 96, feathered=True), torch.ones(3, 32, 96))

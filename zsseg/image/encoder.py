@@ -8,8 +8,8 @@ from torch import Tensor
 
 from zsseg.cache import LRU
 from zsseg.image.load import Pixels
-from zsseg.image.windows import Windows, make_windows
-from zsseg.models import ImageTokens, SegmentationModel, plain_image_tokens
+from zsseg.image.windows import Preprocessing, Windows, make_windows
+from zsseg.models import ImageTokens, SegmentationModel, plain_tokens
 from zsseg.models.training_free import TrainingFree
 
 WINDOWS_AT_ONCE = 8
@@ -45,25 +45,6 @@ class EncodedImage:
         return EncodedImage(part, None if self.target is None else self.target[rows])
 
 
-@dataclass(frozen=True)
-class Preprocessing:
-    """How a photo is resized, normalised and cut into windows.
-
-    Attributes:
-        size: side of a window in pixels.
-        stride: step between windows in pixels.
-        mean: subtracted from red, green, blue, 0..255.
-        std: then divided by.
-        antialias: see `zsseg.image.load.resize`.
-    """
-
-    size: int
-    stride: int
-    mean: tuple[float, float, float]
-    std: tuple[float, float, float]
-    antialias: bool
-
-
 class ImageEncoder:
     """Encodes the windows of photos; may be shared by threads.
 
@@ -89,21 +70,20 @@ class ImageEncoder:
 
     def preprocess(self, photo: Pixels) -> Windows:
         """Resize, normalise and cut up a photo (H,W,3); see `zsseg.image.windows.make_windows`."""
-        how = self.preprocessing
-        return make_windows(photo, how.size, how.stride, how.mean, how.std, how.antialias)
+        return make_windows(photo, self.preprocessing)
 
     def encode(self, photo: Windows) -> EncodedImage:
         """Run the image encoder over every window, or remember having done so."""
-        return self._photos.get(photo.key, lambda: self._encode(photo.pixels))
+        return self._photos.get(photo.key, lambda: self._encode(photo))
 
     @torch.inference_mode()
-    def _encode(self, windows: Tensor) -> EncodedImage:
-        batches = [batch.to(self.device) for batch in torch.split(windows, WINDOWS_AT_ONCE)]
-        tokens = [self.model.encode_image(batch) for batch in batches]
+    def _encode(self, photo: Windows) -> EncodedImage:
+        batches = torch.split(self._patches(photo), WINDOWS_AT_ONCE)
+        tokens = [self.model.encode_patches(batch) for batch in batches]
         target = None
         if self.clip_target:
             visual = self.model.backbone.visual
-            target = torch.cat([plain_image_tokens(visual, batch).patch_tokens for batch in batches])
+            target = torch.cat([plain_tokens(visual, batch).patch_tokens for batch in batches])
         joined = ImageTokens(
             torch.cat([t.cls_token for t in tokens]),
             torch.cat([t.patch_tokens for t in tokens]),
@@ -111,3 +91,13 @@ class ImageEncoder:
             tokens[0].grid,
         )
         return EncodedImage(joined, target)
+
+    def _patches(self, photo: Windows) -> Tensor:
+        """Patch embeddings (n, W, h, w) of all windows; heads over one backbone compute them once for all of them."""
+        backbone = self.model.backbone
+
+        def make() -> Tensor:
+            batches = torch.split(photo.pixels, WINDOWS_AT_ONCE)
+            return torch.cat([backbone.embed_patches(batch.to(self.device)) for batch in batches])
+
+        return backbone.patch_cache.get((photo.key, str(self.device)), make)

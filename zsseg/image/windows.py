@@ -1,12 +1,14 @@
 """Windows over a photo, and what comes back from them put together again: pure functions.
 
-The grid is that of the published code: as many windows as needed at the given stride, the last one of a row or
-column shifted back inside, results summed and divided by the number of visits.
+Two layouts. "sliding" is that of the published code: squares, as many as needed at the given stride, the last one of a
+row or column shifted back inside, results summed and divided by the number of visits. "whole" shows a photo of usual
+shape in one window, which has no seams; a longer one in windows that overlap by half and fade into each other.
 """
 
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -18,8 +20,11 @@ from zsseg.errors import UserError
 from zsseg.image.load import resize
 
 Box = tuple[int, int, int, int]
+Layout = Literal["sliding", "whole"]
 
 MAX_WINDOWS = 32
+# A "whole" window is at most this many times as long as it is wide.
+LONGEST_WINDOW = 2
 _CLASSES_AT_ONCE = 16
 _VALUES_AT_ONCE = 2**26
 
@@ -32,8 +37,9 @@ class Windows:
         key: hash of the photo and of the way it was cut.
         photo: its height and width in pixels.
         resized: height and width after the short side became the window's.
-        pixels: (n, 3, s, s) normalised.
+        pixels: (n, 3, h, w) normalised.
         boxes: where each of the n windows lies in the resized photo.
+        feathered: windows fade into each other where they overlap, instead of counting alike.
     """
 
     key: str
@@ -41,40 +47,65 @@ class Windows:
     resized: tuple[int, int]
     pixels: Tensor
     boxes: list[Box]
+    feathered: bool = False
 
 
-def make_windows(
-    photo: npt.NDArray[np.uint8],
-    size: int,
-    stride: int,
-    mean: Sequence[float],
-    std: Sequence[float],
-    antialias: bool = False,
-) -> Windows:
-    """Bring the short side of a photo to that of a window, normalise, cut.
+@dataclass(frozen=True)
+class Preprocessing:
+    """How a photo is resized, normalised and cut into windows.
 
-    Args:
-        photo: (H,W,3) RGB, 0..255.
-        size: side of a window, in pixels.
-        stride: step from one window to the next, in pixels.
-        mean, std: of red, green and blue, 0..255.
-        antialias: see `zsseg.image.load.resize`; the published code does not.
+    Attributes:
+        size: short side of the resized photo and of a window, in pixels.
+        stride: step between "sliding" windows, in pixels.
+        mean: subtracted from red, green, blue, 0..255.
+        std: then divided by.
+        antialias: downscale with area averaging, see `zsseg.image.load.resize`; the published code does not.
+        layout: how windows lie.
+        patch: side of a patch in pixels; sides of "whole" windows are multiples of it.
+    """
+
+    size: int
+    stride: int
+    mean: tuple[float, float, float]
+    std: tuple[float, float, float]
+    antialias: bool = False
+    layout: Layout = "sliding"
+    patch: int = 16
+
+
+def make_windows(photo: npt.NDArray[np.uint8], how: Preprocessing) -> Windows:
+    """Bring the short side of a photo (H,W,3), RGB, 0..255, to that of a window, normalise, cut.
 
     Raises:
         UserError: the photo is so long and narrow that it would take more than `MAX_WINDOWS` windows.
     """
     height, width = photo.shape[:2]
-    scale = size / min(height, width)
-    resized = int(height * scale + 0.5), int(width * scale + 0.5)
-    boxes = window_boxes(*resized, size, stride)
+    resized = resized_shape(height, width, how)
+    boxes = whole_boxes(*resized) if how.layout == "whole" else window_boxes(*resized, how.size, how.stride)
     if len(boxes) > MAX_WINDOWS:
         raise UserError(f"The photo is too long and narrow ({width}x{height} pixels): cut out a part of it.")
-    pixels = resize(photo, *resized, antialias).astype(np.float64)
-    planes = torch.from_numpy(((pixels - mean) / std).astype(np.float32)).permute(2, 0, 1)
+    pixels = resize(photo, *resized, how.antialias).astype(np.float64)
+    planes = torch.from_numpy(((pixels - how.mean) / how.std).astype(np.float32)).permute(2, 0, 1)  # (3, H, W)
     windows = torch.stack([planes[:, y1:y2, x1:x2] for y1, x1, y2, x2 in boxes])
     digest = hashlib.sha256(np.ascontiguousarray(photo).tobytes()).hexdigest()
-    key = f"{digest} {height}x{width} {size}/{stride} {antialias}"
-    return Windows(key, (height, width), resized, windows, boxes)
+    return Windows(f"{digest} {height}x{width} {how}", (height, width), resized, windows, boxes, how.layout == "whole")
+
+
+def resized_shape(height: int, width: int, how: Preprocessing) -> tuple[int, int]:
+    """Height and width, in pixels, of the resized photo; the aspect ratio stays, to the nearest pixel or patch."""
+    scale = how.size / min(height, width)
+    if how.layout == "sliding":
+        return int(height * scale + 0.5), int(width * scale + 0.5)
+    rows, columns = (max(how.size, how.patch * int(side * scale / how.patch + 0.5)) for side in (height, width))
+    return rows, columns
+
+
+def whole_boxes(height: int, width: int) -> list[Box]:
+    """One box for a picture at most `LONGEST_WINDOW` times as long as wide; else several that overlap by half."""
+    short = min(height, width)
+    tall, wide = (min(side, LONGEST_WINDOW * short) for side in (height, width))
+    tops, lefts = _starts(height, tall, max(1, tall // 2)), _starts(width, wide, max(1, wide // 2))
+    return [(top, left, top + tall, left + wide) for top in tops for left in lefts]
 
 
 def window_boxes(height: int, width: int, size: int, stride: int) -> list[Box]:
@@ -104,13 +135,14 @@ def _starts(side: int, size: int, stride: int) -> list[int]:
     return [min(i * stride, side - size) for i in range(count)]
 
 
-def stitch(windows: Tensor, boxes: Sequence[Box], height: int, width: int) -> Tensor:
+def stitch(windows: Tensor, boxes: Sequence[Box], height: int, width: int, feathered: bool = False) -> Tensor:
     """Average overlapping windows.
 
     Args:
-        windows: (n, C, s, s), one per box.
+        windows: (n, C, h, w), one per box.
         boxes: n boxes that cover the picture.
         height, width: of the picture, in pixels.
+        feathered: a window counts less towards its ends, so that no edge of a window shows.
 
     Returns:
         (C, height, width), the mean over the windows that saw each pixel.
@@ -123,11 +155,21 @@ def stitch(windows: Tensor, boxes: Sequence[Box], height: int, width: int) -> Te
     total = windows.new_zeros(windows.shape[1], height, width)
     visits = windows.new_zeros(height, width)
     for window, (top, left, bottom, right) in zip(windows, boxes, strict=True):
-        total[:, top:bottom, left:right] += window
-        visits[top:bottom, left:right] += 1
+        rows, columns = _fade(bottom - top, height, feathered), _fade(right - left, width, feathered)
+        weight = torch.outer(rows, columns).to(windows)  # (h, w)
+        total[:, top:bottom, left:right] += window * weight
+        visits[top:bottom, left:right] += weight
     if not bool((visits > 0).all()):
         raise ValueError("the boxes leave a part of the picture uncovered")
     return total.div_(visits)
+
+
+def _fade(side: int, whole: int, feathered: bool) -> Tensor:
+    """(side,) weights of a window's pixels: 1, or falling linearly to both ends where windows follow each other."""
+    if not feathered or side == whole:
+        return torch.ones(side)
+    distance = torch.arange(side) + 0.5
+    return torch.minimum(distance, side - distance) / (side / 2)
 
 
 def stitch_grids(grids: Tensor, boxes: Sequence[Box], height: int, width: int, patch: int) -> Tensor:
@@ -171,6 +213,7 @@ def window_scores(
     resized: tuple[int, int],
     photo: tuple[int, int],
     synonym_counts: Sequence[int],
+    feathered: bool = False,
 ) -> npt.NDArray[np.float32]:
     """Turn what the model says about windows into scores of the photo.
 
@@ -183,18 +226,20 @@ def window_scores(
         resized: its height and width, in pixels.
         photo: height and width of the photo, in pixels.
         synonym_counts: how many of the S synonyms each of the K classes has, in order.
+        feathered: as in `stitch`.
 
     Returns:
         (K, H, W), in 0..1.
     """
-    side = boxes[0][2] - boxes[0][0]
-    step = max(1, min(_CLASSES_AT_ONCE, _VALUES_AT_ONCE // (len(boxes) * side * side)))
+    top, left, bottom, right = boxes[0]
+    window = (bottom - top, right - left)
+    step = max(1, min(_CLASSES_AT_ONCE, _VALUES_AT_ONCE // (len(boxes) * window[0] * window[1])))
     owners = np.repeat(np.arange(len(synonym_counts)), synonym_counts)
     scores = np.zeros((len(synonym_counts), *photo), dtype=np.float32)
     for start in range(0, len(owners), step):
         chunk = logits[:, start : start + step]
-        windows = F.interpolate(chunk, (side, side), mode="bilinear", align_corners=False).sigmoid()
-        whole = stitch(windows, boxes, *resized)
+        windows = F.interpolate(chunk, window, mode="bilinear", align_corners=False).sigmoid()
+        whole = stitch(windows, boxes, *resized, feathered)
         maps = F.interpolate(whole[None], photo, mode="bilinear", align_corners=False)[0].clamp(0, 1)
         for owner, score in zip(owners[start : start + step], maps.cpu().numpy(), strict=True):
             np.maximum(scores[owner], score, out=scores[owner])

@@ -6,7 +6,7 @@ from zsseg.models.clip_rc import ClipRC
 from zsseg.models.config import Method, ModelConfig
 from zsseg.models.cosine_init import init_from_cosine
 from zsseg.models.outputs import ImageTokens, MaskOutput, Recovery
-from zsseg.models.prompted_vit import plain_image_tokens
+from zsseg.models.prompted_vit import plain_image_tokens, plain_tokens
 from zsseg.models.zegclip import ZegCLIP
 
 
@@ -29,4 +29,5 @@ __all__ = [
     "build_model",
     "init_from_cosine",
     "plain_image_tokens",
+    "plain_tokens",
 ]

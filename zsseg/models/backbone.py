@@ -8,10 +8,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from zsseg.layers import ConvStem
+from zsseg.cache import LRU
+from zsseg.layers import ConvStem, TrunkStem
+from zsseg.layers.trunk_stem import PATCH
+from zsseg.models.prompted_vit import embed_patches
 from zsseg.open_clip_compat import OpenClip, import_open_clip
 
 _TEXT_BATCH = 256
+_PHOTOS_KEPT = 8
 
 
 class Backbone(nn.Module):
@@ -33,12 +37,22 @@ class Backbone(nn.Module):
         self.width = int(clip.visual.proj.shape[0])
         self.depth = len(clip.visual.transformer.resblocks)
         self.context_length = int(clip.context_length)
+        # Not a buffer: what is remembered of the last photos belongs to this process alone.
+        self.patch_cache: LRU[Tensor] = LRU(_PHOTOS_KEPT)
         self.eval()
 
     @property
     def visual(self) -> OpenClip:
         """The image tower, an open_clip VisionTransformer."""
         return self.clip.visual
+
+    def embed_patches(self, pixels: Tensor) -> Tensor:
+        """Patch embeddings (B, W, h, w) of normalised pixels (B, 3, H, W), which every head over this backbone shares.
+
+        Raises:
+            ValueError: H or W is no multiple of the patch side.
+        """
+        return embed_patches(self.visual, pixels)
 
     @torch.no_grad()
     def encode_text(self, texts: Sequence[str]) -> Tensor:
@@ -67,15 +81,22 @@ def build_clip(config: Mapping[str, Any]) -> OpenClip:
     """An untrained open_clip.CLIP.
 
     Args:
-        config: what `open_clip_config.json` holds; "model_cfg" and, where there is one, "stem" are read.
+        config: what `open_clip_config.json` holds; "model_cfg" and, where there is one, "stem" or "trunks" are read.
 
     Raises:
-        ValueError: the stem's patches are not as large as the tower's.
+        ValueError: the patches of the patch embedding are not as large as the encoder's.
     """
     clip = import_open_clip().CLIP(**config["model_cfg"])
+    width = clip.visual.transformer.width
     if "stem" in config:
-        side = 2 ** (len(config["stem"]) + 1)
-        if (side, side) != tuple(clip.visual.patch_size):
-            raise ValueError(f"the stem makes patches of {side} pixels, the tower wants {clip.visual.patch_size}")
-        clip.visual.conv1 = ConvStem(config["stem"], clip.visual.transformer.width, config.get("stem_dilations", ()))
+        clip.visual.conv1 = ConvStem(config["stem"], width, config.get("stem_dilations", ()))
+        _check_patch(clip, 2 ** (len(config["stem"]) + 1))
+    elif "trunks" in config:
+        clip.visual.conv1 = TrunkStem(width, **config["trunks"])
+        _check_patch(clip, PATCH)
     return clip
+
+
+def _check_patch(clip: OpenClip, side: int) -> None:
+    if (side, side) != tuple(clip.visual.patch_size):
+        raise ValueError(f"the stem makes patches of {side} pixels, the encoder wants {clip.visual.patch_size}")

@@ -39,7 +39,11 @@ class SegmentationModel(nn.Module, ABC):
 
     def encode_image(self, pixels: Tensor) -> ImageTokens:
         """Encode normalised pixels (B, 3, H, W); H and W any multiples of the patch side. No words are needed."""
-        tokens: ImageTokens = self.encoder(self.backbone.visual, pixels)
+        return self.encode_patches(self.backbone.embed_patches(pixels))
+
+    def encode_patches(self, patches: Tensor) -> ImageTokens:
+        """Encode patch embeddings (B, W, h, w), which all heads over a backbone share; no words are needed."""
+        tokens: ImageTokens = self.encoder(self.backbone.visual, patches)
         return tokens
 
     @abstractmethod

@@ -38,13 +38,13 @@ class PromptedViT(nn.Module):
         start = (visual.class_embedding + visual.positional_embedding[0]).detach()
         self.register_buffer("region_tokens", start.repeat(config.regions, 1), persistent=config.regions > 0)  # (M, W)
 
-    def forward(self, visual: OpenClip, pixels: Tensor) -> ImageTokens:
-        """Encode normalised pixels (B, 3, H, W), H and W multiples of the patch side, on whatever grid they make."""
-        embedded, grid = embed(visual, pixels)
-        regions = self.get_buffer("region_tokens").expand(len(pixels), -1, -1)
+    def forward(self, visual: OpenClip, patches: Tensor) -> ImageTokens:
+        """Encode patch embeddings (B, W, h, w), on whatever grid they lie."""
+        embedded, grid = embed(visual, patches)
+        regions = self.get_buffer("region_tokens").expand(len(patches), -1, -1)
         tokens = visual.ln_pre(torch.cat([embedded, regions], 1))  # (B, 1+N+M, W)
         mask = self._additive_mask(grid, tokens) if self.regions else None
-        prompts = () if self.prompts is None else self.prompts(len(pixels))
+        prompts = () if self.prompts is None else self.prompts(len(patches))
         inserted = 0
         for layer, block in enumerate(visual.transformer.resblocks):
             if layer < len(prompts):
@@ -63,21 +63,33 @@ class PromptedViT(nn.Module):
         return torch.zeros(allowed.shape, dtype=like.dtype, device=like.device).masked_fill(~allowed, -torch.inf)
 
 
-def embed(visual: OpenClip, pixels: Tensor) -> tuple[Tensor, tuple[int, int]]:
-    """Class and patch tokens with their positions, (B, 1 + N, W) before `ln_pre`, and the grid.
-
-    Positions are resampled bilinearly where the grid is not the one the tower was trained with.
+def embed_patches(visual: OpenClip, pixels: Tensor) -> Tensor:
+    """Patch embeddings (B, W, h, w) of normalised pixels (B, 3, H, W): all that comes before the transformer.
 
     Raises:
         ValueError: a side is no multiple of the patch side.
     """
-    rows, cols = (side // patch for side, patch in zip(pixels.shape[-2:], visual.patch_size, strict=True))
-    if (rows * visual.patch_size[0], cols * visual.patch_size[1]) != tuple(pixels.shape[-2:]):
-        raise ValueError(f"pixels of {tuple(pixels.shape[-2:])} do not divide into patches of {visual.patch_size}")
-    patches = visual.conv1(pixels).flatten(2).transpose(1, 2)  # (B, N, W)
-    cls_token = visual.class_embedding.to(patches.dtype).expand(len(pixels), 1, -1)
-    positions = resize_positions(visual.positional_embedding, tuple(visual.grid_size), (rows, cols))
-    return torch.cat([cls_token, patches], 1) + positions.to(patches.dtype), (rows, cols)
+    sides, patch = tuple(pixels.shape[-2:]), tuple(visual.patch_size)
+    if sides[0] % patch[0] or sides[1] % patch[1]:
+        raise ValueError(f"pixels of {sides} do not divide into patches of {patch}")
+    patches: Tensor = visual.conv1(pixels)
+    return patches
+
+
+def embed(visual: OpenClip, patches: Tensor) -> tuple[Tensor, tuple[int, int]]:
+    """Class and patch tokens with their positions, (B, 1 + N, W) before `ln_pre`, and the grid (h, w).
+
+    Positions are resampled bilinearly where the grid is not the one that the encoder was trained with.
+
+    Args:
+        visual: the encoder, an open_clip VisionTransformer.
+        patches: (B, W, h, w), from `embed_patches`.
+    """
+    grid = (patches.shape[-2], patches.shape[-1])
+    tokens = patches.flatten(2).transpose(1, 2)  # (B, N, W)
+    cls_token = visual.class_embedding.to(tokens.dtype).expand(len(tokens), 1, -1)
+    positions = resize_positions(visual.positional_embedding, tuple(visual.grid_size), grid)
+    return torch.cat([cls_token, tokens], 1) + positions.to(tokens.dtype), grid
 
 
 def project(visual: OpenClip, tokens: Tensor, grid: tuple[int, int]) -> ImageTokens:
@@ -88,12 +100,17 @@ def project(visual: OpenClip, tokens: Tensor, grid: tuple[int, int]) -> ImageTok
 
 
 def plain_image_tokens(visual: OpenClip, pixels: Tensor) -> ImageTokens:
+    """`plain_tokens` of normalised pixels (B, 3, H, W)."""
+    return plain_tokens(visual, embed_patches(visual, pixels))
+
+
+def plain_tokens(visual: OpenClip, patches: Tensor) -> ImageTokens:
     """The untouched tower's tokens, no prompts, no regions: CLIP's final norm and projection on every token.
 
     The cosine of its patch tokens and text is the training-free baseline, and its patch tokens are the recovery
     target "clip".
     """
-    embedded, grid = embed(visual, pixels)
+    embedded, grid = embed(visual, patches)
     tokens = visual.ln_pre(embedded)
     for block in visual.transformer.resblocks:
         tokens = run_block(block, tokens)

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from zsseg.models.backbone import Backbone
 from zsseg.models.base import as_maps
 from zsseg.models.outputs import ImageTokens, MaskOutput
-from zsseg.models.prompted_vit import plain_image_tokens
+from zsseg.models.prompted_vit import plain_tokens
 
 
 class TrainingFree(nn.Module):
@@ -28,7 +28,11 @@ class TrainingFree(nn.Module):
 
     def encode_image(self, pixels: Tensor) -> ImageTokens:
         """Encode normalised pixels (B, 3, H, W) by the tower as it is."""
-        return plain_image_tokens(self.backbone.visual, pixels)
+        return self.encode_patches(self.backbone.embed_patches(pixels))
+
+    def encode_patches(self, patches: Tensor) -> ImageTokens:
+        """Encode patch embeddings (B, W, h, w) by the tower as it is."""
+        return plain_tokens(self.backbone.visual, patches)
 
     def decode(self, image: ImageTokens, text: Tensor) -> MaskOutput:
         """Compare every patch with K classes, text (K, D) of unit norm."""

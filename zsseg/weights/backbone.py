@@ -1,10 +1,12 @@
 """A backbone's folder: the only reader and writer of backbones' files.
 
-A folder holds `open_clip_config.json` (open_clip's own format: "model_cfg", "preprocess_cfg"; plus, for a
-convolutional patch embedding, "stem": its inner channel counts, and "stem_dilations" of what follows; "window",
-the side in pixels of what the tower sees best, where that is not its largest; and "antialias", true where photos are
-to be shrunk by means over areas) and `open_clip_model.safetensors`, in
-which matrices may be packed: 8-bit rows, each with a scale of its own.
+A folder holds `open_clip_config.json` and `open_clip_model.safetensors`, and `trunks.safetensors` where the patch
+embedding is made of pretrained networks. Matrices may be packed: 8-bit rows, each with a scale of its own.
+
+The configuration is open_clip's own ("model_cfg", "preprocess_cfg") plus, where they differ from a plain CLIP:
+"stem", the inner channels of a convolutional patch embedding, and "stem_dilations" of the residual layers after it;
+"trunks", the arguments of `zsseg.layers.TrunkStem`; "window", the short side in pixels that photos are resized to;
+"layout", how windows lie (`zsseg.image.windows`); "antialias", true where photos are downscaled with area averaging.
 """
 
 import hashlib
@@ -14,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
@@ -23,6 +25,10 @@ from zsseg.models.backbone import Backbone, build_clip
 
 CONFIG_FILE = "open_clip_config.json"
 WEIGHTS_FILE = "open_clip_model.safetensors"
+TRUNKS_FILE = "trunks.safetensors"
+# The frozen networks of a TrunkStem have a file of their own, so that none is too large for its host.
+_TRUNKS = ("visual.conv1.lite2.", "visual.conv1.vit.", "visual.conv1.reduce_")
+_TRUNKS_SHA256 = "trunks_sha256"
 _ROWS, _SCALES = ".rows", ".scales"
 _PACKED_FROM = 2**14  # numbers in a tensor that is worth packing
 
@@ -33,7 +39,7 @@ def load_backbone(folder: Path) -> Backbone:
     """Read a backbone from its folder; half-precision weights are widened to fp32, and every tensor must match.
 
     Raises:
-        UserError: a file is missing, damaged, or does not fit the other.
+        UserError: a file is missing, damaged, or does not fit the others.
     """
     weights = folder / WEIGHTS_FILE
     for path in (folder / CONFIG_FILE, weights):
@@ -41,11 +47,25 @@ def load_backbone(folder: Path) -> Backbone:
             raise UserError(f"The backbone {folder} has no {path.name}: copy the whole folder again.")
     try:
         clip = build_clip(json.loads((folder / CONFIG_FILE).read_text(encoding="utf-8")))
-        clip.load_state_dict(_unpacked(load_file(weights)))
+        clip.load_state_dict(_unpacked(load_file(weights) | _read_trunks(weights)))
     except (SafetensorError, RuntimeError, ValueError, KeyError, TypeError) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise UserError(f"The backbone {folder} is damaged ({reason}): copy the whole folder again.") from error
     return Backbone(clip, folder.name, file_sha256(weights))
+
+
+def _read_trunks(weights: Path) -> dict[str, Tensor]:
+    """The tensors of the trunks' file, if `weights` says that there is one; it names the sha256 that it must have."""
+    with safe_open(weights, framework="pt") as file:
+        wanted = (file.metadata() or {}).get(_TRUNKS_SHA256)
+    if wanted is None:
+        return {}
+    trunks = weights.with_name(TRUNKS_FILE)
+    if not trunks.is_file():
+        raise UserError(f"The backbone {weights.parent} has no {TRUNKS_FILE}: copy the whole folder again.")
+    if file_sha256(trunks) != wanted:
+        raise ValueError(f"{TRUNKS_FILE} is not the one that {WEIGHTS_FILE} was saved with")
+    return load_file(trunks)
 
 
 def save_backbone(
@@ -55,7 +75,7 @@ def save_backbone(
     dtype: torch.dtype = torch.float16,
     pack: bool = False,
 ) -> str:
-    """Write a backbone's folder and return the sha256 of its weights file.
+    """Write a backbone's folder and return the sha256 of its weights file, which pins the trunks' file as well.
 
     Args:
         clip: an open_clip.CLIP, as `build_clip` makes it.
@@ -69,13 +89,29 @@ def save_backbone(
     tensors: dict[str, Tensor] = {}
     for name, value in state.items():
         large = pack and value.ndim > 1 and value.numel() >= _PACKED_FROM
-        tensors |= _packed(name, value) if large else {name: value.to(dtype).contiguous()}
+        tensors |= _packed(name, value) if large else {name: _stored(value, dtype)}
+    trunks = {name: value for name, value in tensors.items() if name.startswith(_TRUNKS)}
     (folder / CONFIG_FILE).write_text(json.dumps(config, indent=1) + "\n", encoding="utf-8")
-    partial = folder / (WEIGHTS_FILE + ".part")
-    save_file(tensors, partial)
-    partial.chmod(0o644)
-    partial.replace(folder / WEIGHTS_FILE)
+    header = {}
+    if trunks:
+        _write_tensors(trunks, folder / TRUNKS_FILE, {})
+        header = {_TRUNKS_SHA256: file_sha256(folder / TRUNKS_FILE)}
+    rest = {name: value for name, value in tensors.items() if name not in trunks}
+    _write_tensors(rest, folder / WEIGHTS_FILE, header)
     return file_sha256(folder / WEIGHTS_FILE)
+
+
+def _stored(value: Tensor, dtype: torch.dtype) -> Tensor:
+    # Counters of batch norms stay whole numbers.
+    return (value.to(dtype) if value.is_floating_point() else value).contiguous()
+
+
+def _write_tensors(tensors: Mapping[str, Tensor], path: Path, header: dict[str, str]) -> None:
+    """The file appears whole or not at all."""
+    partial = path.with_name(path.name + ".part")
+    save_file(dict(tensors), partial, header)
+    partial.chmod(0o644)
+    partial.replace(path)
 
 
 def _packed(name: str, matrix: Tensor) -> dict[str, Tensor]:

@@ -14,6 +14,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 
 from zsseg.errors import UserError
+from zsseg.image.windows import Layout
 from zsseg.models import Backbone, Method, ModelConfig, SegmentationModel, build_model
 from zsseg.weights.backbone import CONFIG_FILE, load_backbone
 from zsseg.weights.hub import weights_folder
@@ -43,6 +44,7 @@ class Metadata:
         size: side of a window in pixels.
         stride: step between windows in pixels.
         antialias: photos are downscaled with area averaging; without it as published, see `zsseg.image.load.resize`.
+        layout: how windows lie; see `zsseg.image.windows`.
         seen: names whose masks training saw.
         unseen: names that training had no mask of, and that evaluation asks.
         seen_penalty: subtracted from the sigmoid of seen classes, -1..1.
@@ -68,6 +70,7 @@ class Metadata:
     size: int
     stride: int
     antialias: bool = False
+    layout: Layout = "sliding"
     seen: tuple[str, ...] = ()
     unseen: tuple[str, ...] = ()
     seen_penalty: float = 0.0
@@ -85,6 +88,8 @@ class Metadata:
             raise ValueError(f"method is {self.method} but config says {self.config.method}")
         if self.setting not in get_args(Setting):
             raise ValueError(f"unknown setting {self.setting!r}")
+        if self.layout not in get_args(Layout):
+            raise ValueError(f"unknown layout of windows {self.layout!r}")
         if not self.templates or any("{}" not in template for template in self.templates):
             raise ValueError("each template needs a {} for the class name")
         if len(self.mean) != 3 or len(self.std) != 3 or self.size < 1 or self.stride < 1:
