@@ -379,7 +379,7 @@ def test_missing_checkpoints_are_announced(browser: Browser) -> None:
 def test_a_model_of_drawn_scenes_draws_them_and_scores_itself(
     browser: Browser, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("zsseg.weights.checkpoint.checkpoint_folders", lambda: [])
+    monkeypatch.setattr("zsseg.weights.search.checkpoint_folders", lambda: [])
     for method, name in DEFAULT_CHECKPOINTS.items():
         tiny_checkpoint(tmp_path, method, name=name)  # type: ignore[arg-type]
         tiny_checkpoint(  # type: ignore[arg-type]
@@ -451,7 +451,7 @@ def _plain_photo(folder: Path) -> Path:
 def test_another_model_brings_its_own_settings(
     browser: Browser, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("zsseg.weights.checkpoint.checkpoint_folders", lambda: [])
+    monkeypatch.setattr("zsseg.weights.search.checkpoint_folders", lambda: [])
     for setting, threshold in (("inductive", 0.0), ("transductive", 0.25)):
         for method, name in DEFAULT_CHECKPOINTS.items():
             own = name.replace("inductive", setting)

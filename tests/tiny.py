@@ -7,7 +7,8 @@ import torch
 
 from zsseg.models import Backbone, Method, ModelConfig, SegmentationModel, build_clip, build_model
 from zsseg.weights.backbone import load_backbone, save_backbone
-from zsseg.weights.checkpoint import Metadata, save_checkpoint
+from zsseg.weights.checkpoint import save_checkpoint
+from zsseg.weights.metadata import Metadata
 
 SIDE = 64
 GRID = (4, 4)

@@ -24,8 +24,9 @@ from training.ablation.trials import BASELINE, Plan, Trial, read_scores, run_tri
 from training.ablation.variants import DOMAINS, Length, base_recipe
 from training.evaluation.scores import SCORES
 from training.runtime.console import run_for_person
+from training.runtime.devices import available_cores
 from zsseg.errors import UserError
-from zsseg.weights.checkpoint import find_backbone
+from zsseg.weights.search import find_backbone
 
 LOG_FILE = "log.txt"
 
@@ -156,7 +157,7 @@ def _run_apart(plan: Plan, options: argparse.Namespace, trial: Trial) -> int:
     """Run one trial in a process of its own, which shares the cores with its neighbours; its exit code."""
     command = [sys.executable, "-m", "training.ablate", *_shared_arguments(options)]
     command += ["--one", trial.name, "--seeds", str(trial.seed)]
-    threads = max(1, len(os.sched_getaffinity(0)) // options.jobs)
+    threads = max(1, available_cores() // options.jobs)
     folder = plan.out / trial.folder
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / LOG_FILE).open("w", encoding="utf-8") as log:

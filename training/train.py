@@ -22,7 +22,9 @@ from training.runtime.devices import DeviceContext, setup_device, teardown
 from zsseg.errors import UserError
 from zsseg.models import SegmentationModel
 from zsseg.predictor import Predictor
-from zsseg.weights.checkpoint import Metadata, find_backbone, load_checkpoint, save_checkpoint
+from zsseg.weights.checkpoint import load_checkpoint, save_checkpoint
+from zsseg.weights.metadata import Metadata
+from zsseg.weights.search import find_backbone
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -24,8 +24,10 @@ from zsseg.segmentation import FloatArray, Segmentation, check_fraction, check_p
 from zsseg.text.checks import VocabularyWarning
 from zsseg.text.encoder import TextEncoder
 from zsseg.text.vocabulary import Vocabulary, build_vocabulary
-from zsseg.weights.backbone import CONFIG_FILE, file_sha256, load_backbone
-from zsseg.weights.checkpoint import Metadata, checkpoint_folders, find_checkpoint, load_checkpoint
+from zsseg.weights.backbone import file_sha256, load_backbone
+from zsseg.weights.checkpoint import load_checkpoint
+from zsseg.weights.metadata import Metadata
+from zsseg.weights.search import CONFIG_FILE, checkpoint_folders, find_checkpoint
 
 DEFAULT_CHECKPOINTS: Mapping[str, str] = {"zegclip": "zegclip-mini-inductive", "clip_rc": "clip_rc-mini-inductive"}
 """Method: the checkpoint it is asked through when none is named."""

@@ -134,7 +134,7 @@ def test_bad_input_is_one_sentence(
 def test_missing_default_weights(
     photo: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("zsseg.weights.checkpoint.checkpoint_folders", lambda: [tmp_path, tmp_path])
+    monkeypatch.setattr("zsseg.weights.search.checkpoint_folders", lambda: [tmp_path, tmp_path])
     assert segment(photo, tmp_path / "out", "--seen", "dog") == 2
     assert "zegclip-mini-inductive.safetensors" in capsys.readouterr().err
 
@@ -198,7 +198,7 @@ def test_public_names_are_there() -> None:
 def test_weights_are_searched_first(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("zsseg.weights.checkpoint.checkpoint_folders", lambda: [])
+    monkeypatch.setattr("zsseg.weights.search.checkpoint_folders", lambda: [])
     tiny_checkpoint(tmp_path / "elsewhere", "zegclip", name="mine")
     assert main(["info", "--json", "--weights", str(tmp_path / "elsewhere")]) == 0
     assert [row["name"] for row in json.loads(capsys.readouterr().out)] == ["mine"]

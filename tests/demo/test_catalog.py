@@ -13,7 +13,7 @@ from zsseg.predictor import DEFAULT_CHECKPOINTS
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setattr("zsseg.weights.checkpoint.checkpoint_folders", lambda: [])
+    monkeypatch.setattr("zsseg.weights.search.checkpoint_folders", lambda: [])
     return tmp_path
 
 

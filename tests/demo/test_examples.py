@@ -5,7 +5,8 @@ import pytest
 from zsseg.examples import EXAMPLES, Example
 from zsseg.predictor import DEFAULT_CHECKPOINTS
 from zsseg.text.vocabulary import build_vocabulary
-from zsseg.weights.checkpoint import find_checkpoint, read_metadata
+from zsseg.weights.metadata import read_metadata
+from zsseg.weights.search import find_checkpoint
 
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda example: example.title)

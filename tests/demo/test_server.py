@@ -96,7 +96,7 @@ def test_one_method_of_two_is_degraded(checkpoints: dict[str, str]) -> None:
 
 
 def test_load_searches_the_given_place_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("zsseg.weights.checkpoint.checkpoint_folders", lambda: [])
+    monkeypatch.setattr("zsseg.weights.search.checkpoint_folders", lambda: [])
     tiny_checkpoint(tmp_path, "zegclip", name=DEFAULT_CHECKPOINTS["zegclip"])
     catalog = find_catalog(str(tmp_path))
     loaded = catalog.get(catalog.first)

@@ -10,8 +10,9 @@ import pytest
 from PIL import Image, ImageDraw
 
 from tests.test_segmentation import drawn
-from zsseg.export import coco, figure_png, labelme, rle
+from zsseg.export import coco, labelme, rle
 from zsseg.export.encode import masks
+from zsseg.export.figure import figure_png
 from zsseg.export.labelme import BACKGROUND
 from zsseg.segmentation import NONE, Segmentation
 

@@ -22,7 +22,8 @@ from zsseg.models import (
     prompted_vit,
 )
 from zsseg.weights.backbone import load_backbone
-from zsseg.weights.checkpoint import from_json, load_checkpoint, save_checkpoint, to_json
+from zsseg.weights.checkpoint import load_checkpoint, save_checkpoint
+from zsseg.weights.metadata import from_json, to_json
 
 METHODS: tuple[Method, ...] = ("zegclip", "clip_rc")
 WORDS = ("dog", "a red bus", "potted plant", "sky")

@@ -19,7 +19,7 @@ from training.core import engine
 from training.data.datasets import open_set
 from training.recipes import Recipe, load_recipe
 from zsseg.errors import UserError
-from zsseg.weights.checkpoint import read_metadata
+from zsseg.weights.metadata import read_metadata
 
 MINI = recipes_of(DOMAINS["mini"], Length(20, 112), 16)
 CHANGED = {

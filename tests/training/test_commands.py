@@ -18,7 +18,8 @@ from training.evaluation.protocol import build_protocol, evaluate_predictor, pro
 from training.recipes import Recipe, Source, load_recipe, recipe_names
 from zsseg.errors import UserError
 from zsseg.predictor import Predictor
-from zsseg.weights.checkpoint import load_checkpoint, read_metadata
+from zsseg.weights.checkpoint import load_checkpoint
+from zsseg.weights.metadata import read_metadata
 
 SEEN, UNSEEN_VOC = split_names("voc2012")
 

@@ -19,7 +19,8 @@ from training.recipes import Recipe, load_recipe, recipe_names
 from training.runtime.devices import DeviceContext
 from zsseg.errors import UserError
 from zsseg.models import Method
-from zsseg.weights.checkpoint import load_checkpoint, read_metadata
+from zsseg.weights.checkpoint import load_checkpoint
+from zsseg.weights.metadata import read_metadata
 
 CPU = DeviceContext(torch.device("cpu"), autocast=False)
 MINI = [name for name in recipe_names() if "mini_transductive" in name]

@@ -11,16 +11,10 @@ from safetensors.torch import load_file, save_file
 from tests.tiny import CLIP_CONFIG, tiny_backbone, tiny_checkpoint
 from zsseg.errors import UserError
 from zsseg.models import Backbone, build_clip
-from zsseg.weights.backbone import CONFIG_FILE, WEIGHTS_FILE, load_backbone, save_backbone
-from zsseg.weights.checkpoint import (
-    Metadata,
-    find_checkpoint,
-    from_json,
-    list_checkpoints,
-    load_checkpoint,
-    read_metadata,
-    to_json,
-)
+from zsseg.weights.backbone import WEIGHTS_FILE, load_backbone, save_backbone
+from zsseg.weights.checkpoint import load_checkpoint
+from zsseg.weights.metadata import Metadata, from_json, read_metadata, to_json
+from zsseg.weights.search import CONFIG_FILE, find_checkpoint, list_checkpoints
 
 
 @pytest.fixture

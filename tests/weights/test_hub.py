@@ -10,8 +10,10 @@ import pytest
 
 from tests.tiny import tiny_checkpoint
 from zsseg.errors import UserError
-from zsseg.weights.checkpoint import Metadata, find_checkpoint, list_checkpoints, load_checkpoint
+from zsseg.weights.checkpoint import load_checkpoint
 from zsseg.weights.hub import names_repository, weights_folder
+from zsseg.weights.metadata import Metadata
+from zsseg.weights.search import find_checkpoint, list_checkpoints
 
 ROOT = Path(__file__).resolve().parents[2]
 REVISION, OLDER = "a" * 40, "b" * 40

@@ -9,7 +9,7 @@ import pytest
 from zsseg import Predictor
 from zsseg.predictor import DEFAULT_CHECKPOINTS
 from zsseg.weights.backbone import load_backbone
-from zsseg.weights.checkpoint import read_metadata
+from zsseg.weights.metadata import read_metadata
 
 ROOT = Path(__file__).resolve().parents[2]
 WEIGHTS = ROOT / "checkpoints"

@@ -19,8 +19,9 @@ from training.recipes import Recipe
 from training.runtime.devices import setup_device
 from zsseg.errors import UserError
 from zsseg.predictor import Predictor
-from zsseg.weights.backbone import CONFIG_FILE, WEIGHTS_FILE, file_sha256
+from zsseg.weights.backbone import WEIGHTS_FILE, file_sha256
 from zsseg.weights.checkpoint import load_checkpoint
+from zsseg.weights.search import CONFIG_FILE
 
 BASELINE = "training-free"
 SCORES_FILE = "scores.json"

@@ -20,7 +20,9 @@ from zsseg.errors import UserError
 from zsseg.models import Backbone, SegmentationModel, build_model, init_from_cosine
 from zsseg.text.vocabulary import with_templates
 from zsseg.weights.backbone import Triple, load_backbone, read_normalisation
-from zsseg.weights.checkpoint import Metadata, find_backbone, load_checkpoint
+from zsseg.weights.checkpoint import load_checkpoint
+from zsseg.weights.metadata import Metadata
+from zsseg.weights.search import find_backbone
 
 
 @dataclass(frozen=True)

@@ -30,7 +30,8 @@ from training.runtime.devices import DeviceContext
 from training.runtime.runlog import RunLog
 from training.runtime.schedules import poly_lr
 from zsseg.models import SegmentationModel
-from zsseg.weights.checkpoint import Metadata, save_checkpoint
+from zsseg.weights.checkpoint import save_checkpoint
+from zsseg.weights.metadata import Metadata
 
 STATE_FILE = "state.pt"
 _LOG_EVERY = 20

@@ -10,7 +10,9 @@ from zsseg.errors import UserError
 from zsseg.models import Backbone, SegmentationModel
 from zsseg.predictor import Predictor
 from zsseg.weights.backbone import load_backbone
-from zsseg.weights.checkpoint import Metadata, find_backbone, find_checkpoint, load_checkpoint, save_checkpoint
+from zsseg.weights.checkpoint import load_checkpoint, save_checkpoint
+from zsseg.weights.metadata import Metadata
+from zsseg.weights.search import find_backbone, find_checkpoint
 
 
 def open_predictor(options: argparse.Namespace) -> Predictor:

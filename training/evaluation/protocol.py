@@ -12,7 +12,7 @@ from training.data.splits import split_names
 from training.evaluation.metrics import ConfusionMatrix, harmonic_iou
 from zsseg.predictor import Predictor
 from zsseg.segmentation import Segmentation
-from zsseg.weights.checkpoint import Metadata
+from zsseg.weights.metadata import Metadata
 
 # A class in fewer photos than this says more about the photos than about the model.
 MIN_PHOTOS = 3

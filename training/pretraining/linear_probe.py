@@ -26,7 +26,7 @@ from training.runtime.devices import flush_denormals
 from zsseg.models import plain_image_tokens
 from zsseg.models.backbone import Backbone
 from zsseg.weights.backbone import load_backbone, read_normalisation
-from zsseg.weights.checkpoint import find_backbone
+from zsseg.weights.search import find_backbone
 
 _FINE = 4  # mask pixels along a patch's side
 _STEPS, _BATCH, _LR, _DECAY = 1500, 1024, 1e-3, 0.05

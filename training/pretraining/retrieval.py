@@ -21,7 +21,7 @@ from training.pretraining.text_tower import found, retrieval
 from training.runtime.console import run_for_person
 from zsseg.open_clip_compat import import_open_clip
 from zsseg.weights.backbone import load_backbone
-from zsseg.weights.checkpoint import find_backbone
+from zsseg.weights.search import find_backbone
 
 _ITERATIONS = 100
 _PADDING = 0

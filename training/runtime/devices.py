@@ -33,6 +33,11 @@ class DeviceContext:
         return self.rank == 0
 
 
+def available_cores() -> int:
+    """Processor cores that this process may use, at least 1; only Linux tells of less than all of them."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 def flush_denormals() -> None:
     """Let the CPU round numbers below 1e-38 to zero; call it before anything runs in parallel.
 

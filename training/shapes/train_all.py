@@ -19,10 +19,11 @@ from pathlib import Path
 from typing import Any
 
 from training.runtime.console import run_for_person
+from training.runtime.devices import available_cores
 from training.shapes.dataset import write_scenes
 from zsseg.errors import UserError
 from zsseg.weights.backbone import WEIGHTS_FILE
-from zsseg.weights.checkpoint import SUFFIX, WEIGHTS_VARIABLE
+from zsseg.weights.search import SUFFIX, WEIGHTS_VARIABLE
 
 BACKBONE = "shapes-clip"
 METHODS = ("zegclip", "clip_rc")
@@ -94,7 +95,7 @@ def run_together(commands: Sequence[Sequence[str]], weights: Path | None = None)
     Raises:
         UserError: one of them failed.
     """
-    cores = len(os.sched_getaffinity(0))
+    cores = available_cores()
     environment = {**os.environ, "OMP_NUM_THREADS": str(max(1, cores // max(1, len(commands))))}
     if weights is not None:
         environment[WEIGHTS_VARIABLE] = str(weights.resolve())

@@ -115,7 +115,7 @@ def _segment(args: argparse.Namespace) -> int:
 
 
 def _info(args: argparse.Namespace) -> int:
-    from zsseg.weights.checkpoint import list_checkpoints
+    from zsseg.weights.search import list_checkpoints
 
     rows = [_model_row(path, content) for path, content in list_checkpoints(args.weights)]
     if args.json:
@@ -129,7 +129,7 @@ def _info(args: argparse.Namespace) -> int:
 
 
 def _model_row(path: Path, content: object) -> dict[str, object]:
-    from zsseg.weights.checkpoint import Metadata
+    from zsseg.weights.metadata import Metadata
 
     row: dict[str, object] = {"name": path.stem, "file": str(path)}
     if not isinstance(content, Metadata):

@@ -11,7 +11,7 @@ from zsseg.errors import UserError
 from zsseg.export import slug
 from zsseg.export.manifest import Manifest, ManifestMethod
 from zsseg.predictor import DEFAULT_CHECKPOINTS, Predictor
-from zsseg.weights.checkpoint import find_checkpoint, list_checkpoints
+from zsseg.weights.search import find_checkpoint, list_checkpoints
 
 
 def named_models(args: argparse.Namespace) -> dict[str, Predictor]:
@@ -44,7 +44,7 @@ def manifest_models(manifest: Manifest, force: bool, weights: str | None = None)
     Args:
         manifest: what to follow.
         force: take another checkpoint than the manifest's where that is all there is.
-        weights: searched first; see `zsseg.weights.checkpoint.find_checkpoint`.
+        weights: searched first; see `zsseg.weights.search.find_checkpoint`.
 
     Raises:
         UserError: a model cannot be read, or is another one, unless forced.

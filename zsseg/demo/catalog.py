@@ -10,7 +10,8 @@ import torch
 
 from zsseg.errors import UserError
 from zsseg.predictor import DEFAULT_CHECKPOINTS, Predictor
-from zsseg.weights.checkpoint import Metadata, find_checkpoint, list_checkpoints
+from zsseg.weights.metadata import Metadata
+from zsseg.weights.search import find_checkpoint, list_checkpoints
 
 TITLES: Mapping[str, str] = {"zegclip": "ZegCLIP", "clip_rc": "CLIP-RC"}
 DRAWN = "shapes"
@@ -114,7 +115,7 @@ def find_catalog(weights: str | None = None) -> Catalog:
     A method without a checkpoint is told about, and so is a place that cannot be searched.
 
     Args:
-        weights: searched first; see `zsseg.weights.checkpoint.list_checkpoints`.
+        weights: searched first; see `zsseg.weights.search.list_checkpoints`.
     """
     default = {method: _find(name, weights) for method, name in DEFAULT_CHECKPOINTS.items()}
     try:

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 
 from zsseg.demo.catalog import TITLES, Predictors, problems
 from zsseg.errors import UserError
-from zsseg.weights.checkpoint import Metadata
+from zsseg.weights.metadata import Metadata
 
 HEADER = """
 <header class="zs-header">

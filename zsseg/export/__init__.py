@@ -2,7 +2,6 @@
 
 from zsseg.export.coco import coco, rle
 from zsseg.export.encode import NONE_LABEL, WIDE_NONE_LABEL, label_image, slug, summary
-from zsseg.export.figure import figure_png
 from zsseg.export.labelme import labelme
 from zsseg.export.write import answer_files, write_answer, write_outputs, write_zip
 
@@ -11,7 +10,6 @@ __all__ = [
     "WIDE_NONE_LABEL",
     "answer_files",
     "coco",
-    "figure_png",
     "label_image",
     "labelme",
     "rle",

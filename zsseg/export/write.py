@@ -10,7 +10,6 @@ from pathlib import Path
 from zsseg.errors import UserError
 from zsseg.export.coco import coco
 from zsseg.export.encode import json_text, label_image, masks, npz, png, summary
-from zsseg.export.figure import figure_png
 from zsseg.export.labelme import labelme
 from zsseg.export.manifest import OPACITY, Manifest, manifest_photo
 from zsseg.image.load import Pixels
@@ -113,7 +112,7 @@ def answer_files(image: Pixels, results: Mapping[str, Segmentation], manifest: M
     yield "recipe.json", manifest.to_json().encode("utf-8")
     yield PHOTO, png(image)
     if len(results) > 1:
-        yield "figure.png", figure_png(image, results, opacity)
+        yield "figure.png", _figure(image, results, opacity)
     for folder, seg in results.items():
         for name, content in _method_files(image, seg, opacity[folder]):
             yield f"{folder}/{name}", content
@@ -141,7 +140,13 @@ def _method_files(image: Pixels, seg: Segmentation, opacity: float) -> Iterator[
         yield f"masks/{name}", content
     yield "coco.json", json_text(coco(seg, PHOTO))
     yield "labelme.json", json_text(labelme(seg, f"../{PHOTO}"))
-    yield "figure.png", figure_png(image, {"": seg}, {"": opacity})
+    yield "figure.png", _figure(image, {"": seg}, {"": opacity})
+
+
+def _figure(image: Pixels, results: Mapping[str, Segmentation], opacity: Mapping[str, float]) -> bytes:
+    from zsseg.export.figure import figure_png  # matplotlib loads slowly, and most answers are written without a figure
+
+    return figure_png(image, results, opacity)
 
 
 def _write_all(folder: Path, files: Iterator[tuple[str, bytes]]) -> list[Path]:

@@ -8,7 +8,6 @@ shape in one window, which has no seams; a longer one in windows that overlap by
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -17,10 +16,10 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from zsseg.errors import UserError
+from zsseg.image import Layout
 from zsseg.image.load import resize
 
 Box = tuple[int, int, int, int]
-Layout = Literal["sliding", "whole"]
 
 MAX_WINDOWS = 32
 # A "whole" window is at most this many times as long as it is wide.

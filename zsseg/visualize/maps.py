@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 
 import cv2
-import matplotlib
 import numpy as np
 import numpy.typing as npt
 
@@ -51,8 +50,8 @@ def overlap_colors(most: int) -> list[Color]:
     """
     if most < 1:
         raise ValueError(f"the scale must reach at least 1, not {most}")
-    table = matplotlib.colormaps["cividis"](np.linspace(0.25, 1, most))[:, :3]
-    return [(0, 0, 0), *((r, g, b) for r, g, b in (table * 255 + 0.5).astype(np.uint8).tolist())]
+    table = colormap_table("cividis", np.linspace(0.25, 1, most))
+    return [(0, 0, 0), *((r, g, b) for r, g, b in table.tolist())]
 
 
 def overlap_map(counts: npt.NDArray[np.int16], most: int) -> Pixels:
@@ -69,8 +68,16 @@ def overlap_map(counts: npt.NDArray[np.int16], most: int) -> Pixels:
     return np.asarray(table[np.clip(counts, 0, most)])
 
 
+def colormap_table(name: str, positions: npt.NDArray[np.generic]) -> npt.NDArray[np.uint8]:
+    """Colours (N,3) RGB of one of matplotlib's maps at (N,) positions: whole numbers 0..255, or fractions 0..1."""
+    from matplotlib import colormaps  # loads slowly, and most programs that import this module paint nothing with it
+
+    colors: npt.NDArray[np.uint8] = (colormaps[name](positions)[:, :3] * 255 + 0.5).astype(np.uint8)
+    return colors
+
+
 def _colored(values: FloatArray, cmap: str) -> Pixels:
-    table = (matplotlib.colormaps[cmap](np.arange(256))[:, :3] * 255 + 0.5).astype(np.uint8)
+    table = colormap_table(cmap, np.arange(256))
     return np.asarray(table[(np.clip(values, 0, 1) * 255 + 0.5).astype(np.uint8)])
 
 

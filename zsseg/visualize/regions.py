@@ -3,13 +3,12 @@
 from typing import TYPE_CHECKING
 
 import cv2
-import matplotlib
 import numpy as np
-import numpy.typing as npt
 
 from zsseg.errors import UserError
 from zsseg.image.load import Pixels
 from zsseg.segmentation import FloatArray
+from zsseg.visualize.maps import colormap_table
 
 if TYPE_CHECKING:  # these pictures need no torch
     from zsseg.analysis.regions import RegionView
@@ -139,6 +138,6 @@ def region_maps(logits: FloatArray) -> list[Pixels]:
         M pictures (h,w,3) RGB: orange below 0, white at 0, violet above, ends at the largest absolute value of all.
     """
     bound = max(float(np.abs(logits).max()), 1e-12)
-    table: npt.NDArray[np.uint8] = (matplotlib.colormaps["PuOr"](np.arange(256))[:, :3] * 255 + 0.5).astype(np.uint8)
+    table = colormap_table("PuOr", np.arange(256))
     level = (logits / (2 * bound) + 0.5) * 255 + 0.5
     return list(table[np.clip(level, 0, 255).astype(np.uint8)])

@@ -22,8 +22,8 @@ from torch import Tensor, nn
 
 from zsseg.errors import UserError
 from zsseg.models.backbone import Backbone, build_clip
+from zsseg.weights.search import CONFIG_FILE
 
-CONFIG_FILE = "open_clip_config.json"
 WEIGHTS_FILE = "open_clip_model.safetensors"
 TRUNKS_FILE = "trunks.safetensors"
 # The frozen networks of a TrunkStem have a file of their own, so that none is too large for its host.

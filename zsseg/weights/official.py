@@ -19,8 +19,10 @@ from zsseg.errors import UserError
 from zsseg.models import Backbone, ModelConfig, SegmentationModel, build_clip, build_model
 from zsseg.text.class_lists import DATASETS
 from zsseg.weights.backbone import save_backbone
-from zsseg.weights.checkpoint import SUFFIX, Metadata, Setting, save_checkpoint
+from zsseg.weights.checkpoint import save_checkpoint
+from zsseg.weights.metadata import Metadata, Setting
 from zsseg.weights.official_names import clip_name, head_name, is_dropped
+from zsseg.weights.search import SUFFIX
 
 _FIRST_PROMPTS, _DEEP_PROMPTS = "backbone.prompt_embeddings", "backbone.deep_prompt_embeddings"
 _CLASS_TOKEN, _RECOVERY = "backbone.class_embedding", "recovery."

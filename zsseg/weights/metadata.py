@@ -1,0 +1,130 @@
+"""What the header of a head's file says about it. Reading it needs no torch, so that listing models is quick."""
+
+import dataclasses
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+from safetensors import SafetensorError, safe_open
+
+from zsseg.errors import UserError
+from zsseg.image import Layout
+from zsseg.models.config import Method, ModelConfig
+
+Setting = Literal["inductive", "transductive", "training-free", "fully-supervised"]
+
+FORMAT_VERSION = 1
+HEADER_KEY = "zsseg"
+
+
+@dataclass(frozen=True)
+class Metadata:
+    """Where a head comes from and how it wants to be asked.
+
+    Attributes:
+        name: the file's name without its ending.
+        method: as in `config`.
+        setting: what training knew of the unseen classes.
+        config: sizes of the head.
+        backbone: name of the backbone's folder, beside the file.
+        backbone_sha256: of the backbone's weights file.
+        templates: texts with one `{}` for the class name; their vectors are averaged.
+        mean: subtracted from red, green, blue, 0..255.
+        std: then divided by.
+        size: side of a window in pixels.
+        stride: step between windows in pixels.
+        antialias: photos are downscaled with area averaging; without it as published, see `zsseg.image.load.resize`.
+        layout: how windows lie; see `zsseg.image.windows`.
+        seen: names whose masks training saw.
+        unseen: names that training had no mask of, and that evaluation asks.
+        seen_penalty: subtracted from the sigmoid of seen classes, -1..1.
+        threshold: largest sigmoid below which a pixel is none of the classes, 0..1.
+        recovery_target: "clip" or "prompted": whose patch tokens the recovery decoder learned; None for ZegCLIP.
+        pseudo_label_where: which pixels were pseudo-labelled; None for anything but transductive.
+        data: data sets of the training.
+        recipe: name of the training recipe.
+        commit: of the code that trained it.
+        scores: measured scores, 0..1, by name.
+        created: date, ISO 8601.
+    """
+
+    name: str
+    method: Method
+    setting: Setting
+    config: ModelConfig
+    backbone: str
+    backbone_sha256: str
+    templates: tuple[str, ...]
+    mean: tuple[float, float, float]
+    std: tuple[float, float, float]
+    size: int
+    stride: int
+    antialias: bool = False
+    layout: Layout = "sliding"
+    seen: tuple[str, ...] = ()
+    unseen: tuple[str, ...] = ()
+    seen_penalty: float = 0.0
+    threshold: float = 0.0
+    recovery_target: str | None = None
+    pseudo_label_where: str | None = None
+    data: tuple[str, ...] = ()
+    recipe: str = ""
+    commit: str = ""
+    scores: dict[str, float] = field(default_factory=dict)
+    created: str = ""
+
+    def __post_init__(self) -> None:
+        if self.method != self.config.method:
+            raise ValueError(f"method is {self.method} but config says {self.config.method}")
+        if self.setting not in get_args(Setting):
+            raise ValueError(f"unknown setting {self.setting!r}")
+        if self.layout not in get_args(Layout):
+            raise ValueError(f"unknown layout of windows {self.layout!r}")
+        if not self.templates or any("{}" not in template for template in self.templates):
+            raise ValueError("each template needs a {} for the class name")
+        if len(self.mean) != 3 or len(self.std) != 3 or self.size < 1 or self.stride < 1:
+            raise ValueError("mean and std need three values, size and stride must be positive")
+
+
+def to_json(metadata: Metadata) -> str:
+    """The header's text."""
+    return json.dumps({"format_version": FORMAT_VERSION, **dataclasses.asdict(metadata)})
+
+
+def from_json(text: str) -> Metadata:
+    """Read a header's text; missing optional fields take their defaults.
+
+    Raises:
+        ValueError: not JSON, another format version, an unknown or missing field, or a value out of range.
+    """
+    fields: dict[str, Any] = json.loads(text)
+    version = fields.pop("format_version", None)
+    if version != FORMAT_VERSION:
+        raise ValueError(f"format version {version} where this program reads {FORMAT_VERSION}")
+    known = {item.name for item in dataclasses.fields(Metadata)}
+    if unknown := sorted(fields.keys() - known):
+        raise ValueError(f"unknown fields {', '.join(unknown)}")
+    lists = {name: tuple(value) for name, value in fields.items() if isinstance(value, list)}
+    try:
+        return Metadata(**{**fields, **lists, "config": ModelConfig(**fields["config"])})
+    except (TypeError, KeyError) as error:
+        raise ValueError(f"incomplete metadata: {error}") from error
+
+
+def read_metadata(path: str | Path) -> Metadata:
+    """Read a head's header, not its tensors.
+
+    Raises:
+        UserError: no such file, not safetensors, or a header that does not hold what it must.
+    """
+    try:
+        with safe_open(path, framework="numpy") as file:
+            header = file.metadata() or {}
+        return from_json(header[HEADER_KEY])
+    except FileNotFoundError as error:
+        raise UserError(f"There is no file {path}: check the name.") from error
+    except KeyError as error:
+        raise UserError(f"{path} is no checkpoint of this program: its header has no {HEADER_KEY} entry.") from error
+    except (SafetensorError, ValueError, OSError) as error:
+        raise UserError(f"The checkpoint {path} is damaged ({error}): copy it again.") from error

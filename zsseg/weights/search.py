@@ -1,0 +1,100 @@
+"""Where weights are looked for, and what is found there; no torch, so that listing models is quick."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from zsseg.errors import UserError
+from zsseg.weights.hub import weights_folder
+from zsseg.weights.metadata import Metadata, read_metadata
+
+SUFFIX = ".safetensors"
+"""Of the file of a head."""
+
+CONFIG_FILE = "open_clip_config.json"
+"""What makes a folder that of a backbone."""
+
+WEIGHTS_VARIABLE = "ZSSEG_WEIGHTS"
+
+
+def checkpoint_folders() -> list[Path]:
+    """Folders searched for weights, in order: $ZSSEG_WEIGHTS where set, then `checkpoints` beside or in the package.
+
+    Raises:
+        UserError: what $ZSSEG_WEIGHTS names cannot be had; see `zsseg.weights.hub.weights_folder` for what it may be.
+    """
+    package = Path(__file__).resolve().parents[1]
+    override = os.environ.get(WEIGHTS_VARIABLE)
+    folders = [weights_folder(override)] if override else []
+    return [*folders, package.parent / "checkpoints", package / "checkpoints"]
+
+
+def _search_folders(weights: str | None) -> Iterator[Path]:
+    """Every folder to search; one by one, so that what is found early does not wait for, or fail with, the rest."""
+    if weights:
+        yield weights_folder(weights)
+    yield from checkpoint_folders()
+
+
+def find_checkpoint(name: str | Path, weights: str | None = None) -> Path:
+    """The file of a head, given by its path or by its name in one of the folders searched.
+
+    Args:
+        name: a path, or the file's name with or without its ending.
+        weights: searched before `checkpoint_folders`; what `zsseg.weights.hub.weights_folder` takes.
+
+    Raises:
+        UserError: there is none, or a place to search cannot be had.
+    """
+    direct = Path(name)
+    if direct.is_file():
+        return direct
+    file = direct if direct.suffix == SUFFIX else Path(f"{name}{SUFFIX}")
+    searched = []
+    for folder in _search_folders(weights):
+        if (folder / file).is_file():
+            return folder / file
+        searched.append(str(folder))
+    raise UserError(
+        f"There is no checkpoint {file} in {' or '.join(searched[:2])}: "
+        f"train it, copy it there, or set {WEIGHTS_VARIABLE} to the folder that has it."
+    )
+
+
+def find_backbone(name: str) -> Path:
+    """The folder of a backbone given by its path or its name under the checkpoint folders.
+
+    Raises:
+        UserError: there is none.
+    """
+    folders = [Path(name), *(folder / name for folder in checkpoint_folders())]
+    for folder in folders:
+        if (folder / CONFIG_FILE).is_file():
+            return folder
+    raise UserError(
+        f"There is no backbone {name!r}: make it with training.pretrain, or give its folder with --backbone."
+    )
+
+
+def list_checkpoints(weights: str | None = None) -> list[tuple[Path, Metadata | UserError]]:
+    """Every head in the folders searched, by name; a file that cannot be read comes with the reason.
+
+    Of two files of one name the one in the folder searched first counts.
+
+    Args:
+        weights: searched before `checkpoint_folders`; what `zsseg.weights.hub.weights_folder` takes.
+
+    Raises:
+        UserError: a place to search cannot be had.
+    """
+    found: dict[str, Path] = {}
+    for folder in _search_folders(weights):
+        for path in sorted(folder.glob(f"*{SUFFIX}")):
+            found.setdefault(path.stem, path)
+    entries: list[tuple[Path, Metadata | UserError]] = []
+    for _, path in sorted(found.items()):
+        try:
+            entries.append((path, read_metadata(path)))
+        except UserError as error:
+            entries.append((path, error))
+    return entries
