@@ -11,10 +11,11 @@ import pytest
 from PIL import Image
 
 from zsseg import examples
-from zsseg.demo import actions, catalog_of, html
+from zsseg.demo import actions, catalog_of
 from zsseg.demo.actions import DisplaySettings
-from zsseg.demo.card import card
+from zsseg.demo.answer.card import card
 from zsseg.demo.catalog import Predictors, problems, working
+from zsseg.demo.html.parts import text
 from zsseg.errors import UserError
 from zsseg.image.load import load_image
 
@@ -41,8 +42,8 @@ def test_answer_holds_the_numbers_of_the_predictor(predictors: Predictors, photo
 
 def test_progress_is_reported_per_method(predictors: Predictors, photo: str) -> None:
     lines: list[tuple[float, str]] = []
-    actions.segment(predictors, photo, "dog", "", lambda share, text: lines.append((share, text)))
-    assert [text for _, text in lines] == ["ZegCLIP is looking", "CLIP-RC is looking"]
+    actions.segment(predictors, photo, "dog", "", lambda share, line: lines.append((share, line)))
+    assert [line for _, line in lines] == ["ZegCLIP is running", "CLIP-RC is running"]
     assert [share for share, _ in lines] == [0, 0.5]
 
 
@@ -136,7 +137,7 @@ def test_old_files_are_thrown_away() -> None:
 
 def test_no_file_gets_older_than_the_page_says() -> None:
     assert actions.KEEP_FILES_SECONDS + actions.CLEAN_EVERY_SECONDS <= 3600
-    assert "within an hour" in html.FOOTER
+    assert "within an hour" in text("footer")
 
 
 def test_examples_can_be_asked() -> None:

@@ -7,9 +7,10 @@ import pytest
 
 from tests.demo_server import tiny_checkpoints
 from zsseg import examples
-from zsseg.demo import catalog_of, scene
+from zsseg.demo import catalog_of
 from zsseg.demo.catalog import Predictors
-from zsseg.demo.model_events import fitting_inputs
+from zsseg.demo.question import scene
+from zsseg.demo.question.model_events import fitting_inputs
 from zsseg.image.load import load_image
 
 CAT = examples.EXAMPLES[0]

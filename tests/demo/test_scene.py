@@ -8,7 +8,8 @@ from PIL import Image
 
 from tests.demo_server import tiny_checkpoints
 from zsseg.analysis.ground_truth import NO_CLASS, read_truth
-from zsseg.demo import catalog_of, scene
+from zsseg.demo import catalog_of
+from zsseg.demo.question import scene
 from zsseg.image.load import load_image
 from zsseg.synthetic import GROUND, NAMES, held_out
 from zsseg.text.vocabulary import build_vocabulary

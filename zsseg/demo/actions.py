@@ -22,7 +22,7 @@ from zsseg.text.vocabulary import Vocabulary, build_vocabulary
 MAX_NAMES = 200
 CLEAN_EVERY_SECONDS = 600
 KEEP_FILES_SECONDS = 3600 - CLEAN_EVERY_SECONDS
-"""Age from which a visitor's files are deleted at the next look, so that none is older than an hour."""
+"""Age from which a visitor's files are deleted at the next cleaning, so that none is older than an hour."""
 
 
 @dataclass(frozen=True)
@@ -43,10 +43,16 @@ class Answer:
     results: Mapping[str, Segmentation]
     model: str = ""
 
+    @property
+    def boxes(self) -> tuple[list[str], list[str]]:
+        """The seen and the unseen classes, as `Predictor.predict` takes them."""
+        groups = list(zip(map(" | ".join, self.vocabulary.synonyms), self.vocabulary.seen, strict=True))
+        return [text for text, seen in groups if seen], [text for text, seen in groups if not seen]
+
 
 @dataclass(frozen=True)
 class DisplaySettings:
-    """How the stored scores are looked at.
+    """How the stored scores are shown.
 
     Attributes:
         settings: method -> threshold, 0..1, and seen penalty, -1..1.
@@ -98,7 +104,7 @@ def segment(
         model: title of the catalog entry, for the record.
 
     Raises:
-        UserError: nothing to look at, an unreadable picture, bad names, or no working checkpoint.
+        UserError: no picture, an unreadable picture, bad names, or no working checkpoint.
     """
     able = working(predictors)
     if not able:
@@ -107,7 +113,7 @@ def segment(
     vocabulary = check_names(seen, unseen)
     results = {}
     for step, (method, predictor) in enumerate(able.items()):
-        report(step / len(able), f"{TITLES[method]} is looking")
+        report(step / len(able), f"{TITLES[method]} is running")
         results[method] = predictor.predict(image, seen, unseen)
     return Answer(image, Path(photo or "").name, vocabulary, results, model)
 
@@ -126,7 +132,7 @@ def segment_one(
         photo: path of the picture.
         names: the seen and the unseen names, as typed.
         settings: seen penalty and threshold; None takes the checkpoint's own.
-        method: "zegclip" or "clip_rc".
+        method: one of the registered methods, such as "zegclip".
 
     Returns:
         The content of result.json, and the paths of labels.png and scores.npz.

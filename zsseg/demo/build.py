@@ -1,11 +1,15 @@
-"""The page as a whole: groups of components in their places, then the events that connect them."""
+"""The page as a whole: the groups of components, then the events that connect them."""
 
 import gradio as gr
 
-from zsseg.demo import actions, events, html, model_events, pixel_scores
+from zsseg.demo import actions, endpoint
+from zsseg.demo.answer import events as answer_events
+from zsseg.demo.answer.layout import make_banner, make_card, make_opacity, own_settings
 from zsseg.demo.catalog import Catalog
-from zsseg.demo.layout import make_banner, make_card, make_opacity, make_panel, own_settings
+from zsseg.demo.html.parts import text
 from zsseg.demo.page import Page
+from zsseg.demo.question import events, load, model_events
+from zsseg.demo.question.layout import make_panel
 from zsseg.demo.tabs import events as tab_events
 from zsseg.demo.tabs.layout import make_details
 
@@ -13,7 +17,7 @@ QUEUE_SIZE = 32
 
 
 def build_demo(catalog: Catalog) -> gr.Blocks:
-    """Build the page around the models that are at hand.
+    """Build the page around the models that were found.
 
     Args:
         catalog: what can be chosen; see `zsseg.demo.catalog.find_catalog`.
@@ -35,7 +39,7 @@ def build_demo(catalog: Catalog) -> gr.Blocks:
 
 def _lay_out(catalog: Catalog) -> Page:
     predictors = catalog.get(catalog.first)
-    gr.HTML(html.HEADER)
+    gr.HTML(text("header"))
     banner = make_banner(predictors)
     with gr.Row(elem_id="zs-first"):
         with gr.Column(scale=4, min_width=300, elem_id="zs-inputs"):
@@ -44,9 +48,9 @@ def _lay_out(catalog: Catalog) -> Page:
             with gr.Row(elem_id="zs-cards"):
                 cards = [make_card(method, predictors) for method in predictors]
             opacity = make_opacity()
-            pixel = gr.HTML(pixel_scores.EMPTY, elem_id="zs-pixel")
+            pixel = gr.HTML(text("no_point"), elem_id="zs-pixel")
     details = make_details(predictors, own_settings(cards[0].method, predictors)[0])
-    gr.HTML(html.FOOTER)
+    gr.HTML(text("footer"))
     keep = actions.KEEP_FILES_SECONDS
     return Page(
         catalog,
@@ -64,15 +68,15 @@ def _lay_out(catalog: Catalog) -> Page:
 
 
 def _wire(page: Page) -> None:
-    ran = events.wire_run(page)
+    ran = answer_events.wire_run(page)
     tab_events.wire_answer(page, ran)
-    tab_events.wire_followers(page, [events.wire_display(page), *events.wire_legend(page)])
+    tab_events.wire_followers(page, [answer_events.wire_display(page), *answer_events.wire_legend(page)])
     events.wire_names(page)
-    model_events.wire_model(page)
     events.wire_scene(page)
-    events.wire_endpoint(page)
+    model_events.wire_model(page)
     tab_events.wire_choices(page)
     tab_events.wire_truth(page, ran)
     tab_events.wire_files(page)
     tab_events.wire_batch(page)
-    tab_events.wire_load(page)
+    load.wire_load(page)
+    endpoint.wire_endpoint(page.catalog)

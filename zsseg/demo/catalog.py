@@ -167,6 +167,11 @@ def working(predictors: Predictors) -> dict[str, Predictor]:
     return {method: predictor for method, predictor in predictors.items() if not isinstance(predictor, UserError)}
 
 
+def with_regions(predictors: Predictors) -> dict[str, Predictor]:
+    """Return only the methods that can answer and whose head has region tokens."""
+    return {m: predictor for m, predictor in working(predictors).items() if predictor.metadata.config.regions}
+
+
 def problems(predictors: Predictors) -> dict[str, str]:
     """Return method -> sentence for each method that cannot answer."""
     return {method: str(error) for method, error in predictors.items() if isinstance(error, UserError)}

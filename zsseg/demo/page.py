@@ -1,22 +1,32 @@
-"""The page's parts held together for its events, and what they read and write in common."""
+"""The page's components in one place for its events, and what the events read and write in common.
 
-from collections.abc import Iterator, Mapping, Sequence
+An event takes its inputs as a set of components and gets a dictionary from component to value; it returns one from
+component to new value, and what is not in it stays as it is. So nothing depends on an order.
+"""
+
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import gradio as gr
 from gradio.utils import get_upload_folder
 
-from zsseg.demo import html
 from zsseg.demo.actions import Answer, DisplaySettings
-from zsseg.demo.card import card
-from zsseg.demo.catalog import Catalog
-from zsseg.demo.layout import Card, InputPanel
+from zsseg.demo.answer.card import card
+from zsseg.demo.answer.layout import Card
+from zsseg.demo.catalog import Catalog, Predictors
+from zsseg.demo.html.templates import escape
+from zsseg.demo.question.layout import InputPanel
 from zsseg.errors import UserError
 
 MODEL_QUEUE = "model"
+QUIET: Mapping[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
+"""Options of an event that is quick and not offered to programs."""
+
+Values = Mapping[Any, Any]
+"""Component: its value."""
 
 
 @dataclass(frozen=True)
@@ -80,27 +90,30 @@ class Page:
         return [slider for item in self.cards for slider in (item.threshold, item.seen_penalty)] + [self.opacity]
 
     @property
-    def display(self) -> list[Any]:
+    def display(self) -> set[Any]:
         """The inputs that `read_display` reads."""
-        return [*self.sliders, self.off]
+        return {*self.sliders, self.off}
 
-    def read_display(self, values: Sequence[object]) -> DisplaySettings:
-        """Make a look of the values of `display`."""
-        numbers, off = cast(Sequence[float], values[:-1]), cast(frozenset[str], values[-1])
-        settings = {item.method: (numbers[2 * i], numbers[2 * i + 1]) for i, item in enumerate(self.cards)}
-        return DisplaySettings(settings, numbers[-1], off)
+    def read_display(self, values: Values) -> DisplaySettings:
+        """Read the display settings; where `off` is not among the values every class is on."""
+        settings = {item.method: (values[item.threshold], values[item.seen_penalty]) for item in self.cards}
+        return DisplaySettings(settings, values[self.opacity], values.get(self.off, frozenset()))
+
+    def predictors(self, values: Values) -> Predictors:
+        """The model that is chosen."""
+        return self.catalog.get(values[self.panel.model])
 
     @property
     def views(self) -> list[gr.HTML]:
         """The outputs that `draw` fills."""
         return [item.view for item in self.cards]
 
-    def draw(self, answer: Answer | None, display: DisplaySettings) -> list[Any]:
+    def draw(self, answer: Answer | None, display: DisplaySettings) -> dict[Any, Any]:
         """Render every card from stored scores; a method without an answer stays as it is."""
-        return [
-            card(answer, item.method, display) if answer is not None and item.method in answer.results else gr.skip()
+        return {
+            item.view: card(answer, item.method, display) if answer and item.method in answer.results else gr.skip()
             for item in self.cards
-        ]
+        }
 
 
 @contextmanager
@@ -112,7 +125,7 @@ def as_error(as_html: bool = True) -> Iterator[None]:
     try:
         yield
     except UserError as error:
-        sentence = html.escape(error) if as_html else str(error)
+        sentence = str(escape(error)) if as_html else str(error)
         raise gr.Error(sentence, duration=12, print_exception=False) from error
 
 

@@ -1,4 +1,7 @@
-"""How the page looks and how it is served; fonts come from Gradio's own files, so nothing is fetched from elsewhere."""
+"""How the page looks and how it is served.
+
+Fonts come from Gradio's own files, so nothing is fetched from elsewhere.
+"""
 
 import os
 from pathlib import Path
@@ -8,7 +11,8 @@ import gradio as gr
 from gradio.themes import Base, Color, sizes
 from gradio.themes.utils.fonts import LocalFont
 
-STYLE = Path(__file__).with_name("style.css")
+_STATIC = Path(__file__).with_name("static")
+STYLE = _STATIC / "style.css"
 
 _INK = Color(
     name="ink",
@@ -90,8 +94,13 @@ _TOKENS = {
 }
 
 
+def script(name: str) -> str:
+    """The JavaScript of a component, from the folder of static files."""
+    return (_STATIC / name).read_text(encoding="utf-8")
+
+
 def make_theme() -> gr.themes.Base:
-    """Return the page's theme: quiet paper and ink, one accent, so that the class colours speak."""
+    """Return the page's theme: grey with one accent colour, so that the class colours stand out."""
     return Base(
         primary_hue=_TEAL,
         secondary_hue=_TEAL,

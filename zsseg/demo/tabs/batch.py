@@ -1,12 +1,14 @@
-"""Several photos, one question: every answer into one ZIP."""
+"""The tab Batch: several photos, one question, all answers in one ZIP."""
 
 import zipfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from markupsafe import Markup
+
 from zsseg.demo.actions import Answer, DisplaySettings, fresh_folder, segment
 from zsseg.demo.catalog import TITLES, Predictors
-from zsseg.demo.html import escape, help_text, table
+from zsseg.demo.html.parts import help_text, table
 from zsseg.errors import UserError
 from zsseg.export import answer_files
 from zsseg.export.manifest import manifest_of
@@ -21,8 +23,8 @@ def run_batch(
     names: tuple[str, str],
     display: DisplaySettings,
     report: Callable[[float, str], object],
-) -> tuple[str, str]:
-    """Ask every photo the same question; a photo that cannot be read does not stop the others.
+) -> tuple[str, Markup]:
+    """Answer one question about every photo; a photo that cannot be read does not stop the others.
 
     Args:
         predictors: an entry of the catalog.
@@ -58,7 +60,7 @@ def run_batch(
             rows += _rows(answer, display, photo)
     if not rows:
         raise UserError(" ".join(problems))
-    notes = "".join(help_text(escape(problem)) for problem in dict.fromkeys(problems))
+    notes = Markup().join(help_text(problem) for problem in dict.fromkeys(problems))
     return str(path), table(("photo", "method", "largest classes"), rows) + notes
 
 

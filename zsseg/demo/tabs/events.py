@@ -1,4 +1,4 @@
-"""What fills the tabs: some of it after every answer, some with the sliders, the rest when it is asked for."""
+"""What fills the tabs: some of them after every answer, some with the sliders, the rest when a visitor asks."""
 
 from collections.abc import Callable
 from typing import Any
@@ -6,12 +6,13 @@ from typing import Any
 import gradio as gr
 from gradio.events import Dependency
 
-from zsseg.analysis.ground_truth import Truth
-from zsseg.demo import actions, html, link, model_events, names, scene
+from zsseg.demo import actions, link
 from zsseg.demo.actions import Answer
-from zsseg.demo.catalog import Predictors, working
-from zsseg.demo.page import MODEL_QUEUE, Page, as_error
-from zsseg.demo.pixel_scores import pixel_panel
+from zsseg.demo.answer.pixel_scores import pixel_panel
+from zsseg.demo.catalog import Predictors, with_regions, working
+from zsseg.demo.html.parts import warning
+from zsseg.demo.page import MODEL_QUEUE, QUIET, Page, Values, as_error
+from zsseg.demo.question import scene
 from zsseg.demo.tabs import ground_truth, how_it_works
 from zsseg.demo.tabs import scores as score_maps
 from zsseg.demo.tabs.batch import run_batch
@@ -20,22 +21,10 @@ from zsseg.demo.tabs.recovery import recovery
 from zsseg.demo.tabs.regions import regions
 from zsseg.errors import UserError
 
-_QUIET: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
 _COPY = """(query) => {
   const address = window.location.origin + window.location.pathname + query;
   navigator.clipboard?.writeText(address).catch(() => {});
   return address;
-}"""
-
-# A visitor sees an answer before doing anything. A link's names were meant for a photo that it does not carry.
-_FIRST_RUN = """() => {
-  const run = document.getElementById("zs-run");
-  if (!run || run.disabled || /[?&](un)?seen=/.test(window.location.search)) {
-    document.body.dataset.zsReady = "yes";
-  } else {
-    window.zssegFirst = true;
-    run.click();
-  }
 }"""
 
 
@@ -48,31 +37,32 @@ def wire_answer(page: Page, ran: Dependency) -> None:
     """
     details = page.details
 
-    def fill(found: Answer, kind: str, model: str, *values: object) -> list[Any]:
-        display, predictors = page.read_display(values), page.catalog.get(model)
+    def fill(values: Values) -> Values:
+        found, display, predictors = values[page.answer], page.read_display(values), page.predictors(values)
         asked = list(found.vocabulary.names)
-        largest = max(asked, key=dict(zip(asked, _area(found), strict=True)).__getitem__)
-        return [
-            score_maps.score_grid(found, kind),
-            how_it_works.explain(found, display, predictors),
-            gr.update(choices=asked, value=largest),
-            gr.update(choices=_windows(found, predictors), value=0),
-            regions(found, predictors, largest, 0),
-        ]
+        largest = max(asked, key=dict(zip(asked, _area(found, predictors), strict=True)).__getitem__)
+        return {
+            details.scores: score_maps.score_grid(found, values[details.kind]),
+            details.explain: how_it_works.explain(found, display, predictors),
+            details.region_class: gr.update(choices=asked, value=largest),
+            details.region_window: gr.update(choices=_windows(found, predictors), value=0),
+            details.regions: regions(found, predictors, largest, 0),
+        }
 
-    outputs = [details.scores, details.explain, details.region_class, details.region_window, details.regions]
     after = ran.success(
         fill,
-        [page.answer, details.kind, page.panel.model, *page.display],
-        outputs,
+        {page.answer, details.kind, page.panel.model, *page.display},
+        [details.scores, details.explain, details.region_class, details.region_window, details.regions],
         concurrency_id=MODEL_QUEUE,
-        **_QUIET,
+        **QUIET,
     )
     _follow(page, after.success)
 
 
-def _area(found: Answer) -> tuple[float, ...]:
-    return (found.results.get("clip_rc") or next(iter(found.results.values()))).with_settings(threshold=0.0).area
+def _area(found: Answer, predictors: Predictors) -> tuple[float, ...]:
+    """Share of the photo of each class in the answer of the method with region tokens, else in the first one."""
+    method = next((m for m in with_regions(predictors) if m in found.results), next(iter(found.results)))
+    return found.results[method].with_settings(threshold=0.0).area
 
 
 def _windows(found: Answer, predictors: Predictors) -> list[tuple[str, int]]:
@@ -82,7 +72,7 @@ def _windows(found: Answer, predictors: Predictors) -> list[tuple[str, int]]:
 
 
 def wire_followers(page: Page, events: list[Dependency]) -> None:
-    """Let what depends on the sliders follow each of these events."""
+    """Update what depends on the sliders after each of these events."""
     for event in events:
         _follow(page, event.then)
 
@@ -90,32 +80,29 @@ def wire_followers(page: Page, events: list[Dependency]) -> None:
 def _follow(page: Page, trigger: Callable[..., Dependency]) -> None:
     details = page.details
 
-    def follow(
-        found: Answer | None,
-        model: str,
-        point: tuple[float, float] | None,
-        truth: Truth | None,
-        level: float,
-        *values: object,
-    ) -> list[Any]:
+    def follow(values: Values) -> Values:
+        found, point, truth = values[page.answer], values[page.point], values[page.truth]
         if found is None:
-            return [gr.skip()] * 5
-        display, predictors = page.read_display(values), page.catalog.get(model)
-        return [
-            score_maps.claims(found, display, level),
-            comparison(found, display, predictors),
-            recovery(found, display),
-            gr.skip() if truth is None else ground_truth.truth_table(found, display, truth),
-            gr.skip() if point is None else pixel_panel(found, display, predictors, point),
-        ]
+            return {details.claims: gr.skip()}
+        display, predictors = page.read_display(values), page.predictors(values)
+        updates = {
+            details.claims: score_maps.claims(found, display, values[details.level]),
+            details.comparison: comparison(found, display, predictors),
+            details.recovery: recovery(found, display),
+        }
+        if truth is not None:
+            updates[details.truth] = ground_truth.truth_table(found, display, truth)
+        if point is not None:
+            updates[page.pixel] = pixel_panel(found, display, predictors, point)
+        return updates
 
     trigger(
         follow,
-        [page.answer, page.panel.model, page.point, page.truth, details.level, *page.display],
+        {page.answer, page.panel.model, page.point, page.truth, details.level, *page.display},
         [details.claims, details.comparison, details.recovery, details.truth, page.pixel],
         trigger_mode="always_last",
         concurrency_limit=2,
-        **_QUIET,
+        **QUIET,
     )
 
 
@@ -126,28 +113,32 @@ def wire_choices(page: Page) -> None:
     def scores(found: Answer | None, kind: str) -> object:
         return gr.skip() if found is None else score_maps.score_grid(found, kind)
 
-    def blocks(found: Answer | None, model: str, name: str | None, window: int | None) -> object:
-        return gr.skip() if found is None else regions(found, page.catalog.get(model), name, window or 0)
+    def blocks(values: Values) -> object:
+        if values[page.answer] is None:
+            return gr.skip()
+        name, window = values[details.region_class], values[details.region_window] or 0
+        return regions(values[page.answer], page.predictors(values), name, window)
 
-    def claimed(found: Answer | None, level: float, *values: object) -> object:
-        return gr.skip() if found is None else score_maps.claims(found, page.read_display(values), level)
+    def claimed(values: Values) -> object:
+        if values[page.answer] is None:
+            return gr.skip()
+        return score_maps.claims(values[page.answer], page.read_display(values), values[details.level])
 
-    details.level.change(
-        claimed, [page.answer, details.level, *page.display], details.claims, trigger_mode="always_last", **_QUIET
-    )
-    details.kind.change(scores, [page.answer, details.kind], details.scores, **_QUIET)
+    inputs = {page.answer, details.level, *page.display}
+    details.level.change(claimed, inputs, details.claims, trigger_mode="always_last", **QUIET)
+    details.kind.change(scores, [page.answer, details.kind], details.scores, **QUIET)
     gr.on(
         [details.region_class.input, details.region_window.input],
         blocks,
-        [page.answer, page.panel.model, details.region_class, details.region_window],
+        {page.answer, page.panel.model, details.region_class, details.region_window},
         details.regions,
         concurrency_id=MODEL_QUEUE,
-        **_QUIET,
+        **QUIET,
     )
 
 
 def wire_truth(page: Page, ran: Dependency) -> None:
-    """Read a true mask when it is dropped in or its table changes, and score against it.
+    """Read a true mask when it is added or its table changes, and score against it.
 
     Args:
         page: the components.
@@ -155,117 +146,69 @@ def wire_truth(page: Page, ran: Dependency) -> None:
     """
     details = page.details
 
-    def read(found: Answer | None, path: str | None, meanings: str, *values: object) -> tuple[Any, str]:
+    def read(values: Values) -> Values:
+        found, path = values[page.answer], values[details.mask]
         if not path or not scene.belongs(path, found.file_name if found else None):
-            return None, ""
+            return {page.truth: None, details.truth: ""}
         try:
             if found is None:
-                raise UserError("There is no answer to judge yet: press Run, then drop the mask in again.")
-            truth = ground_truth.read(found, path, meanings)
+                raise UserError("There is no answer to score yet: press Run, then add the mask again.")
+            truth = ground_truth.read(found, path, values[details.meanings])
         except UserError as error:
-            return None, html.warning(str(error))
-        return truth, ground_truth.truth_table(found, page.read_display(values), truth)
+            return {page.truth: None, details.truth: warning(str(error))}
+        return {page.truth: truth, details.truth: ground_truth.truth_table(found, page.read_display(values), truth)}
 
-    def read_scene(found: Answer, path: str | None, meanings: str, *values: object) -> tuple[Any, Any]:
-        if not path or not scene.is_scene_mask(path):
-            return gr.skip(), gr.skip()
-        return read(found, path, meanings, *values)
+    def read_scene(values: Values) -> Values:
+        path = values[details.mask]
+        return read(values) if path and scene.is_scene_mask(path) else {page.truth: gr.skip()}
 
-    inputs, outputs = [page.answer, details.mask, details.meanings, *page.display], [page.truth, details.truth]
-    gr.on([details.mask.change, details.meanings.blur], read, inputs, outputs, **_QUIET)
-    ran.success(read_scene, inputs, outputs, **_QUIET)
+    inputs, outputs = {page.answer, details.mask, details.meanings, *page.display}, [page.truth, details.truth]
+    gr.on([details.mask.change, details.meanings.blur], read, inputs, outputs, **QUIET)
+    ran.success(read_scene, inputs, outputs, **QUIET)
 
 
 def wire_files(page: Page) -> None:
     """Write the ZIP of what is shown, and the link."""
     details, panel = page.details, page.panel
 
-    def make(found: Answer | None, *values: object) -> object:
+    def make(values: Values) -> object:
         with as_error():
-            if found is None:
+            if values[page.answer] is None:
                 raise UserError("There is nothing to save yet: press Run first.")
-            return gr.update(value=actions.write_files(found, page.read_display(values)), visible=True)
+            path = actions.write_files(values[page.answer], page.read_display(values))
+            return gr.update(value=path, visible=True)
 
-    def query(found: Answer | None, seen: str, unseen: str, model: str, *values: object) -> object:
+    def query(values: Values) -> object:
+        found, display = values[page.answer], page.read_display(values)
         drawn = scene.number_of(found.file_name) if found else None
-        return gr.update(value=link.write_query(seen, unseen, model, page.read_display(values), drawn), visible=True)
+        text = link.write_query(values[panel.seen], values[panel.unseen], values[panel.model], display, drawn)
+        return gr.update(value=text, visible=True)
 
     details.make_files.click(
-        make, [page.answer, *page.display], details.files, concurrency_limit=2, api_visibility="private"
+        make, {page.answer, *page.display}, details.files, concurrency_limit=2, api_visibility="private"
     )
     details.make_link.click(
-        query, [page.answer, panel.seen, panel.unseen, panel.model, *page.display], details.link, **_QUIET
-    ).success(None, details.link, details.link, js=_COPY, **_QUIET)
+        query, {page.answer, panel.seen, panel.unseen, panel.model, *page.display}, details.link, **QUIET
+    ).success(None, details.link, details.link, js=_COPY, **QUIET)
 
 
 def wire_batch(page: Page) -> None:
-    """Ask many photos the same question."""
+    """Answer one question about many photos."""
     details, panel = page.details, page.panel
 
-    def run(
-        paths: list[str] | None,
-        seen: str,
-        unseen: str,
-        model: str,
-        *values: object,
-        progress: gr.Progress = gr.Progress(),
-    ) -> tuple[object, str]:
+    def run(values: Values, progress: gr.Progress = gr.Progress()) -> Values:
+        names = (values[panel.seen], values[panel.unseen])
         with as_error():
-            display = page.read_display([*values, frozenset[str]()])
-            path, found = run_batch(page.catalog.get(model), paths or [], (seen, unseen), display, progress)
-        return gr.update(value=path, visible=True), found
+            path, found = run_batch(
+                page.predictors(values), values[details.photos] or [], names, page.read_display(values), progress
+            )
+        return {details.batch_zip: gr.update(value=path, visible=True), details.batch_table: found}
 
+    inputs: set[Any] = {details.photos, panel.seen, panel.unseen, panel.model, *page.sliders}
     details.run_batch.click(
         run,
-        [details.photos, panel.seen, panel.unseen, panel.model, *page.sliders],
+        inputs,
         [details.batch_zip, details.batch_table],
         concurrency_id=MODEL_QUEUE,
         api_visibility="private",
     )
-
-
-def wire_load(page: Page) -> None:
-    """Take over what a shared link says, show how the first names are marked, and answer the first question."""
-    panel, details = page.panel, page.details
-
-    def load(request: gr.Request) -> list[Any]:
-        shared = link.read_query(dict(request.query_params))
-        outputs = model_events.model_outputs(page)
-        updates: list[Any] = [gr.skip()] * len(outputs)
-        model = shared.model if shared.model in page.catalog.titles[1:] else None
-        if model is not None:
-            updates = model_events.model_updates(page, model)
-        own = len(outputs) - 2 * len(page.cards)
-        linked = [table.get(card.method) for card in page.cards for table in (shared.thresholds, shared.penalties)]
-        updates[own:] = [old if new is None else new for old, new in zip(updates[own:], linked, strict=True)]
-        values = [*_linked_question(page, model, shared), model, shared.opacity]
-        return [*(gr.skip() if value is None else value for value in values), *updates]
-
-    gr.on(
-        None,
-        load,
-        None,
-        [
-            *(panel.photo, details.mask, details.meanings, panel.seen, panel.unseen),
-            *(panel.model, page.opacity),
-            *model_events.model_outputs(page),
-        ],
-        **_QUIET,
-    ).then(
-        lambda seen, unseen, model: names.marks(seen, unseen, page.catalog.get(model)),
-        [panel.seen, panel.unseen, panel.model],
-        panel.marks,
-        **_QUIET,
-    ).then(None, js=_FIRST_RUN, api_visibility="private")
-
-
-def _linked_question(page: Page, model: str | None, shared: link.Shared) -> list[str | None]:
-    """Photo, mask, its meanings and both boxes as a link wants them, None where nothing changes.
-
-    A link carries no photo, but a model of drawn scenes knows nothing else: the link's scene, or a fresh one.
-    """
-    if model is None or not scene.knows_scenes(page.catalog.get(model)):
-        return [None, None, None, shared.seen, shared.unseen]
-    drawn = scene.fresh_scene(shared.scene)
-    boxes = (drawn.seen, drawn.unseen) if shared.seen is shared.unseen is None else (shared.seen, shared.unseen)
-    return [drawn.photo, drawn.mask, drawn.meanings, *(box or "" for box in boxes)]

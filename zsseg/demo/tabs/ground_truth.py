@@ -1,15 +1,11 @@
-"""The tab of the ground truth: a mask that the visitor drops in, and how well each method does against it."""
+"""The tab Ground truth: a mask that the visitor adds, and the scores of each method against it."""
+
+from markupsafe import Markup
 
 from zsseg.analysis.ground_truth import Truth, read_truth, score
 from zsseg.demo.actions import Answer, DisplaySettings
 from zsseg.demo.catalog import TITLES
-from zsseg.demo.html import escape, help_text, number, table
-
-TRUTH_HELP = help_text(
-    "Drop in the true mask of this photo: an index PNG (0 is the first class asked, 255 is left out, as in our own "
-    "labels.png) or a colour PNG. A table says what its numbers or colours mean, one line each: <code>1: cat</code> or "
-    "<code>#ff0000: dog</code>. The scores follow the sliders."
-)
+from zsseg.demo.html.parts import help_text, number, table
 
 _SUMMARY = (
     ("pAcc", "accuracy"),
@@ -28,10 +24,10 @@ def read(answer: Answer, path: str, meanings: str) -> Truth:
     return read_truth(path, answer.vocabulary.names, meanings or None, size=answer.photo.shape[:2])
 
 
-def truth_table(answer: Answer, display: DisplaySettings, truth: Truth) -> str:
+def truth_table(answer: Answer, display: DisplaySettings, truth: Truth) -> Markup:
     """IoU per class and the four scores of every method, as they are shown now."""
     if truth.names != answer.vocabulary.names or truth.labels.shape != answer.photo.shape[:2]:
-        return help_text("The mask was read for another question: drop it in again.")
+        return help_text("The mask was read for another question: add it again.")
     scores = {method: score(truth, display.apply(answer, method)) for method in answer.results}
     rows: list[tuple[str, ...]] = [
         (name, *(number(result.iou[index], 3) for result in scores.values())) for index, name in enumerate(truth.names)
@@ -41,8 +37,8 @@ def truth_table(answer: Answer, display: DisplaySettings, truth: Truth) -> str:
     return table(head, rows) + _left_out(truth)
 
 
-def _left_out(truth: Truth) -> str:
+def _left_out(truth: Truth) -> Markup:
     if not truth.unmatched:
-        return ""
+        return Markup()
     shares = ", ".join(f"{name} ({share:.1%})" for name, share in truth.unmatched.items())
-    return help_text(f"Left out, for it is no class asked: {escape(shares)}.")
+    return help_text(f"Ignored (not among the requested classes): {shares}.")

@@ -2,14 +2,13 @@
 
 import gradio as gr
 
-from zsseg.demo import html
 from zsseg.demo.catalog import Predictors
-from zsseg.demo.layout import script
+from zsseg.demo.html.parts import text
 from zsseg.demo.page import Details
-from zsseg.demo.tabs import ground_truth, how_it_works
+from zsseg.demo.tabs import how_it_works
 from zsseg.demo.tabs import scores as score_maps
-
-_LATER = html.help_text("Press Run first.")
+from zsseg.demo.tabs.model import models
+from zsseg.demo.theme import script
 
 
 def make_details(predictors: Predictors, threshold: float) -> Details:
@@ -26,11 +25,11 @@ def make_details(predictors: Predictors, threshold: float) -> Details:
         with gr.Tab("Scores", id="scores"):
             parts |= _scores(score_maps.own_level(threshold))
         with gr.Tab("Compare", id="compare"):
-            parts["comparison"] = gr.HTML(_LATER, js_on_load=script("compare.js"), elem_id="zs-compare")
+            parts["comparison"] = gr.HTML(text("before_run"), js_on_load=script("compare.js"), elem_id="zs-compare")
         with gr.Tab("Regions", id="regions"):
             parts |= _regions()
         with gr.Tab("Recovery", id="recovery"):
-            parts["recovery"] = gr.HTML(_LATER, elem_id="zs-recovery")
+            parts["recovery"] = gr.HTML(text("before_run"), elem_id="zs-recovery")
         with gr.Tab("Ground truth", id="truth"):
             parts |= _truth()
         with gr.Tab("Batch", id="batch"):
@@ -38,16 +37,16 @@ def make_details(predictors: Predictors, threshold: float) -> Details:
         with gr.Tab("Export", id="files"):
             parts |= _files()
         with gr.Tab("Model", id="model"):
-            parts["models"] = gr.HTML(html.models(predictors), elem_id="zs-models")
+            parts["models"] = gr.HTML(models(predictors), elem_id="zs-models")
     return Details(tabs=tabs, **parts)  # type: ignore[arg-type]
 
 
 def _scores(own_level: float) -> dict[str, object]:
-    gr.HTML(score_maps.SCORE_HELP)
+    gr.HTML(text("scores_help"))
     kind = gr.Radio(
         list(score_maps.KINDS), value=score_maps.SIGMOID, show_label=False, label="Scores", elem_id="zs-kind"
     )  # explained above
-    scores = gr.HTML(_LATER, elem_id="zs-scores")
+    scores = gr.HTML(text("before_run"), elem_id="zs-scores")
     level = gr.Slider(
         0, 1, own_level, step=0.005, label="A class claims a pixel above",
         info="The maps below count such classes. Starts at 0.5, or at the model’s own threshold if that is lower.",
@@ -59,13 +58,13 @@ def _scores(own_level: float) -> dict[str, object]:
 def _regions() -> dict[str, object]:
     with gr.Row(elem_classes="zs-controls"):
         name = gr.Dropdown([], label="Class", info="Whose maps are shown below.", elem_id="zs-region-class")
-        info = "The models look at square windows; this one is drawn."
+        info = "The models work on square windows; this one is drawn."
         window = gr.Dropdown([("1", 0)], value=0, label="Window of the photo", info=info, elem_id="zs-region-window")
-    return {"region_class": name, "region_window": window, "regions": gr.HTML(_LATER, elem_id="zs-regions")}
+    return {"region_class": name, "region_window": window, "regions": gr.HTML(text("before_run"), elem_id="zs-regions")}
 
 
 def _truth() -> dict[str, object]:
-    gr.HTML(ground_truth.TRUTH_HELP)
+    gr.HTML(text("truth_help"))
     with gr.Row(elem_classes="zs-controls"):
         mask = gr.File(label="True mask", file_types=["image"], type="filepath", elem_id="zs-mask", height=140)
         meanings = gr.Textbox(
@@ -76,7 +75,7 @@ def _truth() -> dict[str, object]:
 
 
 def _batch() -> dict[str, object]:
-    gr.HTML(html.help_text("The names above are asked of every photo, with the sliders as they stand now."))
+    gr.HTML(text("batch_help"))
     photos = gr.File(label="Photos", file_count="multiple", type="filepath", elem_id="zs-photos", height=160)
     start = gr.Button("Run on all photos", size="sm", elem_id="zs-run-batch", elem_classes="zs-small")
     archive = gr.File(label="All answers", interactive=False, visible=False, elem_id="zs-batch-zip")
@@ -89,16 +88,10 @@ def _batch() -> dict[str, object]:
 
 
 def _files() -> dict[str, object]:
-    gr.HTML(
-        html.help_text(
-            "One ZIP, without loss: label map with palette, a mask per class, the scores, COCO and LabelMe JSON, a "
-            "figure, and <code>recipe.json</code>, from which <code>python -m zsseg segment --manifest</code> makes "
-            "the same bytes. Classes that are switched off are in it too."
-        )
-    )
+    gr.HTML(text("export_help"))
     make = gr.Button("Make the ZIP", size="sm", elem_id="zs-make-files", elem_classes="zs-small")
     files = gr.File(label="Files", interactive=False, visible=False, elem_id="zs-files")
-    gr.HTML(html.help_text("A link that carries names, model and sliders. It does not carry the photo."))
+    gr.HTML(text("link_help"))
     link_button = gr.Button("Copy a link", size="sm", elem_id="zs-make-link", elem_classes="zs-small")
     link = gr.Textbox("", label="Link", interactive=False, elem_id="zs-link", buttons=["copy"], visible=False)
     return {"make_files": make, "files": files, "make_link": link_button, "link": link}

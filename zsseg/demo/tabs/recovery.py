@@ -1,19 +1,16 @@
-"""The tab of CLIP-RC's recovery decoder: its features as colours, and how well each class is recovered."""
+"""The tab Recovery: the features of CLIP-RC's recovery decoder as colours, and how well each class is recovered."""
 
 import numpy as np
+from markupsafe import Markup
 
 from zsseg.demo.actions import Answer, DisplaySettings
 from zsseg.demo.catalog import TITLES
-from zsseg.demo.html import class_table, escape, help_text
-from zsseg.demo.pictures import MAP_SIDE, Picture, figure, scale
+from zsseg.demo.html.parts import class_table, figure, scale
+from zsseg.demo.html.pictures import MAP_SIDE, Picture
+from zsseg.demo.html.templates import render
 from zsseg.segmentation import Segmentation, recovery_by_class
 from zsseg.visualize import cosine_map, enlarge, pca_rgb
 
-RECOVERY_HELP = help_text(
-    "CLIP-RC is trained with a recovery decoder that must rebuild CLIP’s own patch features from the decoder’s, so "
-    "that learning the seen classes does not wash out what CLIP knew. Here it is run on your photo. The four pictures "
-    "share one colour basis (three principal components): similar colours mean similar features."
-)
 STEPS = (
     ("encoder", "Encoder patches"),
     ("decoder", "Decoder output"),
@@ -23,29 +20,29 @@ STEPS = (
 _RAMP = np.linspace(0, 1, 256, dtype=np.float32)[None].repeat(8, axis=0)
 
 
-def recovery(answer: Answer, display: DisplaySettings) -> str:
-    """Show the recovery decoder's features for CLIP-RC, and say that ZegCLIP has none."""
-    parts = [RECOVERY_HELP]
-    for method, result in answer.results.items():
-        if result.features:
-            parts.append(_panel(method, display.apply(answer, method)))
-        else:
-            parts.append(f'<p class="zs-help zs-nothing">{escape(TITLES[method])} has no recovery decoder.</p>')
-    return "".join(parts)
+def recovery(answer: Answer, display: DisplaySettings) -> Markup:
+    """Show the recovery decoder's features of each method that has one, and say which has none."""
+    panels = [
+        _panel(TITLES[method], display.apply(answer, method))
+        if result.features
+        else {"title": TITLES[method], "figures": []}
+        for method, result in answer.results.items()
+    ]
+    return render("tabs/recovery.html", panels=panels)
 
 
-def _panel(method: str, shown: Segmentation) -> str:
+def _panel(title: str, shown: Segmentation) -> dict[str, object]:
     pictures = pca_rgb([shown.features[key] for key, _ in STEPS])
     figures = [
-        figure(_blocks(picture), f"{title}, three principal components as colours", title)
-        for picture, (_, title) in zip(pictures, STEPS, strict=True)
+        figure(_blocks(picture), f"{step}, three principal components as colours", step)
+        for picture, (_, step) in zip(pictures, STEPS, strict=True)
     ]
     cosine = shown.features["recovery_cosine"]
     caption = f"Recovered against target: mean cosine {cosine.mean():.2f}"
     figures.append(figure(_blocks(cosine_map(cosine)), caption, caption))
-    ramp = scale(cosine_map(_RAMP), "colour scale of the cosine")
     by_class = class_table(("painted as", "mean cosine"), shown.names, recovery_by_class(shown))
-    return f'<h3>{escape(TITLES[method])}</h3><div class="zs-features">{"".join(figures)}</div>{ramp}{by_class}'
+    ramp = scale(cosine_map(_RAMP), "colour scale of the cosine")
+    return {"title": title, "figures": figures, "ramp": ramp, "by_class": by_class}
 
 
 def _blocks(picture: Picture) -> Picture:

@@ -1,14 +1,15 @@
-"""The tab of scores: one sigmoid map per class, how many claim a pixel, how clear the winner is; softmax beside."""
+"""The tab Scores: one sigmoid map per class, how many classes claim a pixel, how far the best one leads; softmax."""
 
 from collections.abc import Mapping
 
 import numpy as np
 import numpy.typing as npt
+from markupsafe import Markup
 
 from zsseg.demo.actions import Answer, DisplaySettings
 from zsseg.demo.catalog import TITLES
-from zsseg.demo.html import escape, help_text
-from zsseg.demo.pictures import figure, scale
+from zsseg.demo.html.parts import figure, scale
+from zsseg.demo.html.templates import render
 from zsseg.segmentation import FloatArray, Segmentation, margin, overlap, softmax_scores
 from zsseg.visualize import margin_map, overlap_colors, overlap_map, score_map
 
@@ -20,11 +21,6 @@ LEVEL = 0.5
 
 LEAD = 0.5  # end of the scale: larger leads are rare
 
-SCORE_HELP = help_text(
-    "Each class gets its own sigmoid, so the maps are not exclusive: two classes can both be sure of one pixel, or "
-    "none. All maps share one scale, and show the scores before the seen penalty. A softmax, as most segmenters use, "
-    "would make the same classes compete: something always wins, even where nothing fits."
-)
 _RAMP = np.linspace(0, 1, 256, dtype=np.float32)[None].repeat(8, axis=0)
 
 
@@ -36,7 +32,7 @@ def own_level(threshold: float) -> float:
     return threshold if 0 < threshold < LEVEL else LEVEL
 
 
-def score_grid(answer: Answer, kind: str = SIGMOID) -> str:
+def score_grid(answer: Answer, kind: str = SIGMOID) -> Markup:
     """Show every class's map for every method on one common scale; one block per class.
 
     Args:
@@ -48,28 +44,24 @@ def score_grid(answer: Answer, kind: str = SIGMOID) -> str:
     first = next(iter(answer.results.values()))
     peaks = np.max([maps.max((1, 2)) for maps in scores.values()], axis=0)  # (K,)
     shown = sorted(np.argsort(-peaks, kind="stable")[:MOST_MAPS].tolist())
-    blocks = "".join(_block(index, first, scores) for index in shown)
-    ramp = scale(score_map(_RAMP), "colour scale of the scores")
-    rest = len(first.names) - len(shown)
-    more = help_text(f"{rest} more classes, whose largest scores are lower, are not drawn.") if rest else ""
-    return f'{ramp}<div class="zs-scores" style="--columns: {len(scores)}">{blocks}</div>{more}'
-
-
-def _block(index: int, first: Segmentation, scores: Mapping[str, FloatArray]) -> str:
-    name = first.names[index]
-    kind = "seen" if first.seen[index] else "unseen"
-    cells = []
-    for method, maps in scores.items():
-        title = TITLES[method]
-        alt = f"{title}: score map of {name}"
-        cells.append(figure(score_map(maps[index]), alt, f"{title}, largest {maps[index].max():.2f}"))
-    return (
-        f'<section class="zs-score"><h4>{escape(name)} <span class="zs-badge zs-{kind}">{kind}</span></h4>'
-        f'<div class="zs-score-pair">{"".join(cells)}</div></section>'
+    return render(
+        "tabs/scores.html",
+        ramp=scale(score_map(_RAMP), "colour scale of the scores"),
+        columns=len(scores),
+        blocks=[_block(index, first, scores) for index in shown],
+        rest=len(first.names) - len(shown),
     )
 
 
-def claims(answer: Answer, display: DisplaySettings, level: float = LEVEL) -> str:
+def _block(index: int, first: Segmentation, scores: Mapping[str, FloatArray]) -> dict[str, object]:
+    name, figures = first.names[index], []
+    for method, maps in scores.items():
+        alt, caption = f"{TITLES[method]}: score map of {name}", f"{TITLES[method]}, largest {maps[index].max():.2f}"
+        figures.append(figure(score_map(maps[index]), alt, caption))
+    return {"name": name, "seen": first.seen[index], "figures": figures}
+
+
+def claims(answer: Answer, display: DisplaySettings, level: float = LEVEL) -> Markup:
     """Show for every method how many classes claim each pixel, and how far the best leads the second.
 
     Args:
@@ -79,34 +71,25 @@ def claims(answer: Answer, display: DisplaySettings, level: float = LEVEL) -> st
     """
     counts = {method: overlap(seg, level) for method, seg in answer.results.items()}
     most = max(2, *(int(count.max()) for count in counts.values()))
-    claimed = "".join(_claimed(TITLES[method], count, most) for method, count in counts.items())
-    leads = "".join(
-        _lead(TITLES[method], seg.with_settings(seen_penalty=display.settings[method][1]))
-        for method, seg in answer.results.items()
-    )
-    ramp = scale(margin_map(_RAMP), "colour scale of the lead", high=f"{LEAD}")
-    return (
-        f'<div class="zs-two"><section><h3>How many classes claim a pixel</h3>{_key(most)}'
-        f'<div class="zs-score-pair" style="--columns: {len(counts)}">{claimed}</div></section>'
-        f"<section><h3>How far the best class leads</h3>{ramp}"
-        f'<div class="zs-score-pair" style="--columns: {len(counts)}">{leads}</div></section></div>'
+    return render(
+        "tabs/claims.html",
+        colors=[f"rgb{color}" for color in overlap_colors(most)],
+        counts=[_claimed(TITLES[method], count, most) for method, count in counts.items()],
+        ramp=scale(margin_map(_RAMP), "colour scale of the lead", high=f"{LEAD}"),
+        leads=[
+            _lead(TITLES[method], seg.with_settings(seen_penalty=display.settings[method][1]))
+            for method, seg in answer.results.items()
+        ],
     )
 
 
-def _claimed(title: str, count: npt.NDArray[np.int16], most: int) -> str:
+def _claimed(title: str, count: npt.NDArray[np.int16], most: int) -> Markup:
     several, none = float((count > 1).mean()), float((count == 0).mean())
     caption = f"{title}: {several:.0%} claimed by several, {none:.0%} by none"
     return figure(overlap_map(count, most), f"{title}: number of classes that claim each pixel", caption)
 
 
-def _lead(title: str, seg: Segmentation) -> str:
+def _lead(title: str, seg: Segmentation) -> Markup:
     lead = margin(seg)
     caption = f"{title}: {lead.mean():.2f} on average"
     return figure(margin_map(lead, LEAD), f"{title}: lead of the best class over the next", caption)
-
-
-def _key(most: int) -> str:
-    keys = "".join(
-        f'<li><i style="background: rgb{color}"></i>{number}</li>' for number, color in enumerate(overlap_colors(most))
-    )
-    return f'<ul class="zs-key" aria-label="number of classes">{keys}</ul>'

@@ -1,4 +1,4 @@
-"""Fresh scenes of drawn shapes, for the models that were trained on such scenes: photo, names and the exact mask."""
+"""New scenes of drawn shapes, for the models that were trained on such scenes: photo, names and the exact mask."""
 
 import re
 import secrets
@@ -10,16 +10,11 @@ import numpy as np
 
 from zsseg.demo.actions import fresh_folder
 from zsseg.demo.catalog import DRAWN, Predictors, working
-from zsseg.demo.html import help_text
 from zsseg.image.load import Pixels
 from zsseg.synthetic import GROUND, NAMES, held_out, render
 from zsseg.text.vocabulary import format_names
 
-NOTE = help_text(
-    f"This small model knows drawn shapes and nothing else: “{NAMES[-1]}”, not “dog”. Unseen names are new "
-    "combinations of words that it knows. The exact mask of a drawn scene goes to the tab Ground truth."
-)
-_SPLIT = 1000  # of no training or test set
+_SPLIT = 1000  # no training or test set uses it
 _TRIES = 20
 _ABSENT = 2  # names in either box that are not in the scene
 _PHOTO = re.compile(r"scene-(\d+)\.png")
@@ -28,7 +23,7 @@ _MASK = re.compile(r"(scene-\d+)-mask\.png")
 
 @dataclass(frozen=True)
 class Scene:
-    """One scene as a question, with its answer.
+    """One scene as a question, with its ground truth.
 
     Attributes:
         photo, mask: paths of the picture, and of its ids as a grey PNG.

@@ -1,7 +1,10 @@
-"""The class names while they are being typed: how each is marked, whether the model was trained on it, slips."""
+"""The class names while they are typed: seen or unseen, whether the model was trained on them, likely slips."""
+
+from markupsafe import Markup
 
 from zsseg.demo.catalog import Predictors, working
-from zsseg.demo.html import escape, warning
+from zsseg.demo.html.parts import warning
+from zsseg.demo.html.templates import render
 from zsseg.errors import UserError
 from zsseg.text.presets import PRESETS
 from zsseg.text.vocabulary import build_vocabulary, format_names, parse_names, split_by_seen
@@ -11,13 +14,13 @@ _WARNINGS = 2
 
 
 def preset(title: str, predictors: Predictors) -> tuple[str, str]:
-    """Return the texts of both boxes for a ready list, marked by what the model was trained on.
+    """Return the texts of both boxes for a preset, each name in the box that the model's training says.
 
     Raises:
-        UserError: there is no such list.
+        UserError: there is no such preset.
     """
     if title not in PRESETS:
-        raise UserError(f"There is no list “{title}”: choose one of {', '.join(PRESETS)}.")
+        raise UserError(f"There is no preset “{title}”: choose one of {', '.join(PRESETS)}.")
     return _boxes([(name,) for name in PRESETS[title]], predictors)
 
 
@@ -44,42 +47,35 @@ def _boxes(groups: list[tuple[str, ...]], predictors: Predictors) -> tuple[str, 
     return format_names(seen), format_names(unseen)
 
 
-def marks(seen: str, unseen: str, predictors: Predictors) -> str:
-    """Show each class with its mark, to be flipped by a click, and what looks like a slip; never an exception."""
+def marks(seen: str, unseen: str, predictors: Predictors) -> Markup:
+    """Show each class with its mark, which a click flips, and what looks like a slip; never an exception."""
     able = list(working(predictors).values())
     try:
         vocabulary = build_vocabulary(seen, unseen)
     except UserError as error:
-        return warning(str(error)) if (seen + unseen).strip(" ,;\n") else ""
+        return warning(str(error)) if (seen + unseen).strip(" ,;\n") else Markup()
     if not able:
-        return ""
+        return Markup()
     trained = {name.casefold() for name in able[0].metadata.seen}
-    chips = "".join(
+    chips = [
         _chip(group, flag, any(synonym.casefold() in trained for synonym in group))
         for group, flag in zip(vocabulary.synonyms, vocabulary.seen, strict=True)
+    ]
+    count, sentences = len(chips), [entry.sentence for entry in able[0].name_warnings(vocabulary)]
+    # The first warnings are open and the rest folded away: the button below must stay in sight.
+    return render(
+        "marks.html",
+        chips=chips if count <= _MANY else None,
+        count=count,
+        warnings=sentences[:_WARNINGS],
+        more=sentences[_WARNINGS:],
     )
-    warnings = _few([entry.sentence for entry in able[0].name_warnings(vocabulary)])
-    if len(vocabulary.names) > _MANY:
-        chips = f'<p class="zs-help">{len(vocabulary.names)} classes.</p>'
-    return f'<div class="zs-marks">{chips}</div>{warnings}'
 
 
-def _few(sentences: list[str]) -> str:
-    """Warnings, the first ones open and the rest folded away: the button below must stay in sight."""
-    shown, rest = sentences[:_WARNINGS], "".join(map(warning, sentences[_WARNINGS:]))
-    more = f"<details><summary>{len(sentences) - _WARNINGS} more warnings</summary>{rest}</details>" if rest else ""
-    return "".join(map(warning, shown)) + more
-
-
-def _chip(group: tuple[str, ...], seen: bool, trained: bool) -> str:
+def _chip(group: tuple[str, ...], seen: bool, trained: bool) -> dict[str, object]:
     kind, other = ("seen", "unseen") if seen else ("unseen", "seen")
     surprise = ""
     if seen != trained:
         surprise = "no masks of it in training" if seen else "this model was trained with masks of it"
     hint = f"{surprise}; click to mark it {other}" if surprise else f"click to mark it {other}"
-    flag = '<i class="zs-flag" aria-hidden="true">!</i>' if surprise else ""
-    name = escape(group[0])
-    return (
-        f'<button type="button" class="zs-mark zs-{kind}" data-name="{name}" title="{hint}"'
-        f' aria-label="{name}, marked {kind}: {hint}"><span>{name}</span>{flag}<small>{kind}</small></button>'
-    )
+    return {"name": group[0], "kind": kind, "surprise": surprise, "hint": hint}

@@ -5,8 +5,8 @@ import base64
 import cv2
 import numpy as np
 import numpy.typing as npt
+from markupsafe import Markup
 
-from zsseg.demo.html import escape
 from zsseg.image.load import resize
 
 MAP_SIDE = 320
@@ -15,17 +15,13 @@ _JPEG_QUALITY = 92
 Picture = npt.NDArray[np.uint8]
 
 
-def jpeg_uri(rgb: Picture) -> str:
-    """Pack a photo, with a little loss that only shows on screen; files that are taken away are lossless.
-
-    Args:
-        rgb: (H, W, 3).
-    """
+def jpeg_uri(rgb: Picture) -> Markup:
+    """Pack a photo (H, W, 3) with a little loss, which only shows on screen; exported files are lossless."""
     done, data = cv2.imencode(".jpg", cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY])
     return _uri("jpeg", done, data)
 
 
-def png_uri(picture: Picture) -> str:
+def png_uri(picture: Picture) -> Markup:
     """Pack a drawing without loss.
 
     Args:
@@ -36,10 +32,11 @@ def png_uri(picture: Picture) -> str:
     return _uri("png", done, data)
 
 
-def _uri(kind: str, done: bool, data: npt.NDArray[np.uint8]) -> str:
+def _uri(kind: str, done: bool, data: npt.NDArray[np.uint8]) -> Markup:
     if not done:
         raise ValueError(f"a picture could not be packed as {kind}")
-    return f"data:image/{kind};base64,{base64.b64encode(data.tobytes()).decode('ascii')}"
+    # Base64 holds nothing to escape.
+    return Markup(f"data:image/{kind};base64,{base64.b64encode(data.tobytes()).decode('ascii')}")
 
 
 def shrink(rgb: Picture, max_side: int = MAP_SIDE) -> Picture:
@@ -49,16 +46,3 @@ def shrink(rgb: Picture, max_side: int = MAP_SIDE) -> Picture:
         return rgb
     height, width = (max(1, round(side * scale)) for side in rgb.shape[:2])
     return resize(rgb, height, width, antialias=True)
-
-
-def figure(picture: Picture, alt: str, caption: str, photo: bool = False) -> str:
-    """A picture with its caption; `photo` packs it as a photo."""
-    small = shrink(picture)
-    source = jpeg_uri(small) if photo else png_uri(small)
-    return f'<figure><img src="{source}" alt="{escape(alt)}"><figcaption>{escape(caption)}</figcaption></figure>'
-
-
-def scale(ramp: Picture, alt: str, low: str = "0", high: str = "1") -> str:
-    """A colour scale with its two ends."""
-    picture = f'<img src="{png_uri(ramp)}" alt="{escape(alt)}">'
-    return f'<div class="zs-scale"><span>{escape(low)}</span>{picture}<span>{escape(high)}</span></div>'

@@ -1,0 +1,1 @@
+"""The answers on the first screen: a card for each method, and the scores at a point."""

@@ -1,0 +1,114 @@
+"""What happens with the answer on the first screen: Run, the sliders, the legend, a click on a picture."""
+
+from typing import Any
+
+import gradio as gr
+from gradio.events import Dependency
+
+from zsseg.demo import actions
+from zsseg.demo.answer.pixel_scores import pixel_panel
+from zsseg.demo.html.parts import text
+from zsseg.demo.page import MODEL_QUEUE, QUIET, Page, Values, as_error, uploaded
+from zsseg.demo.spaces import on_gpu
+
+# The point that was clicked belongs to the photo before. On a phone the answer lies below the button: scroll there,
+# unless the page ran by itself.
+_SHOW_ANSWER = """() => {
+  const byItself = window.zssegFirst;
+  window.zssegFirst = false;
+  window.zssegPoint = null;
+  delete document.getElementById("zs-answer")?.dataset.stale;
+  document.querySelectorAll(".zs-cross").forEach((cross) => { cross.style.display = "none"; });
+  if (window.innerWidth < 800 && !byItself) document.getElementById("zs-answer")?.scrollIntoView({behavior: "smooth"});
+}"""
+
+_READY = """() => { document.body.dataset.zsReady = "yes"; }"""
+# What is painted is of the photo before: it must not look like an answer about the new one.
+_STALE = """() => { const answer = document.getElementById("zs-answer"); if (answer) answer.dataset.stale = "yes"; }"""
+
+_segment = on_gpu(actions.segment)
+
+
+def wire_run(page: Page) -> Dependency:
+    """Run every method on the button or on Enter; one question at a time runs the networks.
+
+    Returns:
+        The event, for what follows a new answer.
+    """
+    panel = page.panel
+
+    def run(values: Values, progress: gr.Progress = gr.Progress()) -> Values:
+        with as_error():
+            found = _segment(
+                page.predictors(values), uploaded(values[panel.photo]), values[panel.seen], values[panel.unseen],
+                progress, values[panel.model],
+            )  # fmt: skip
+        new = {page.answer: found, page.off: frozenset[str](), page.truth: None, page.details.truth: ""}
+        new |= {page.point: None, page.pixel: text("no_point")}
+        return {**new, **page.draw(found, page.read_display(values))}
+
+    event: Dependency = gr.on(
+        [panel.run.click, panel.seen.submit, panel.unseen.submit],
+        run,
+        {panel.photo, panel.seen, panel.unseen, panel.model, *page.sliders},
+        [page.answer, page.off, page.truth, page.details.truth, page.point, page.pixel, *page.views],
+        show_progress_on=page.views,
+        preprocess=False,
+        concurrency_id=MODEL_QUEUE,
+        concurrency_limit=1,
+        api_visibility="private",
+    )
+    event.success(None, js=_SHOW_ANSWER, api_visibility="private")
+    event.then(None, js=_READY, api_visibility="private")
+    gr.on([panel.photo.upload, panel.photo.clear], None, js=_STALE, api_visibility="private")
+    return event
+
+
+def wire_display(page: Page) -> Dependency:
+    """Render again from stored scores while a slider moves; the network does not run.
+
+    Returns:
+        The event, for what else follows the sliders.
+    """
+
+    def redraw(values: Values) -> Values:
+        return page.draw(values[page.answer], page.read_display(values))
+
+    event: Dependency = gr.on(
+        [slider.change for slider in page.sliders],
+        redraw,
+        {page.answer, *page.display},
+        page.views,
+        trigger_mode="always_last",
+        queue=False,  # a third of the time from slider to picture was spent queueing
+        **QUIET,
+    )
+    return event
+
+
+def wire_legend(page: Page) -> list[Dependency]:
+    """Switch classes by their chips, and show the scores at the pixel that was clicked.
+
+    Returns:
+        The events that change which classes are on.
+    """
+
+    def switch(values: Values, event: gr.EventData) -> Values:
+        found, index, off = values[page.answer], event._data.get("index"), values[page.off]
+        if found is not None and isinstance(index, int) and 0 <= index < len(found.vocabulary.names):
+            off = off ^ {found.vocabulary.names[index]}
+        return {page.off: off, **page.draw(found, page.read_display({**values, page.off: off}))}
+
+    def read_point(values: Values, event: gr.EventData) -> Values:
+        found, point = values[page.answer], tuple(event._data.get(axis) for axis in ("x", "y"))
+        if found is None or not all(isinstance(value, int | float) and 0 <= value <= 1 for value in point):
+            return {page.point: gr.skip()}
+        panel = pixel_panel(found, page.read_display(values), page.predictors(values), point)
+        return {page.point: point, page.pixel: panel}
+
+    quick: dict[str, Any] = {**QUIET, "queue": False}
+    switches, inputs = [], {page.answer, page.panel.model, *page.display}
+    for card in page.cards:
+        switches.append(card.view.select(switch, inputs, [page.off, *page.views], **quick))
+        card.view.click(read_point, inputs, [page.point, page.pixel], trigger_mode="always_last", **quick)
+    return switches

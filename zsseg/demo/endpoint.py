@@ -1,0 +1,59 @@
+"""The documented HTTP endpoint ``/segment``, which is also a tool of the Model Context Protocol."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import gradio as gr
+
+from zsseg.demo import actions
+from zsseg.demo.catalog import TITLES, Catalog
+from zsseg.demo.page import MODEL_QUEUE, as_error, uploaded
+
+
+def wire_endpoint(catalog: Catalog) -> None:
+    """Offer ``/segment``; unlike the page's own events it is called by the names of its parameters."""
+    first = next(iter(TITLES))
+
+    def segment(
+        photo: Mapping[str, Any],
+        seen: str = "",
+        unseen: str = "",
+        seen_penalty: float | None = None,
+        threshold: float | None = None,
+        method: str = first,
+        model: str = "",
+    ) -> tuple[dict[str, Any], str, str]:
+        """Segment a photo by class names with one method.
+
+        Give names separated by commas. Without a seen penalty or threshold the checkpoint's own are used. Returns
+        the content of result.json, the label map as an index PNG (255 is none of these), and the scores as NPZ.
+        Names longer than the context length are truncated, and "warnings" in the result say so. The model is named
+        as in the page's list; without one the first of the list is used.
+        """
+        with as_error(as_html=False):
+            predictors = catalog.get(model or catalog.first)
+            names, settings = (seen, unseen), (seen_penalty, threshold)
+            return actions.segment_one(predictors, uploaded(photo), names, settings, method)
+
+    inputs, outputs = _components(first)
+    gr.Button("segment", visible=False).click(
+        segment,
+        inputs,
+        outputs,
+        api_name="segment",
+        preprocess=False,
+        concurrency_id=MODEL_QUEUE,
+        concurrency_limit=1,
+    )
+
+
+def _components(first: str) -> tuple[list[Any], list[Any]]:
+    """Inputs and outputs of its own: those of the page would show what they hold as a program's defaults."""
+    inputs: list[Any] = [gr.Image(type="filepath", image_mode=None, label="Photo", visible=False)]
+    inputs += [gr.Textbox("", label=f"{kind} classes", visible=False) for kind in ("Seen", "Unseen")]
+    inputs += [gr.Number(None, label=name, visible=False) for name in ("Seen penalty", "Threshold")]
+    inputs += [gr.Radio(list(TITLES), value=first, label="Method", visible=False)]
+    inputs += [gr.Textbox("", label="Model", visible=False)]
+    outputs: list[Any] = [gr.JSON(visible=False, label="Result")]
+    outputs += [gr.File(visible=False, label=name) for name in ("Label map", "Scores")]
+    return inputs, outputs

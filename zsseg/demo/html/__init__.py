@@ -1,0 +1,1 @@
+"""HTML for the page: the templates and the parts that several views share."""

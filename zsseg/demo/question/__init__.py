@@ -1,0 +1,1 @@
+"""The question on the first screen: photo, names and model, and what happens when a visitor changes one."""
