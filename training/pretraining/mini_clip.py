@@ -1,29 +1,41 @@
-"""The embedded backbone: a small open_clip model taught from `shared/data` (training/README.md has the command).
+"""The embedded backbone: two frozen pretrained networks, a small transformer above them, a small text encoder.
 
-4 minutes of teacher, 7 of text tower, `IMAGE.minutes` of image tower on one CPU core. What ships took eight rounds of
-the image tower (`--start-from`; the eighth went on with the seventh's `runs/mini-image`): 47 minutes on two cores,
-72 and 80 on one, 42, 58, 52, 68 and 76 on two, the last four with `--photos` (LOG.md).
+`training/README.md` has the command, `training/LOG.md` what it reached.
 """
 
 from typing import Any
 
-from training.pretraining.image_tower import ImageRecipe, Stage
+from training.data.views import ViewPlan
+from training.pretraining.image_encoder import ImageRecipe
 from training.pretraining.text_targets import JOINT_DIM
 from training.pretraining.text_tower import TextRecipe
+from zsseg.layers.trunk_stem import MEAN, STD
 
 CONFIG: dict[str, Any] = {
     "model_cfg": {
         "embed_dim": JOINT_DIM,
-        "vision_cfg": {"image_size": 256, "patch_size": 16, "width": 256, "layers": 8, "head_width": 64},
+        "vision_cfg": {
+            "image_size": 320,
+            "patch_size": 16,
+            "width": 384,
+            "layers": 2,
+            "head_width": 64,
+            "no_ln_pre": True,
+            "ls_init_value": 0.1,
+        },
         "text_cfg": {"context_length": 32, "vocab_size": 49408, "width": 160, "heads": 5, "layers": 4},
     },
-    "preprocess_cfg": {"mean": [0.485, 0.456, 0.406], "std": [0.229, 0.224, 0.225]},
-    "stem": [32, 64, 128],
-    "window": 160,
+    "preprocess_cfg": {"mean": list(MEAN), "std": list(STD)},
+    "trunks": {"lite2_features": 384, "vit_features": [128, 192], "vit_layers": [9, 12]},
+    "window": 320,
+    "layout": "whole",
     "antialias": True,
 }
 
-# Low resolution first: 112 px is 49 tokens, four times the passes of 224 px. The heads then work at 160 px.
-IMAGE = ImageRecipe(stages=(Stage(112, 128, 0.7), Stage(160, 64, 1.0)), minutes=60, min_area=0.15, labelled_share=0.25)
+# The first view is nearly the whole photo, since a label holds for the whole photo only.
+VIEWS = ViewPlan(grid=14, views=1, scale=(0.85, 1.0))
+REDUCTION_PHOTOS = 1200
+
+IMAGE = ImageRecipe(passes=3)
 
 TEXT = TextRecipe(steps=2500)

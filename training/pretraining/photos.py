@@ -1,131 +1,142 @@
-"""Every training photo as a picture with image-level names.
+"""Every training photo with its image-level labels: which names it shows, as a caption would say, never where.
 
-Of the pixel-labelled sets it is read *which* names a photo shows, as a caption would say it, never where. More photos
-come from a folder; where one lies says what it shows: `SET/NAME,NAME/…` that of SET's names it shows these and no
-other, anything else that nothing is known.
+Three sources: the named shards of `DATA/pretrain`, the training photos of the pixel-labelled sets, and a folder of
+more photos (`--photos DIR`) whose `labels.jsonl` has one line for each:
+
+    {"file": "images/a.jpg", "set": "voc2012", "names": ["dog", "person"]}
+
+"set" says which names are known to be absent where they are not listed: all others of that labelled set, or with "any"
+nothing is known of others.
 """
 
-import io
-import os
+import json
 import tarfile
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 
-from training.data.splits import SETS, class_names, is_development
+from training.data.datasets import open_set, read_mask
+from training.data.splits import SETS, class_names
+from training.data.views import PhotoFile
+from training.pretraining.hypernyms import everyday_names
 from zsseg.errors import UserError
-from zsseg.image.load import load_image
-from zsseg.image.paths import SUFFIXES
 
-_LONG_SIDE = 224  # pixels kept of one of the more photos: what the teacher looks at
+ANY = "any"
+LABELLED_SETS = ("voc2012", "ccp", "camvid", "coco_mini")
+LABELS_FILE = "labels.jsonl"
+_MIN_SHARE = 0.01  # of a photo that a name must cover to be one of its labels
 
 
 @dataclass(frozen=True)
-class PretrainingPhoto:
-    """One picture of the pre-training set.
+class LabelledPhoto:
+    """A photo and the names it shows.
 
     Attributes:
-        key: unique name, `source/stem`.
-        rgb: (H, W, 3) uint8.
-        names: names said of the whole picture, most specific first; empty for an unlabelled picture.
+        key: unique.
+        photo: where its bytes lie.
+        names: the names it shows, at least one.
+        vocabulary: the labelled set whose other names it does not show, or `ANY`.
     """
 
     key: str
-    rgb: np.ndarray
+    photo: PhotoFile
     names: tuple[str, ...]
+    vocabulary: str
 
 
-def iter_photos(root: Path, more: Path | None = None) -> Iterator[PretrainingPhoto]:
-    """Yield the shards' named pictures, the training photos of the pixel-labelled sets, then those of `more`.
+def list_photos(root: Path, more: Path | None = None) -> list[LabelledPhoto]:
+    """List all photos that the backbone may be trained on.
 
-    CamVid's, which all show the same, have no names. Photos of the development split are left out: a tower that learnt
-    the teacher's answers on them would know them by heart. Those of validation and test are never opened. The order is
-    that of the files, hence the same on every machine.
+    Photos of the development split are left out, those of validation and test are never opened.
 
     Args:
-        root: `shared/data`.
-        more: a folder of photos, folders in it included, of which no more is known than where they lie.
+        root: the folder with the data sets.
+        more: a folder of more photos with its `labels.jsonl`.
 
     Raises:
-        UserError: there is no picture in `more`, one of them cannot be read, or a folder of a labelled set is called by
-            a name that the set does not have.
+        UserError: a set, a photo or a line of the labels is missing or wrong.
     """
-    for shard in sorted((root / "pretrain").glob("*.tar")):
-        yield from _shard(shard)
-    for key, photo, mask in _training_files(root):
-        yield PretrainingPhoto(key, _decode(photo.read_bytes()), _names_in_mask(key, mask))
+    known = _everyday_names(root)
+    photos = [photo for shard in sorted((root / "pretrain").glob("*.tar")) for photo in _shard(shard, known)]
+    for name in LABELLED_SETS:
+        photos += _labelled(name, root)
     if more is not None:
-        yield from _more(more)
+        photos += _more(more)
+    return [photo for photo in photos if photo.names]
 
 
-def _more(folder: Path) -> Iterator[PretrainingPhoto]:
-    paths = sorted(path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES)
-    if not paths:
-        raise UserError(f"There is no picture in {folder}: name a folder that has some.")
-    with ThreadPoolExecutor(os.cpu_count()) as readers:
-        decoded = readers.map(lambda path: load_image(path, _LONG_SIDE), paths)
-        for path, rgb in zip(paths, decoded, strict=True):
-            place = path.relative_to(folder)
-            names = _names_of_folders(place)
-            yield PretrainingPhoto(str(place if names else "more" / place), rgb, names)
+def vocabulary_of(photos: list[LabelledPhoto]) -> tuple[str, ...]:
+    """All names that some photo shows, and all names of the labelled sets, sorted."""
+    closed = {name for one in LABELLED_SETS for name in class_names(one) if name is not None}
+    return tuple(sorted(closed.union(*(photo.names for photo in photos))))
 
 
-def _names_of_folders(place: Path) -> tuple[str, ...]:
-    """Names that the folders of a photo say it shows: those of `SET/NAME,NAME/…`."""
-    folders = place.parts[:-1]
-    if len(folders) < 2 or folders[0] not in SETS:
-        return ()
-    names = tuple(folders[1].split(","))
-    asked = [name for name in class_names(folders[0]) if name is not None]
-    if strange := [name for name in names if name not in asked]:
-        raise UserError(f"{place}: {folders[0]} has no name {', '.join(strange)}. It has {', '.join(asked)}.")
-    return names
+def without_names(photos: list[LabelledPhoto], names: set[str]) -> list[LabelledPhoto]:
+    """The strict variant: no photo is labelled with any of `names`; one that has no other label is left out."""
+    kept = (LabelledPhoto(p.key, p.photo, tuple(n for n in p.names if n not in names), p.vocabulary) for p in photos)
+    return [photo for photo in kept if photo.names]
 
 
-def _names_in_mask(key: str, mask: Path) -> tuple[str, ...]:
-    """Names that a photo of a labelled set shows, in id order, if they may be said."""
-    name = key.split("/")[0]
-    if name == "camvid":
-        return ()
-    raw_names = class_names(name)
-    shown = np.unique(np.asarray(Image.open(mask)))
-    shown_names = (raw_names[i] for i in shown if i < len(raw_names))
-    return tuple(shown_name for shown_name in shown_names if shown_name is not None)
-
-
-def _shard(path: Path) -> Iterator[PretrainingPhoto]:
+def _shard(path: Path, known: Mapping[str, str]) -> Iterator[LabelledPhoto]:
+    """Photos of a tar archive; the text beside a photo has its names, the most specific first."""
     with tarfile.open(path) as shard:
-        for member in shard:
-            data = shard.extractfile(member)
-            if data is None:
+        members = {member.name: member for member in shard}
+        for name, member in members.items():
+            if not name.endswith(".jpg"):
                 continue
-            if member.name.endswith(".jpg"):
-                rgb = _decode(data.read())
-            else:
-                names = tuple(data.read().decode().split("\n"))
-                yield PretrainingPhoto(f"pretrain/{Path(member.name).stem}", rgb, tuple(n for n in names if n))
+            text = shard.extractfile(members[name.removesuffix(".jpg") + ".txt"])
+            names = [] if text is None else [line for line in text.read().decode().split("\n") if line]
+            # Tags of clothes name several things. Lemmas of a class all name the same one, which also has a word that
+            # people use for it: a photo of a "sorrel" shows a horse.
+            chosen = names if "ccp" in path.name else [*names[:1], *_everyday(names, known)]
+            place = PhotoFile(str(path), member.offset_data, member.size)
+            yield LabelledPhoto(f"{path.name}|{name}", place, tuple(chosen), ANY)
 
 
-def _training_files(root: Path) -> Iterator[tuple[str, Path, Path]]:
-    """Key, photo and mask of every photo of the labelled sets that training may open."""
-    return (files for files in _listed_files(root) if not is_development(files[0]))
+def _everyday_names(root: Path) -> dict[str, str]:
+    """ImageNet's name of a class: the everyday name, for classes that have another one."""
+    listing = root / "text_embeddings/imagenet1k_names.txt"
+    words = [line.strip().lower() for line in listing.read_text(encoding="utf-8").strip().split("\n")]
+    return {words[place]: name for place, name in everyday_names().items()}
 
 
-def _listed_files(root: Path) -> Iterator[tuple[str, Path, Path]]:
-    voc = root / "voc2012/VOCdevkit/VOC2012"
-    for name in (voc / "ImageSets/Segmentation/train_aug.txt").read_text().split():
-        yield f"voc2012/{name}", voc / f"JPEGImages/{name}.jpg", voc / f"SegmentationClassAug/{name}.png"
-    for name in (root / "ccp/train.txt").read_text().split():
-        yield f"ccp/{name}", root / f"ccp/JPEGImages/{name}.jpg", root / f"ccp/SegmentationClass/{name}.png"
-    for path in sorted((root / "camvid/train").glob("*.jpg")):
-        yield f"camvid/{path.stem}", path, root / f"camvid/trainannot/{path.stem}.png"
-    for path in sorted((root / "coco_mini/images").glob("*.jpg")):
-        yield f"coco_mini/{path.stem}", path, root / f"coco_mini/annotations/{path.stem}.png"
+def _everyday(names: list[str], known: Mapping[str, str]) -> list[str]:
+    """The everyday name of a class with these lemmas, if it has one that is not its first lemma."""
+    found = next((known[name.lower()] for name in names if name.lower() in known), None)
+    return [] if found is None or found == names[0] else [found]
 
 
-def _decode(data: bytes) -> np.ndarray:
-    return np.asarray(Image.open(io.BytesIO(data)).convert("RGB"))
+def _labelled(name: str, root: Path) -> Iterator[LabelledPhoto]:
+    """Photos of a pixel-labelled set. Its masks are read for which names a photo shows, never where."""
+    photos = open_set(name, root, "train")
+    for item in photos.items:
+        mask = read_mask(item)
+        ids, counts = np.unique(mask, return_counts=True)
+        shown = ids[(counts > _MIN_SHARE * mask.size) & (ids < len(photos.raw_names))]
+        names = (photos.raw_names[i] for i in shown)
+        yield LabelledPhoto(item.key, PhotoFile(str(item.photo)), tuple(n for n in names if n is not None), name)
+
+
+def _more(folder: Path) -> Iterator[LabelledPhoto]:
+    listing = folder / LABELS_FILE
+    if not listing.is_file():
+        raise UserError(f"{folder} has no {LABELS_FILE}: write one line for each photo, see training/README.md.")
+    for number, line in enumerate(listing.read_text(encoding="utf-8").splitlines(), 1):
+        try:
+            row = json.loads(line)
+            file, vocabulary, names = str(row["file"]), str(row["set"]), tuple(str(n) for n in row["names"])
+        except (ValueError, KeyError, TypeError) as error:
+            raise UserError(f'{listing}:{number} needs "file", "set" and "names".') from error
+        _check_names(f"{listing}:{number}", vocabulary, names)
+        yield LabelledPhoto(file, PhotoFile(str(folder / file)), names, vocabulary)
+
+
+def _check_names(where: str, vocabulary: str, names: tuple[str, ...]) -> None:
+    if vocabulary == ANY:
+        return
+    if vocabulary not in SETS:
+        raise UserError(f'{where}: there is no set {vocabulary!r}. Choose one of {", ".join(SETS)}, or "{ANY}".')
+    if strange := sorted(set(names).difference(n for n in class_names(vocabulary) if n is not None)):
+        raise UserError(f"{where}: {vocabulary} has no name {', '.join(strange)}.")

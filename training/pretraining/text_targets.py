@@ -38,14 +38,12 @@ class TextTargets:
         own: (L, JOINT_DIM) float32, unit norm: CLIP's own vectors of the listed names, held-out ones included.
         held_out: (L,) bool, True for listed names whose own vector is kept from every training step and regression;
             in `vectors` they are placed like any word of English, so that `own` can measure how well that works.
-        imagenet: (1000, JOINT_DIM) float32, unit norm, one per class of the teacher.
     """
 
     names: tuple[str, ...]
     vectors: np.ndarray
     own: np.ndarray
     held_out: np.ndarray
-    imagenet: np.ndarray
 
     def index(self) -> dict[str, int]:
         """Return the row of each name."""
@@ -76,12 +74,7 @@ def _build(data_root: Path) -> TextTargets:
     every = np.concatenate([own, placed[len(hidden) :]])
     every[np.flatnonzero(held_out)] = placed[: len(hidden)]
     names = (*listed, *others)
-    row = {name: index for index, name in enumerate(names)}
-    imagenet = _unit(np.stack([every[[row[n] for n in group]].mean(0) for group in lemmas]))
-    for place, name in everyday_names().items():
-        imagenet[place] += every[row[name]]
-    imagenet = _unit(imagenet)
-    return TextTargets(names, every, own, held_out, imagenet)
+    return TextTargets(names, every, own, held_out)
 
 
 def _listed_names(folder: Path) -> tuple[list[str], np.ndarray]:
@@ -107,7 +100,7 @@ def _choose_held_out(listed: list[str], data_root: Path) -> np.ndarray:
 
 
 def _imagenet_lemmas(data_root: Path) -> list[list[str]]:
-    """Return the lemmas of each of the teacher's 1,000 classes; the file-name word where no photo names the class."""
+    """Return the lemmas of each of ImageNet's 1,000 classes; the file-name word where no photo names the class."""
     words = (data_root / "text_embeddings/imagenet1k_names.txt").read_text().strip().split("\n")
     by_class = {_clean(word): [_clean(word)] for word in words}
     for row in _manifest(data_root):

@@ -22,7 +22,6 @@ from training.data.batches import Batch, BatchStream, Part
 from training.data.datasets import open_set
 from training.data.splits import split_names
 from training.data.transforms import Augmentation
-from training.pretraining.student import TrainableTower
 from training.pretraining.text_tower import encode_short
 from training.runtime.budget import TimeBudget
 from training.runtime.console import run_for_person
@@ -31,6 +30,7 @@ from training.runtime.runlog import RunLog
 from training.runtime.schedules import poly_lr
 from training.shapes import shapes_clip
 from training.shapes.captions import WORDS, Captions, captions_of, cell_shares, cross_entropy, recolour
+from training.shapes.trainable_tower import TrainableTower
 from zsseg.models.backbone import build_clip
 from zsseg.open_clip_compat import OpenClip, import_open_clip
 from zsseg.synthetic import GROUND

@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from zsseg.layers.grid import resize_positions
-from zsseg.open_clip_compat import import_timm
+from zsseg.open_clip_compat import OpenClip, import_timm
 
 PATCH = 16  # pixels of the input to a cell of the grid
 _VIT_PATCH = 14
@@ -58,11 +58,17 @@ class TrunkStem(nn.Module):
     def trunk_features(self, pixels: Tensor) -> Tensor:
         """The reduced features of both frozen networks, (B, F, h, w): all that training needs to keep of a photo."""
         rows, cols = pixels.shape[-2] // PATCH, pixels.shape[-1] // PATCH
-        lite2 = self._lite2_map(pixels).flatten(2).transpose(1, 2)  # (B, h*w, 1280)
+        lite2, *vit = self.trunk_maps(pixels)
         reduced = [self.reduce_lite2(lite2)]
-        for reduce, tokens in zip(self.reduce_vit, self._vit_tokens(pixels, rows, cols), strict=True):
-            reduced.append(reduce(tokens))
+        reduced += [reduce(tokens) for reduce, tokens in zip(self.reduce_vit, vit, strict=True)]
         return torch.cat(reduced, -1).transpose(1, 2).reshape(len(pixels), -1, rows, cols)  # (B, F, h, w)
+
+    def trunk_maps(self, pixels: Tensor) -> list[Tensor]:
+        """What each network says of each cell: Lite2's last map (B, h*w, 1280), then the ViT's layers (B, h*w, 384)."""
+        rows, cols = pixels.shape[-2] // PATCH, pixels.shape[-1] // PATCH
+        lite2 = self._lite2_map(pixels).flatten(2).transpose(1, 2)  # (B, h*w, 1280)
+        smaller = F.interpolate(pixels, (rows * _VIT_PATCH, cols * _VIT_PATCH), mode="bicubic", antialias=True)
+        return [lite2, *vit_layer_tokens(self.vit, smaller, self.vit_layers)]
 
     def _lite2_map(self, pixels: Tensor) -> Tensor:
         # TensorFlow's EfficientNets take -1..1.
@@ -70,15 +76,24 @@ class TrunkStem(nn.Module):
         features: Tensor = self.lite2.forward_features(2 * rgb - 1)  # (B, 1280, h, w)
         return features
 
-    def _vit_tokens(self, pixels: Tensor, rows: int, cols: int) -> list[Tensor]:
-        """Normed patch tokens (B, h*w, 384) of each layer that is read."""
-        vit, size = self.vit, (rows * _VIT_PATCH, cols * _VIT_PATCH)
-        patches = vit.patch_embed(F.interpolate(pixels, size, mode="bicubic", antialias=True))  # (B, h, w, 384)
-        positions = resize_positions(vit.pos_embed[0], tuple(vit.patch_embed.grid_size), (rows, cols), "bicubic")
-        cls_token = vit.cls_token.expand(len(pixels), -1, -1)
-        tokens, read = torch.cat([cls_token, patches.flatten(1, 2)], 1) + positions, []
-        for number, block in enumerate(vit.blocks[: self.vit_layers[-1]], 1):
-            tokens = block(tokens)
-            if number in self.vit_layers:
-                read.append(vit.norm(tokens)[:, 1:])
-        return read
+
+def vit_layer_tokens(vit: OpenClip, pixels: Tensor, layers: Sequence[int]) -> list[Tensor]:
+    """Patch tokens (B, h*w, C) of some layers of timm's DINOv2, each through its last norm.
+
+    timm resamples positions with antialiasing; the published model does not, and its weights were trained that way.
+
+    Args:
+        vit: a timm VisionTransformer with `dynamic_img_size`.
+        pixels: (B, 3, 14h, 14w) normalised.
+        layers: counted from 1, ascending; those after the last of them are not run.
+    """
+    patches = vit.patch_embed(pixels)  # (B, h, w, C)
+    source, grid = tuple(vit.patch_embed.grid_size), tuple(patches.shape[1:3])
+    positions = resize_positions(vit.pos_embed[0], source, grid, "bicubic")
+    cls_token = vit.cls_token.expand(len(pixels), -1, -1)
+    tokens, read = torch.cat([cls_token, patches.flatten(1, 2)], 1) + positions, []  # (B, 1 + h*w, C)
+    for number, block in enumerate(vit.blocks[: layers[-1]], 1):
+        tokens = block(tokens)
+        if number in layers:
+            read.append(vit.norm(tokens)[:, 1:])
+    return read

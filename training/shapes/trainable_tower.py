@@ -1,4 +1,4 @@
-"""The image tower while it learns: an open_clip ViT behind a convolution stem with batch norms."""
+"""The image encoder of the shapes domain while it is trained: an open_clip ViT over convolutions with batch norms."""
 
 import math
 from collections.abc import Sequence
@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from zsseg.layers import ConvStem
-from zsseg.models.prompted_vit import embed
+from zsseg.models.prompted_vit import embed, embed_patches
 from zsseg.open_clip_compat import OpenClip
 
 # Up to here plain attention beats the fused kernel's backward pass on a CPU.
@@ -18,7 +18,7 @@ _PLAIN_ATTENTION_TOKENS = 128
 class TrainableStem(nn.Sequential):
     """3x3 stride-2 convolutions, each with batch norm and ReLU, then residual ones; shipped folded into `ConvStem`.
 
-    It learns about twice as fast as a plain 16x16 patch embedding (training/LOG.md).
+    It learns about twice as fast as a plain patch embedding (training/LOG.md).
     """
 
     def __init__(self, channels: Sequence[int], width: int, dilations: Sequence[int] = ()) -> None:
@@ -54,7 +54,7 @@ class TrainableResidual(nn.Module):
         self.norm = nn.BatchNorm2d(width)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Add what each place makes of its neighbourhood."""
+        """Residual 3x3 convolution, batch norm and ReLU."""
         looked: Tensor = (x + self.norm(self.conv(x))).relu()
         return looked
 
@@ -76,7 +76,7 @@ class TrainableTower(nn.Module):
 
     def embedded(self, pixels: Tensor) -> Tensor:
         """(B, 3, S, S) -> tokens before the first layer (B, 1+N, W), class token first."""
-        return embed(self.visual, pixels)[0]
+        return embed(self.visual, embed_patches(self.visual, pixels))[0]
 
     def finished(self, embedded: Tensor) -> Tensor:
         """Tokens before the first layer -> normed ones after the last, both (B, 1+N, W)."""
@@ -87,31 +87,6 @@ class TrainableTower(nn.Module):
         normed: Tensor = self.visual.ln_post(tokens)
         return normed
 
-    @torch.no_grad()
-    def start_from(self, visual: OpenClip, pixels: Tensor) -> None:
-        """Take over a shipped tower, whose stem has no batch norms any more.
-
-        The norms are set so that on photos like `pixels` they change nothing: training goes on where it ended.
-
-        Args:
-            visual: open_clip's VisionTransformer with a `ConvStem`, of the same sizes.
-            pixels: (B, 3, S, S) normalised crops.
-        """
-        own = {name: value for name, value in visual.state_dict().items() if not name.startswith("conv1.")}
-        self.visual.load_state_dict(own, strict=False)
-        sources = [layer.state_dict() for layer in visual.conv1.modules() if isinstance(layer, nn.Conv2d)]
-        x = pixels
-        for source, (conv, norm) in zip(sources, self.visual.conv1.pairs(), strict=True):
-            conv.weight.copy_(source["weight"])
-            bias = source["bias"]
-            made = conv(x)
-            variance, mean = torch.var_mean(made, (0, 2, 3), correction=0)
-            scale = torch.sqrt(variance + norm.eps)
-            state = {"weight": scale, "bias": mean + bias, "running_mean": mean, "running_var": variance}
-            norm.load_state_dict(state, strict=False)
-            made = made + bias[:, None, None]
-            x = torch.relu(x + made if conv.stride == (1, 1) else made)
-
     def folded_stem(self) -> ConvStem:
         """Return the stem without batch norms, as it is shipped."""
         trained: TrainableStem = self.visual.conv1
@@ -120,25 +95,6 @@ class TrainableTower(nn.Module):
         for target, (weight, bias) in zip(targets, trained.folded(), strict=True):
             target.load_state_dict({"weight": weight, "bias": bias})
         return stem
-
-
-class Student(TrainableTower):
-    """A trainable tower and a linear read-out of the teacher's features.
-
-    Args:
-        visual: open_clip's VisionTransformer; its `conv1` is replaced by a trainable stem.
-        channels: of the stem's first convolutions.
-        teacher_features: F, how many components of the teacher the read-out predicts.
-    """
-
-    def __init__(self, visual: OpenClip, channels: Sequence[int], teacher_features: int) -> None:
-        super().__init__(visual, channels)
-        self.read_out = nn.Linear(visual.class_embedding.shape[0], teacher_features)
-
-    def forward(self, pixels: Tensor) -> tuple[Tensor, Tensor]:
-        """(B, 3, S, S) -> joint tokens (B, 1+N, D), class token first, and predicted features (B, N, F)."""
-        tokens = self.finished(self.embedded(pixels))
-        return tokens @ self.visual.proj, self.read_out(tokens[:, 1:])
 
 
 def _scale_residuals(visual: OpenClip) -> None:

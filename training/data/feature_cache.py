@@ -1,0 +1,120 @@
+"""What the frozen networks of a `TrunkStem` make of every view, computed once and kept on disk.
+
+A folder holds `views.json` and one array of fp16 features for each 256 views. It can be interrupted at any time and is
+completed at the next call; it belongs to one list of views and one set of network weights.
+"""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+from tqdm import tqdm
+
+from training.data.views import View
+from training.runtime.devices import has_bf16
+from zsseg.errors import UserError
+from zsseg.layers import TrunkStem
+from zsseg.layers.trunk_stem import MEAN, STD
+
+SHARD = 256
+_BATCH = 8
+_VIEWS_FILE = "views.json"
+
+
+class FeatureCache:
+    """Read-only view of a cache's folder.
+
+    Args:
+        folder: made by `fill_cache`; shards that are missing at the end are left out.
+
+    Attributes:
+        views: those that have features, in order.
+
+    Raises:
+        UserError: there is no cache in the folder.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        if not (folder / _VIEWS_FILE).is_file():
+            raise UserError(f"There are no cached features in {folder}: run training.pretrain --part features first.")
+        rows = json.loads((folder / _VIEWS_FILE).read_text(encoding="utf-8"))["views"]
+        shards = [path for path in sorted(folder.glob("*.npy")) if path.stem.isdigit()]
+        self._arrays = {int(path.stem): np.load(path, mmap_mode="r") for path in shards}
+        self._rows = [i for i in range(len(rows)) if i // SHARD in self._arrays]
+        self.views = [View.from_json(rows[i]) for i in self._rows]
+
+    def __len__(self) -> int:
+        return len(self.views)
+
+    def features(self, index: int) -> np.ndarray:
+        """Features (rows * columns, F) fp16 of a view."""
+        shard, row = divmod(self._rows[index], SHARD)
+        return np.asarray(self._arrays[shard][row])
+
+    def maps(self, indices: Sequence[int]) -> Tensor:
+        """Features (B, F, rows, columns) fp32 of views on one grid."""
+        grid = self.views[indices[0]].grid
+        stacked = torch.from_numpy(np.stack([self.features(i) for i in indices])).float()  # (B, N, F)
+        return stacked.transpose(1, 2).reshape(len(indices), -1, *grid)  # (B, F, h, w)
+
+
+def fill_cache(folder: Path, views: Sequence[View], stem: TrunkStem, part: tuple[int, int] = (0, 1)) -> None:
+    """Compute what is missing in a cache's folder.
+
+    Args:
+        folder: of the cache; made where it does not exist.
+        views: all of one grid.
+        stem: with its networks' weights and its fixed reduction.
+        part: this process's share (number, of how many): several processes with one thread each can work side by side.
+
+    Raises:
+        UserError: the folder holds features of other views or other networks.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    _claim(folder, views, stem)
+    number, parts = part
+    shards = range(number, -(-len(views) // SHARD), parts)
+    for shard in tqdm([s for s in shards if not (folder / f"{s:05d}.npy").exists()], desc=folder.name):
+        rows = [_features(views[i : i + _BATCH], stem) for i in _batches(shard, len(views))]
+        partial = folder / f"{shard:05d}.part.npy"
+        np.save(partial, np.concatenate(rows))
+        partial.replace(folder / f"{shard:05d}.npy")
+
+
+def _batches(shard: int, views: int) -> range:
+    # The last batch of a shard ends where the shard does, since both are powers of two.
+    return range(shard * SHARD, min((shard + 1) * SHARD, views), _BATCH)
+
+
+@torch.inference_mode()
+def _features(views: Sequence[View], stem: TrunkStem) -> np.ndarray:
+    rgb = torch.from_numpy(np.stack([view.rgb() for view in views])).permute(0, 3, 1, 2).float() / 255
+    pixels = (rgb - torch.tensor(MEAN).view(3, 1, 1)) / torch.tensor(STD).view(3, 1, 1)
+    with torch.autocast("cpu", torch.bfloat16, enabled=has_bf16(torch.device("cpu"))):
+        maps = stem.trunk_features(pixels)  # (B, F, h, w)
+    return maps.flatten(2).transpose(1, 2).half().numpy()
+
+
+def _claim(folder: Path, views: Sequence[View], stem: TrunkStem) -> None:
+    """Write the folder's list, or check that it is this one."""
+    document = {"trunks": _fingerprint(stem), "views": [view.to_json() for view in views]}
+    path = folder / _VIEWS_FILE
+    if not path.exists():
+        partial = path.with_suffix(".part")
+        partial.write_text(json.dumps(document), encoding="utf-8")
+        partial.replace(path)
+    elif json.loads(path.read_text(encoding="utf-8")) != document:
+        raise UserError(f"{folder} holds features of other views or networks: delete it, or choose another --runs.")
+
+
+def _fingerprint(stem: TrunkStem) -> str:
+    """sha256 of the weights that features depend on; those of `mix` come after the cache."""
+    digest = hashlib.sha256()
+    for name, value in stem.state_dict().items():
+        if not name.startswith("mix."):
+            digest.update(value.detach().cpu().numpy().tobytes())
+    return digest.hexdigest()

@@ -1,0 +1,111 @@
+"""Image-level labels as a loss on patches: the names of whole photos align patch tokens with words.
+
+For each photo, the score of a name is the mean of its patches' scores, weighted by their own softmax: the patches that
+fit a name best speak for it. A softmax over the names of the photo's own vocabulary then shares the mass among those it
+shows (TagAlign, Liu et al. 2023, uses the same target). Nothing says where anything is. The class token learns the same
+labels, since the relationship descriptor of both methods is made of it.
+"""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from training.data.splits import class_names
+from training.pretraining.photos import ANY, LabelledPhoto
+
+_MAX_SCALE = 100.0
+_START_SCALE = 2.5  # log of the softmax's inverse temperature
+_ABSENT = -1e4
+
+
+class ImageLabels:
+    """Which names each photo shows, and which it is known not to show.
+
+    Args:
+        photos: G photos.
+        vocabulary: V names.
+    """
+
+    def __init__(self, photos: Sequence[LabelledPhoto], vocabulary: Sequence[str]) -> None:
+        index = {name: i for i, name in enumerate(vocabulary)}
+        self._rows = [[index[name] for name in photo.names] for photo in photos]
+        sets = sorted({photo.vocabulary for photo in photos})
+        self._set = torch.tensor([sets.index(photo.vocabulary) for photo in photos])
+        self._candidates = torch.ones(len(sets), len(vocabulary), dtype=torch.bool)
+        for row, name in enumerate(sets):
+            if name != ANY:
+                own = {n for n in class_names(name) if n is not None}
+                self._candidates[row] = torch.tensor([n in own for n in vocabulary])
+        self.closed = self._candidates[[i for i, name in enumerate(sets) if name != ANY]].any(0)  # (V,)
+
+    def shares(self, photos: Sequence[int]) -> Tensor:
+        """(B, V) the share of each name in its photo's labels; rows sum to 1."""
+        shares = torch.zeros(len(photos), self._candidates.shape[1])
+        for row, photo in enumerate(photos):
+            shares[row, self._rows[photo]] = 1 / len(self._rows[photo])
+        return shares
+
+    def candidates(self, photos: Sequence[int]) -> Tensor:
+        """(B, V) bool: the names that each photo is compared with."""
+        return self._candidates[self._set[list(photos)]]
+
+
+class AlignmentLoss(nn.Module):
+    """Cross-entropy of image-level labels, from patches and from the class token; owns the two temperatures."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.patch_scale = nn.Parameter(torch.tensor(_START_SCALE))
+        self.cls_scale = nn.Parameter(torch.tensor(_START_SCALE))
+
+    def forward(
+        self, cls_token: Tensor, patch_tokens: Tensor, text: Tensor, shares: Tensor, candidates: Tensor
+    ) -> dict[str, Tensor]:
+        """Compute both terms.
+
+        Args:
+            cls_token: (B, D) unit norm.
+            patch_tokens: (B, N, D) unit norm.
+            text: (V, D) unit norm.
+            shares: (B, V) the share of each name in a photo's labels.
+            candidates: (B, V) bool, the names that the softmax is over.
+
+        Returns:
+            Scalars "patches" and "cls".
+        """
+        scores = self.patch_logits(patch_tokens, text)
+        pooled = (scores.detach().softmax(1) * scores).sum(1)  # (B, V)
+        whole = self.cls_scale.exp().clamp(max=_MAX_SCALE) * (cls_token @ text.T)  # (B, V)
+        return {"patches": _cross_entropy(pooled, shares, candidates), "cls": _cross_entropy(whole, shares, candidates)}
+
+    def patch_logits(self, patch_tokens: Tensor, text: Tensor) -> Tensor:
+        """Scaled cosines (B, N, V) of patches and names."""
+        return (self.patch_scale.exp().clamp(max=_MAX_SCALE) * (patch_tokens @ text.T)).float()
+
+
+def _cross_entropy(logits: Tensor, shares: Tensor, candidates: Tensor) -> Tensor:
+    return -(shares * logits.masked_fill(~candidates, _ABSENT).log_softmax(1)).sum(1).mean()
+
+
+def pseudo_label_loss(logits: Tensor, shares: Tensor, candidates: Tensor, min_share: float) -> Tensor:
+    """Cross-entropy of patches with the label of their photo that they fit best.
+
+    Only patches take part on which the photo's own labels together hold more than `min_share` of the softmax over its
+    candidates: others may show what no label names.
+
+    Args:
+        logits: (B, N, V) from `AlignmentLoss.patch_logits`.
+        shares, candidates: as in `AlignmentLoss`.
+        min_share: 0..1.
+    """
+    logits = logits.masked_fill(~candidates[:, None], _ABSENT)
+    log_shares = logits.log_softmax(-1)
+    with torch.no_grad():
+        shown = (shares > 0)[:, None]  # (B, 1, V)
+        labels = logits.masked_fill(~shown, -torch.inf).argmax(-1)  # (B, N)
+        sure = (log_shares.exp() * shown).sum(-1) > min_share
+    if not sure.any():
+        return logits.new_zeros(())
+    return F.nll_loss(log_shares[sure], labels[sure])
