@@ -30,12 +30,12 @@ ARROWS: dict[str, set[str]] = {
     "zsseg.predictor": {"zsseg.cache", "zsseg.segmentation", "zsseg.models", "zsseg.text", "zsseg.image"}
     | {"zsseg.weights", "zsseg.analysis"},
     "zsseg": {"zsseg.segmentation", "zsseg.text", "zsseg.image", "zsseg.predictor"},
-    "zsseg.cli": {"zsseg.segmentation", "zsseg.text", "zsseg.image", "zsseg.weights", "zsseg.export"}
-    | {"zsseg.predictor"},
-    "zsseg.__main__": {"zsseg.cli"},
     "zsseg.demo": {"zsseg.synthetic", "zsseg.examples", "zsseg.segmentation", "zsseg.text", "zsseg.image"}
     | {"zsseg.weights", "zsseg.analysis", "zsseg.visualize", "zsseg.export", "zsseg.predictor"},
-    "app": {"zsseg.weights", "zsseg.demo"},
+    "zsseg.cli": {"zsseg.segmentation", "zsseg.text", "zsseg.image", "zsseg.weights", "zsseg.export"}
+    | {"zsseg.predictor", "zsseg.demo"},
+    "zsseg.__main__": {"zsseg.cli"},
+    "app": {"zsseg.cli"},
     "training": set(),
     "training.runtime": set(),
     "training.data": {"zsseg.synthetic", "zsseg.layers", "zsseg.text", "zsseg.image", "training.runtime"},
@@ -63,7 +63,7 @@ ARROWS: dict[str, set[str]] = {
     | {"training.runtime", "training.data", "training.pretraining"},
 }
 ONLY_IN = {
-    "gradio": ("app", "zsseg.demo"),
+    "gradio": ("zsseg.demo",),
     "matplotlib": ("zsseg.visualize", "zsseg.export", "zsseg.demo", "training"),
     "open_clip": (),  # through zsseg.open_clip_compat only
 }

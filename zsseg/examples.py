@@ -3,7 +3,10 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-FOLDER = Path(__file__).resolve().parents[1] / "assets" / "examples"
+_PACKAGE = Path(__file__).resolve().parent
+_FOLDERS = [parent / "assets" / "examples" for parent in (_PACKAGE.parent, _PACKAGE)]
+FOLDER = next((folder for folder in _FOLDERS if folder.is_dir()), _FOLDERS[0])
+"""Beside the package in a checkout, inside it where it is installed."""
 
 
 @dataclass(frozen=True)
@@ -32,5 +35,5 @@ EXAMPLES: tuple[Example, ...] = (
 
 
 def available() -> tuple[Example, ...]:
-    """Return the examples whose picture is there (an installed package may come without `assets/`)."""
+    """Return the examples whose picture is there (a copy of the package may come without them)."""
     return tuple(example for example in EXAMPLES if example.path.is_file())

@@ -18,7 +18,6 @@ from pathlib import Path
 import gradio as gr
 import pytest
 
-import app
 from tests.demo_server import serve
 from tests.tiny import tiny_checkpoint
 from zsseg import Predictor, UserError, __version__, examples
@@ -175,31 +174,6 @@ def test_tools_can_be_switched_off(monkeypatch: pytest.MonkeyPatch) -> None:
     assert launch_options()["mcp_server"] is True
     monkeypatch.setenv("GRADIO_MCP_SERVER", "False")
     assert launch_options()["mcp_server"] is False
-
-
-def test_app_says_what_it_cannot_do(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
-    monkeypatch.setenv("GRADIO_ANALYTICS_ENABLED", "False")
-    monkeypatch.setenv("GRADIO_SERVER_PORT", "many")
-    with pytest.raises(SystemExit):
-        app.main([])
-    assert "--port" in capsys.readouterr().err
-    assert app.main(["--port", "7860", "--weights", "/no/such/folder"]) == 2
-    assert "no folder /no/such/folder" in capsys.readouterr().err
-
-
-@pytest.mark.parametrize(
-    ("argument", "variable", "offline"),
-    [(None, None, "1"), ("org/name", None, None), (None, "org/name", None), ("/folder", "org/name", "1")],
-)
-def test_app_looks_elsewhere_only_for_a_repository(
-    monkeypatch: pytest.MonkeyPatch, argument: str | None, variable: str | None, offline: str | None
-) -> None:
-    monkeypatch.setattr(os, "environ", {"ZSSEG_WEIGHTS": variable} if variable else {})
-    monkeypatch.setattr(app, "_serve", lambda _args: None)
-    assert app.main(["--weights", argument] if argument else []) == 0
-    assert os.environ.get("HF_HUB_OFFLINE") == offline
-    assert os.environ["GRADIO_ANALYTICS_ENABLED"] == "False"
 
 
 def test_ctrl_c_ends_the_wait() -> None:

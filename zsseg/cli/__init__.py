@@ -1,1 +1,1 @@
-"""The command line, ``python -m zsseg``."""
+"""The command line, ``zsseg``."""

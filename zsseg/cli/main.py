@@ -1,4 +1,4 @@
-"""The command line: ``python -m zsseg segment | info | import-official``.
+"""The command line: ``zsseg segment | info | demo | import-official``, or the same after ``python -m zsseg``.
 
 Exit codes: 0 done; 2 nothing done, for something the person can put right, told in one sentence on stderr; 3 some
 photos failed, each told in one sentence, and the others are done; 130 stopped by Ctrl-C.
@@ -11,6 +11,8 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
+from zsseg.cli.demo import add_options as add_demo_options
+from zsseg.cli.demo import run as run_demo
 from zsseg.cli.terminal import say, warn
 from zsseg.errors import UserError
 from zsseg.version import __version__
@@ -54,7 +56,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     raw = argparse.RawDescriptionHelpFormatter
     parser = argparse.ArgumentParser(
-        "python -m zsseg", description="Zero-shot segmentation of photos.", epilog=_EXIT_CODES, formatter_class=raw
+        "zsseg", description="Zero-shot segmentation of photos.", epilog=_EXIT_CODES, formatter_class=raw
     )
     parser.add_argument("--version", action="version", version=__version__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
@@ -66,6 +68,11 @@ def _parser() -> argparse.ArgumentParser:
     info.add_argument("--json", action="store_true", help="for programs")
     _add_weights(info)
     info.set_defaults(run=_info)
+
+    demo = commands.add_parser("demo", help="serve the page")
+    add_demo_options(demo)
+    _add_weights(demo)
+    demo.set_defaults(run=_demo)
 
     imported = commands.add_parser("import-official", help="turn a released .pth file into a checkpoint")
     imported.add_argument("file", type=Path, metavar="FILE", help="the released checkpoint")
@@ -149,6 +156,10 @@ def _as_text(row: dict[str, object]) -> str:
         if value:
             lines.append(f"  {key:10}{value}")
     return "\n".join(lines) + "\n"
+
+
+def _demo(args: argparse.Namespace) -> int:
+    return run_demo(args)
 
 
 def _import_official(args: argparse.Namespace) -> int:

@@ -1,4 +1,4 @@
-"""What ``python -m zsseg segment`` does: photos and words in, files out."""
+"""What ``zsseg segment`` does: photos and words in, files out."""
 
 import argparse
 import json

@@ -1,0 +1,58 @@
+"""What ``zsseg demo`` does: the page, served until it is stopped."""
+
+import argparse
+import os
+import signal
+from contextlib import suppress
+from importlib.util import find_spec
+
+from zsseg.errors import UserError
+from zsseg.weights.hub import names_repository, weights_folder
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """The options of the command."""
+    parser.add_argument("--host", help="address to listen on (GRADIO_SERVER_NAME, else 127.0.0.1)")
+    parser.add_argument(
+        "--port",
+        type=int,
+        default=os.environ.get("GRADIO_SERVER_PORT"),
+        help="port to listen on (GRADIO_SERVER_PORT, else the first free one from 7860)",
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Load the checkpoints, build the page, serve it until stopped, and return the exit code.
+
+    Raises:
+        UserError: Gradio is not installed, or weights or address cannot be had.
+    """
+    _stay_home(args.weights or os.environ.get("ZSSEG_WEIGHTS", ""))
+    if find_spec("gradio") is None:
+        raise UserError('The page needs Gradio, which is not installed: pip install "zsseg[demo]".')
+    with suppress(KeyboardInterrupt):  # stopped before the page was up, or again while it closes
+        _serve(args)
+    return 0
+
+
+def _stay_home(weights: str) -> None:
+    """Forbid every look elsewhere, but for weights that are asked for by their repository.
+
+    Must come before the first import that would look.
+    """
+    if not names_repository(weights):
+        os.environ.setdefault("HF_HUB_OFFLINE", "1")
+    os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
+
+
+def _serve(args: argparse.Namespace) -> None:
+    # A container is stopped by SIGTERM, which its first process would not even notice: end as with Ctrl-C.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    if args.weights:
+        weights_folder(args.weights)  # what was asked for and cannot be had ends it here, before all else is loaded
+
+    from zsseg.demo import build_demo, find_catalog, server
+
+    catalog = find_catalog(args.weights)
+    with server.running(build_demo(catalog), catalog.get(catalog.first), args.host, args.port):
+        server.wait_for_stop()
