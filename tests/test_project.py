@@ -2,8 +2,10 @@
 
 import ast
 import re
+import sys
 import tomllib
 from collections.abc import Iterator
+from importlib.metadata import packages_distributions
 from pathlib import Path
 from typing import Any
 
@@ -62,6 +64,28 @@ def test_every_pin_lies_in_its_range(file: str, extra: str) -> None:
     assert pins.keys() == ranges.keys()
     for name, version in pins.items():
         assert version in ranges[name], f"{name} {version} is outside {ranges[name]}"
+
+
+@pytest.mark.parametrize(
+    ("package", "extras"), [("zsseg", []), ("zsseg/demo", ["demo"]), ("training", ["demo", "train"])]
+)
+def test_every_package_that_is_imported_is_asked_for(package: str, extras: list[str]) -> None:
+    project = _project()
+    texts = project["dependencies"] + [text for extra in extras for text in project["optional-dependencies"][extra]]
+    asked = {canonicalize_name(Requirement(text).name) for text in texts}
+    homes = packages_distributions()
+    files = [path for path in (ROOT / package).rglob("*.py") if package != "zsseg" or "demo" not in path.parts]
+    for path in files:
+        for module in _imported(path) - set(sys.stdlib_module_names) - {"zsseg", "training"}:
+            assert {canonicalize_name(name) for name in homes.get(module, [module])} & asked, f"{path.name} imports {module}"
+
+
+def _imported(path: Path) -> set[str]:
+    """Top modules of all imports, wherever they stand."""
+    nodes = list(ast.walk(ast.parse(path.read_text(encoding="utf-8"))))
+    plain = {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
+    named = {str(node.module) for node in nodes if isinstance(node, ast.ImportFrom)}
+    return {name.split(".")[0] for name in plain | named}
 
 
 def test_version_has_one_home_and_a_dated_entry() -> None:
