@@ -39,10 +39,10 @@ ARROWS: dict[str, set[str]] = {
     "training": set(),
     "training.runtime": set(),
     "training.data": {"zsseg.synthetic", "zsseg.layers", "zsseg.text", "zsseg.image", "training.runtime"},
-    "training.recipes": {"zsseg.models", "training.runtime", "training.data"},
+    "training.recipes": {"zsseg.models", "zsseg.image", "training.runtime", "training.data"},
     "training.evaluation": {"zsseg.segmentation", "zsseg.models", "zsseg.weights", "zsseg.predictor"}
     | {"training.runtime", "training.data"},
-    "training.core": {"zsseg.models", "zsseg.text", "zsseg.weights"}
+    "training.core": {"zsseg.layers", "zsseg.models", "zsseg.text", "zsseg.weights"}
     | {"training.runtime", "training.data", "training.recipes", "training.evaluation"},
     "training.pretraining": {"zsseg.layers", "zsseg.models", "zsseg.image", "zsseg.weights"}
     | {"training.runtime", "training.data", "training.evaluation"},

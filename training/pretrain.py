@@ -8,15 +8,15 @@ Every part resumes from `--runs`; `--part` runs one of them alone.
 import argparse
 import dataclasses
 from collections.abc import Iterator
-from itertools import islice
 from pathlib import Path
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from training.data.feature_cache import FeatureCache, fill_cache
 from training.data.splits import UNSEEN
-from training.data.views import View, draw_views
+from training.data.views import PhotoFile, View, draw_views
 from training.pretraining import mini_clip
 from training.pretraining.image_encoder import STATE_FILE, AlignmentRun, load_trained
 from training.pretraining.photos import LABELLED_SETS, LabelledPhoto, list_photos, vocabulary_of, without_names
@@ -51,11 +51,11 @@ def pretrain(args: argparse.Namespace) -> None:
     photos = list_photos(args.data_root, args.photos)
     if args.strict:
         photos = without_names(photos, {name for one in LABELLED_SETS for name in UNSEEN[one]})
-    views = draw_views(((photo.key, photo.photo) for photo in photos), mini_clip.VIEWS)
-    _load_stem(clip.visual.conv1, views, args)
+    places = [(photo.key, photo.photo) for photo in photos]
+    _load_stem(clip.visual.conv1, places, args)
     cache = args.runs / "features"
     if args.part in ("all", "features"):
-        fill_cache(cache, views, clip.visual.conv1, tuple(args.share))
+        fill_cache(cache, places, mini_clip.VIEWS, clip.visual.conv1, tuple(args.share))
     if args.part in ("all", "image"):
         _image_run(clip, [FeatureCache(cache)], photos, args).train()
     if args.part in ("all", "export"):
@@ -93,7 +93,7 @@ def _text_encoder(clip: OpenClip, args: argparse.Namespace) -> None:
         run.train()
 
 
-def _load_stem(stem: TrunkStem, views: list[View], args: argparse.Namespace) -> None:
+def _load_stem(stem: TrunkStem, places: list[tuple[str, PhotoFile]], args: argparse.Namespace) -> None:
     """Fill the frozen networks and their fixed reduction; the first call fits the reduction and keeps it."""
     path = args.runs / TRUNKS_STATE
     if path.exists():
@@ -101,14 +101,15 @@ def _load_stem(stem: TrunkStem, views: list[View], args: argparse.Namespace) -> 
         stem.load_state_dict({**stem.state_dict(), **state})
         return
     load_trunks(stem, args.vit)
-    fit_reduction(stem.eval(), _pixels(islice(views, mini_clip.REDUCTION_PHOTOS)))
+    chosen = np.random.default_rng(0).permutation(len(places))[: mini_clip.REDUCTION_PHOTOS]
+    fit_reduction(stem.eval(), _pixels(draw_views([places[i] for i in chosen], mini_clip.VIEWS)))
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_suffix(".part")
     torch.save({name: value for name, value in stem.state_dict().items() if not name.startswith("mix.")}, partial)
     partial.replace(path)
 
 
-def _pixels(views: Iterator[View]) -> Iterator[Tensor]:
+def _pixels(views: list[View]) -> Iterator[Tensor]:
     mean, std = (torch.tensor(values).view(3, 1, 1) for values in (MEAN, STD))
     for view in views:
         yield ((torch.from_numpy(view.rgb()).permute(2, 0, 1).float() / 255 - mean) / std)[None]

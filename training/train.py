@@ -40,7 +40,8 @@ def train(options: argparse.Namespace) -> Path | None:
     context = setup_device(recipe.precision, options.device)
     if options.minutes is not None and context.world_size > 1:
         raise UserError("--minutes works in one process only: give --iters under torchrun.")
-    experiment = assemble(recipe, options.data_root, find_backbone(options.backbone) if options.backbone else None)
+    folder = find_backbone(options.backbone) if options.backbone else None
+    experiment = assemble(recipe, options.data_root, folder, options.features)
     out = options.out or Path("runs") / recipe.name
     if not options.resume and (out / "state.pt").exists():
         raise UserError(f"{out} holds a run already: add --resume to go on with it, or give another --out.")
@@ -98,6 +99,9 @@ def _parser() -> argparse.ArgumentParser:
         "--minutes", type=float, help="shorten the schedule to this wall time; see training/runtime/budget.py"
     )
     parser.add_argument("--backbone", help="folder or name, instead of the recipe's")
+    parser.add_argument(
+        "--features", type=Path, default=Path("runs/features"), help="cached views of the photos (runs/features)"
+    )
     parser.add_argument("--workers", type=int, default=0, help="processes that make batches (0: none)")
     parser.add_argument("--device", help="cpu, cuda; by default cuda where there is one")
     return parser

@@ -94,7 +94,7 @@ def test_batches__unseen_labels_cannot_reach_them(tmp_path: Path, reveal: bool) 
         part = make_part(tmp_path, reveal_hidden=reveal)
         often = repeats(part.photos, part.seen, rare=0.9)
         stream = BatchStream([replace(part, repeats=often)], HOW, 4, 5, seed=3)
-        return [(b.pixels, b.labels) for b in (stream[i] for i in range(5))]
+        return [(b.inputs, b.labels) for b in (stream[i] for i in range(5))]
 
     clean = batches()
     unseen_ids = [i for i, name in enumerate(class_names("voc2012")) if name in UNSEEN["voc2012"]]
@@ -121,8 +121,8 @@ def test_batches__depend_on_seed_and_index_alone(tmp_path: Path) -> None:
     one, other = BatchStream(parts, HOW, 4, 40, seed=3), BatchStream(parts, HOW, 4, 80, seed=3)
     for index in (0, 33, 7):
         assert one[index].part == other[index].part
-        assert torch.equal(one[index].pixels, other[index].pixels)
-    assert not torch.equal(one[0].pixels, BatchStream(parts, HOW, 4, 40, seed=4)[0].pixels)
+        assert torch.equal(one[index].inputs, other[index].inputs)
+    assert not torch.equal(one[0].inputs, BatchStream(parts, HOW, 4, 40, seed=4)[0].inputs)
     assert 0.6 < float((one.choices == 0).mean()) < 0.9
 
 
@@ -131,7 +131,7 @@ def test_batches__devices_share_a_batch(tmp_path: Path) -> None:
     parts = [make_part(tmp_path)]
     whole = BatchStream(parts, HOW, 4, 3, seed=0)[2]
     shares = [BatchStream(parts, HOW, 4, 3, seed=0, rank=r, world_size=2)[2] for r in range(2)]
-    assert torch.equal(torch.stack([s.pixels for s in shares], 1).flatten(0, 1), whole.pixels)
+    assert torch.equal(torch.stack([s.inputs for s in shares], 1).flatten(0, 1), whole.inputs)
 
 
 def test_batches__an_epoch_shows_every_photo_once(tmp_path: Path) -> None:

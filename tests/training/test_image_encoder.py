@@ -59,15 +59,21 @@ def photos(tmp_path_factory: pytest.TempPathFactory) -> list[LabelledPhoto]:
     return listed
 
 
-def views_of(photos: list[LabelledPhoto], views: int = 2) -> list[View]:
-    plan = ViewPlan(grid=2, views=views, scale=(0.8, 1.0))
-    return draw_views(((photo.key, photo.photo) for photo in photos), plan)
+PLAN = ViewPlan(grid=2, views=2, scale=(0.8, 1.0))
+
+
+def places(photos: list[LabelledPhoto]) -> list[tuple[str, PhotoFile]]:
+    return [(photo.key, photo.photo) for photo in photos]
+
+
+def views_of(photos: list[LabelledPhoto]) -> list[View]:
+    return draw_views(places(photos), PLAN)
 
 
 @pytest.fixture(scope="module")
 def cache(photos: list[LabelledPhoto], backbone: Backbone, tmp_path_factory: pytest.TempPathFactory) -> FeatureCache:
     folder = tmp_path_factory.mktemp("cache")
-    fill_cache(folder, views_of(photos), backbone.visual.conv1)
+    fill_cache(folder, places(photos), PLAN, backbone.visual.conv1)
     return FeatureCache(folder)
 
 
@@ -132,14 +138,16 @@ def test_a_cache_is_completed_and_belongs_to_its_views(
     expected = cache.features(20)
     monkeypatch.setattr("training.data.feature_cache.SHARD", 16)
     views, stem = views_of(photos), backbone.visual.conv1
-    fill_cache(tmp_path, views, stem, (1, 2))
+    fill_cache(tmp_path, places(photos), PLAN, stem, (1, 2))
     assert [view.key for view in FeatureCache(tmp_path).views] == [view.key for view in views[16:32]]
-    fill_cache(tmp_path, views, stem)
+    fill_cache(tmp_path, places(photos), PLAN, stem)
     whole = FeatureCache(tmp_path)
     assert len(whole) == 48
     np.testing.assert_array_equal(whole.features(20), expected)
-    with pytest.raises(UserError, match="other views or networks"):
-        fill_cache(tmp_path, views[1:], stem)
+    other = [("p/new", photos[0].photo)]
+    for photos_of_it, plan in ((other, PLAN), (places(photos), dataclasses.replace(PLAN, views=3))):
+        with pytest.raises(UserError, match="other photos, views or networks"):
+            fill_cache(tmp_path, photos_of_it, plan, stem)
     with pytest.raises(UserError, match="no cached features"):
         FeatureCache(tmp_path / "nowhere")
 

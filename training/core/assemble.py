@@ -13,10 +13,13 @@ from torch import Tensor
 from training.data.balance import repeats
 from training.data.batches import Part
 from training.data.datasets import open_set
+from training.data.feature_cache import FeatureCache, fill_cache
 from training.data.splits import split_names, union_names
 from training.data.transforms import Augmentation
+from training.data.views import PhotoFile
 from training.recipes import Recipe
 from zsseg.errors import UserError
+from zsseg.layers import TrunkStem
 from zsseg.models import Backbone, SegmentationModel, build_model, init_from_cosine
 from zsseg.text.vocabulary import with_templates
 from zsseg.weights.backbone import Triple, load_backbone, read_normalisation
@@ -34,12 +37,14 @@ class Experiment:
         model: the head over its frozen backbone, on the CPU.
         parts: the sets; their labels hold no unseen name.
         metadata: of the checkpoint to be.
+        features: cached views of the photos, for a recipe that has `views`.
     """
 
     recipe: Recipe
     model: SegmentationModel
     parts: tuple[Part, ...]
     metadata: Metadata
+    features: FeatureCache | None = None
 
     def augmentation(self) -> Augmentation:
         """How training samples are drawn."""
@@ -47,16 +52,19 @@ class Experiment:
         return Augmentation(how.size, how.scale, how.photometric, self.metadata.mean, self.metadata.std, how.antialias)
 
 
-def assemble(recipe: Recipe, data_root: Path, backbone_folder: Path | None = None) -> Experiment:
+def assemble(
+    recipe: Recipe, data_root: Path, backbone_folder: Path | None = None, features: Path | None = None
+) -> Experiment:
     """Put a recipe together; initial weights depend on the recipe's seed alone.
 
     Args:
         recipe: the experiment.
         data_root: the folder that holds the data sets.
         backbone_folder: used instead of the recipe's backbone.
+        features: folder of the cached views, for a recipe that has `views`; completed if need be.
 
     Raises:
-        UserError: the backbone or the photos are not there.
+        UserError: the backbone or the photos are not there, or the cache is of others.
     """
     folder = backbone_folder or find_backbone(recipe.backbone)
     backbone = load_backbone(folder)
@@ -64,7 +72,21 @@ def assemble(recipe: Recipe, data_root: Path, backbone_folder: Path | None = Non
     torch.manual_seed(recipe.seed)
     model = build_head(recipe, backbone)
     metadata = build_metadata(recipe, backbone, parts, recipe.normalisation or read_normalisation(folder))
-    return Experiment(recipe, model, parts, metadata)
+    return Experiment(recipe, model, parts, metadata, _cached_views(recipe, backbone, parts, features))
+
+
+def _cached_views(
+    recipe: Recipe, backbone: Backbone, parts: Sequence[Part], folder: Path | None
+) -> FeatureCache | None:
+    if recipe.views is None:
+        return None
+    stem = backbone.visual.conv1
+    if not isinstance(stem, TrunkStem) or folder is None:
+        raise UserError(
+            f"{recipe.name} trains on cached views: it needs a backbone of frozen networks, and --features."
+        )
+    fill_cache(folder, [(i.key, PhotoFile(str(i.photo))) for p in parts for i in p.photos.items], recipe.views, stem)
+    return FeatureCache(folder)
 
 
 def build_parts(recipe: Recipe, data_root: Path, split: str = "train") -> tuple[Part, ...]:
@@ -130,6 +152,7 @@ def build_metadata(
         std=normalisation[1],
         size=recipe.size,
         stride=recipe.stride,
+        layout=recipe.layout,
         antialias=recipe.antialias,
         seen=seen,
         unseen=unseen,

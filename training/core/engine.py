@@ -23,6 +23,7 @@ from training.core.objective import Objective
 from training.core.optim import MovingAverage, build_optimizer
 from training.core.state import Progress, read_state, restore, save_state
 from training.data.batches import Batch, BatchStream
+from training.data.cached_batches import CachedBatchStream
 from training.evaluation.plots import plot_run
 from training.evaluation.protocol import Scores
 from training.runtime.budget import TimeBudget
@@ -129,14 +130,12 @@ class Trainer:
         recipe, context, start = self.recipe, self.context, self.progress.iteration
         if start >= self.progress.iters:
             return iter(())
-        stream = BatchStream(
-            self.experiment.parts,
-            self.experiment.augmentation(),
-            recipe.batch,
-            recipe.iters,
-            seed=recipe.seed,
-            rank=context.rank,
-            world_size=context.world_size,
+        parts, how, cache = self.experiment.parts, self.experiment.augmentation(), self.experiment.features
+        share = {"seed": recipe.seed, "rank": context.rank, "world_size": context.world_size}
+        stream = (
+            BatchStream(parts, how, recipe.batch, recipe.iters, **share)
+            if cache is None
+            else CachedBatchStream(parts, how, recipe.batch, recipe.iters, cache, **share)
         )
         loader: DataLoader[Batch] = DataLoader(
             Subset(stream, range(start, recipe.iters)),
@@ -172,7 +171,7 @@ class Trainer:
         part, text = self.experiment.parts[batch.part], self.texts[batch.part]
         asked = text if self.progress.switch >= 0 else text[: len(part.seen)]
         losses: dict[str, Tensor] = self.objective(
-            batch.pixels.to(self.context.device),
+            batch.inputs.to(self.context.device),
             batch.labels.to(self.context.device),
             asked,
             len(part.seen),

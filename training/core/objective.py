@@ -12,7 +12,7 @@ from training.core.losses import IGNORE, LossWeights, count_labelled, count_pair
 from training.core.pseudo_labels import UNLABELLED, pseudo_labels
 from training.data.labels import HIDDEN
 from training.recipes import Recipe
-from zsseg.models import ClipRC, ImageTokens, MaskOutput, SegmentationModel, plain_image_tokens
+from zsseg.models import ClipRC, ImageTokens, MaskOutput, SegmentationModel, plain_tokens
 
 # Its sigmoid is 0 in fp32: a pixel left out adds nothing to any term, and has no gradient.
 _LEFT_OUT = -80.0
@@ -32,11 +32,12 @@ class Objective(nn.Module):
         self.model, self.recipe, self.autocast = model, recipe, autocast
         self.weights = LossWeights(recipe.focal, recipe.dice, recipe.recovery)
 
-    def forward(self, pixels: Tensor, labels: Tensor, text: Tensor, seen: int, void_ignored: bool) -> dict[str, Tensor]:
+    def forward(self, inputs: Tensor, labels: Tensor, text: Tensor, seen: int, void_ignored: bool) -> dict[str, Tensor]:
         """Compute the losses of one batch.
 
         Args:
-            pixels: (B, 3, S, S) normalised.
+            inputs: (B, 3, S, S) normalised pixels; with `recipe.views` the cached features (B, F, h, w) of the
+                backbone's frozen networks.
             labels: (B, S, S) uint8: index among the seen names, `HIDDEN` or `VOID`.
             text: (K, D); names after the first `seen` have no labels: they are asked in self-training only.
             seen: how many of the names have labels.
@@ -46,14 +47,24 @@ class Objective(nn.Module):
             Weighted scalars: "focal" and "dice", or "cross_entropy" where the recipe's loss is the softmax's, and
             "recovery" with a recovery decoder. The total is their sum.
         """
-        with torch.autocast(pixels.device.type, torch.bfloat16, enabled=self.autocast):
-            image = self.model.encode_image(pixels)
+        with torch.autocast(inputs.device.type, torch.bfloat16, enabled=self.autocast):
+            patches = self._patches(inputs)
+            image = self.model.encode_patches(patches)
             output = self.model.decode(image, text)
-            recovery = self._recovery(pixels, image, output)
+            recovery = self._recovery(patches, image, output)
         half, stride = self.recipe.loss_stride // 2, self.recipe.loss_stride
         targets = labels[:, half::stride, half::stride].long()
         logits = F.interpolate(output.mask_logits.float(), targets.shape[-2:], mode="bilinear")
         return {**self._mask(logits, self._targets(targets, logits, seen), void_ignored), **recovery}
+
+    @torch.no_grad()
+    def _patches(self, inputs: Tensor) -> Tensor:
+        """Patch embeddings (B, W, h, w), which no parameter of the head has a part in."""
+        backbone = self.model.backbone
+        if self.recipe.views is None:
+            return backbone.embed_patches(inputs)
+        embedded: Tensor = backbone.visual.conv1.embed(inputs)
+        return embedded
 
     def _mask(self, logits: Tensor, targets: Tensor, void_ignored: bool) -> dict[str, Tensor]:
         """The loss of the masks, logits (B, K, H, W) and targets (B, H, W), as the recipe wants it."""
@@ -73,13 +84,13 @@ class Objective(nn.Module):
         open_labels = labels.masked_fill(labels == HIDDEN, UNLABELLED)
         return pseudo_labels(open_labels, logits, unseen, recipe.pseudo_label_where, recipe.pseudo_label_threshold)
 
-    def _recovery(self, pixels: Tensor, image: ImageTokens, output: MaskOutput) -> dict[str, Tensor]:
+    def _recovery(self, patches: Tensor, image: ImageTokens, output: MaskOutput) -> dict[str, Tensor]:
         if not isinstance(self.model, ClipRC) or self.weights.recovery == 0:
             return {}
         target = None
         if self.recipe.recovery_target == "clip":
             with torch.no_grad():
-                target = plain_image_tokens(self.model.backbone.visual, pixels).patch_tokens
+                target = plain_tokens(self.model.backbone.visual, patches).patch_tokens
         loss = recovery_loss(self.model.recover(image, output, target))
         return {"recovery": loss.weighted(self.weights)}
 

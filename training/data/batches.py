@@ -47,12 +47,12 @@ class Batch:
     """Samples of one set.
 
     Attributes:
-        pixels: (B, 3, S, S) float32, normalised.
+        inputs: (B, 3, S, S) float32, normalised pixels; or (B, F, h, w), cached features of the frozen networks.
         labels: (B, S, S) uint8: index into the part's seen names, 254 hidden, 255 without a label.
         part: index of the set.
     """
 
-    pixels: Tensor
+    inputs: Tensor
     labels: Tensor
     part: int
 
@@ -103,14 +103,19 @@ class BatchStream(Dataset[Batch]):
     def __getitem__(self, index: int) -> Batch:
         part = int(self.choices[index])
         samples = [self._sample(part, index, slot) for slot in self.slots]
-        pixels = torch.from_numpy(np.stack([s[0] for s in samples]))
-        return Batch(pixels, torch.from_numpy(np.stack([s[1] for s in samples])), part)
+        inputs = torch.from_numpy(np.stack([s[0] for s in samples]))
+        return Batch(inputs, torch.from_numpy(np.stack([s[1] for s in samples])), part)
 
-    def _sample(self, part: int, index: int, slot: int) -> tuple[np.ndarray, np.ndarray]:
+    def _item(self, part: int, index: int, slot: int) -> Item:
+        """The photo of one place of one batch."""
         rows = self._epochs[part]
         epoch, place = divmod(int(self.turns[index]) * self.batch + slot, len(rows))
         order = np.random.default_rng([self.seed, 1, part, epoch]).permutation(len(rows))
-        rgb, labels = self._decoded(self.parts[part].photos.items[rows[order[place]]], self._tables[part])
+        item: Item = self.parts[part].photos.items[int(rows[order[place]])]
+        return item
+
+    def _sample(self, part: int, index: int, slot: int) -> tuple[np.ndarray, np.ndarray]:
+        rgb, labels = self._decoded(self._item(part, index, slot), self._tables[part])
         return augment(rgb, labels, self.how, np.random.default_rng([self.seed, 2, index, slot]))
 
     def _decoded(self, item: Item, table: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -4,9 +4,10 @@ A folder holds `views.json` and one array of fp16 features for each 256 views. I
 completed at the next call; it belongs to one list of views and one set of network weights.
 """
 
+import dataclasses
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,7 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from training.data.views import View
+from training.data.views import PhotoFile, View, ViewPlan, draw_views
 from training.runtime.devices import has_bf16
 from zsseg.errors import UserError
 from zsseg.layers import TrunkStem
@@ -62,20 +63,27 @@ class FeatureCache:
         return stacked.transpose(1, 2).reshape(len(indices), -1, *grid)  # (B, F, h, w)
 
 
-def fill_cache(folder: Path, views: Sequence[View], stem: TrunkStem, part: tuple[int, int] = (0, 1)) -> None:
-    """Compute what is missing in a cache's folder.
+def fill_cache(
+    folder: Path,
+    photos: Iterable[tuple[str, PhotoFile]],
+    plan: ViewPlan,
+    stem: TrunkStem,
+    part: tuple[int, int] = (0, 1),
+) -> None:
+    """Draw views of photos at the first call, and compute what is missing of their features at every call.
 
     Args:
         folder: of the cache; made where it does not exist.
-        views: all of one grid.
+        photos: (key, place) of each; every one must have a view in a folder that exists.
+        plan: how views are drawn.
         stem: with its networks' weights and its fixed reduction.
         part: this process's share (number, of how many): several processes with one thread each can work side by side.
 
     Raises:
-        UserError: the folder holds features of other views or other networks.
+        UserError: the folder holds features of other photos, another plan, or other networks.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    _claim(folder, views, stem)
+    views = _claim(folder, list(photos), plan, stem)
     number, parts = part
     shards = range(number, -(-len(views) // SHARD), parts)
     for shard in tqdm([s for s in shards if not (folder / f"{s:05d}.npy").exists()], desc=folder.name):
@@ -99,16 +107,21 @@ def _features(views: Sequence[View], stem: TrunkStem) -> np.ndarray:
     return maps.flatten(2).transpose(1, 2).half().numpy()
 
 
-def _claim(folder: Path, views: Sequence[View], stem: TrunkStem) -> None:
-    """Write the folder's list, or check that it is this one."""
-    document = {"trunks": _fingerprint(stem), "views": [view.to_json() for view in views]}
+def _claim(folder: Path, photos: list[tuple[str, PhotoFile]], plan: ViewPlan, stem: TrunkStem) -> list[View]:
+    """Write the folder's list of views, or read it and check that it fits."""
+    made_for = {"trunks": _fingerprint(stem), "plan": dataclasses.asdict(plan) | {"scale": list(plan.scale)}}
     path = folder / _VIEWS_FILE
     if not path.exists():
+        views = draw_views(photos, plan)
         partial = path.with_suffix(".part")
-        partial.write_text(json.dumps(document), encoding="utf-8")
+        partial.write_text(json.dumps({**made_for, "views": [v.to_json() for v in views]}), encoding="utf-8")
         partial.replace(path)
-    elif json.loads(path.read_text(encoding="utf-8")) != document:
-        raise UserError(f"{folder} holds features of other views or networks: delete it, or choose another --runs.")
+        return views
+    document = json.loads(path.read_text(encoding="utf-8"))
+    views = [View.from_json(row) for row in document.pop("views")]
+    if document != made_for or not {key for key, _ in photos} <= {view.key for view in views}:
+        raise UserError(f"{folder} holds features of other photos, views or networks: delete it, or name another one.")
+    return views
 
 
 def _fingerprint(stem: TrunkStem) -> str:

@@ -3,7 +3,9 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from training.data.views import ViewPlan
 from training.runtime.devices import Precision
+from zsseg.image import Layout
 from zsseg.models import ModelConfig
 
 Init = Literal["default", "cosine"]
@@ -58,6 +60,9 @@ class Recipe:
         sources: the data sets.
         size: side of the training crops and of the windows at test time, in px.
         stride: step of the windows at test time, in px.
+        layout: how windows lie at test time; the papers': "sliding".
+        views: train on cached views instead of new crops at every step; only over a backbone of frozen networks, which
+            then run once for each view. `scale`, `photometric` and `antialias` mean nothing in such a run.
         antialias: photos are shrunk by means over areas, in training and at test time; the papers': no.
         iters: batches.
         batch: photos per batch, over all devices together.
@@ -106,6 +111,8 @@ class Recipe:
     size: int = 512
     stride: int = 426
     antialias: bool = False
+    layout: Layout = "sliding"
+    views: ViewPlan | None = None
     iters: int = 20_000
     batch: int = 16
     setting: Setting = "inductive"

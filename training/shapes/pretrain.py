@@ -126,7 +126,7 @@ class ShapesRun:
     def losses(self, batch: Batch, rng: np.random.Generator, only_stem: bool = False) -> dict[str, Tensor]:
         """The terms of one batch, as in `_TERMS`; of the stem alone, only "stem"."""
         shares = cell_shares(batch.labels, len(self.part.seen), self.patch).to(self.context.device)
-        pixels, true_colours = recolour(batch.pixels.to(self.context.device), self.recipe.recoloured, rng)
+        pixels, true_colours = recolour(batch.inputs.to(self.context.device), self.recipe.recoloured, rng)
         with torch.autocast(self.context.device.type, torch.bfloat16, enabled=self.context.autocast):
             embedded = self.tower.embedded(pixels)
         terms = {} if only_stem else self._tower_losses(embedded, shares, true_colours, rng)

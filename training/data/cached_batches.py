@@ -1,0 +1,61 @@
+"""Batches of cached views: the frozen networks' features and the labels of the same part of the photo."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from training.data.batches import BatchStream, Part
+from training.data.datasets import read_mask
+from training.data.feature_cache import FeatureCache
+from training.data.transforms import Augmentation
+from zsseg.errors import UserError
+
+
+class CachedBatchStream(BatchStream):
+    """All batches of a run over cached views; a photo's view is drawn by chance at each visit.
+
+    Args:
+        parts: the sets.
+        how: has no say: views were drawn when they were cached.
+        batch: photos per batch, over all devices together.
+        batches: number of batches there may be.
+        cache: features of views of all photos of the sets.
+        seed: of everything random here.
+        rank, world_size: which share of every batch this process makes.
+
+    Raises:
+        UserError: a photo has no view in the cache.
+    """
+
+    def __init__(
+        self,
+        parts: Sequence[Part],
+        how: Augmentation,
+        batch: int,
+        batches: int,
+        cache: FeatureCache,
+        *,
+        seed: int,
+        rank: int = 0,
+        world_size: int = 1,
+    ) -> None:
+        super().__init__(parts, how, batch, batches, seed=seed, rank=rank, world_size=world_size)
+        self.cache = cache
+        self._views: dict[str, list[int]] = {}
+        for index, view in enumerate(cache.views):
+            self._views.setdefault(view.key, []).append(index)
+        missing = [item.key for part in parts for item in part.photos.items if item.key not in self._views]
+        if missing:
+            raise UserError(
+                f"{len(missing)} photos have no cached features ({missing[0]}): complete the cache, or name another."
+            )
+        self._labels: dict[str, np.ndarray] = {}
+
+    def _sample(self, part: int, index: int, slot: int) -> tuple[np.ndarray, np.ndarray]:
+        item = self._item(part, index, slot)
+        views = self._views[item.key]
+        drawn = views[int(np.random.default_rng([self.seed, 2, index, slot]).integers(len(views)))]
+        if item.key not in self._labels:
+            self._labels[item.key] = self._tables[part][read_mask(item)]
+        view = self.cache.views[drawn]
+        return self.cache.maps([drawn])[0].numpy(), view.labels(self._labels[item.key])
