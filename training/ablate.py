@@ -73,7 +73,8 @@ def make_plan(options: argparse.Namespace) -> Plan:
     domain, length = DOMAINS[options.domain], Length(options.iters, options.size)
     backbone = find_backbone(options.backbone or base_recipe(domain, "zegclip", length).backbone)
     split = options.split or domain.split
-    return Plan(domain, length, split, options.limit, options.data_root, backbone, options.out, options.device)
+    places = (options.data_root, backbone, options.out, options.features)
+    return Plan(domain, length, split, options.limit, *places, options.device)
 
 
 def chosen(plan: Plan, only: Sequence[str] | None) -> tuple[str, ...]:
@@ -169,7 +170,7 @@ def _shared_arguments(options: argparse.Namespace) -> list[str]:
     length = ["--whole"] if options.iters is None else ["--iters", str(options.iters)]
     given = {name: getattr(options, name) for name in ("size", "split", "limit", "backbone", "device")}
     rest = [text for name, value in given.items() if value is not None for text in (f"--{name}", str(value))]
-    places = ["--data-root", str(options.data_root), "--out", str(options.out)]
+    places = ["--data-root", str(options.data_root), "--out", str(options.out), "--features", str(options.features)]
     return ["--domain", options.domain, *places, *length, *rest]
 
 
@@ -197,6 +198,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--data-root", type=Path, default=Path("data"), help="folder that holds the data sets (data)")
     parser.add_argument("--out", type=Path, default=Path("runs/ablation"), help="folder of all runs (runs/ablation)")
+    parser.add_argument(
+        "--features", type=Path, default=Path("runs/features"), help="cached views of the photos (runs/features)"
+    )
     parser.add_argument("--only", nargs="+", metavar="NAME", help="these runs alone: METHOD, METHOD-VARIANT")
     parser.add_argument(
         "--seeds", nargs="+", type=int, default=[0], help="every run once with each; more give a spread"

@@ -65,7 +65,7 @@ def run_here(command: list[str], **_: object) -> SimpleNamespace:
 
 
 def toy_plan(tmp_path: Path) -> Plan:
-    return Plan(DOMAINS["mini"], Length(2), "val", 12, tmp_path, tmp_path / "tiny-clip", tmp_path / "out", "cpu")
+    return Plan(DOMAINS["mini"], Length(2), "val", 12, tmp_path, tmp_path / "tiny-clip", tmp_path / "out", device="cpu")
 
 
 def test_variants__each_changes_what_it_says_and_nothing_else() -> None:
@@ -83,7 +83,7 @@ def test_variants__each_changes_what_it_says_and_nothing_else() -> None:
 
 def test_variants__all_runs_are_as_long_and_as_large() -> None:
     for name, (_, recipe) in MINI.items():
-        assert (recipe.iters, recipe.warmup, recipe.size, recipe.stride) == (20, 2, 112, 90), name
+        assert (recipe.iters, recipe.warmup, recipe.size, recipe.stride) == (20, 2, 112, 112), name
         assert recipe.name == f"mini_{name}"
     whole = recipes_of(DOMAINS["mini"], Length(), 16)["zegclip"][1]
     expected = dataclasses.replace(load_recipe("zegclip_mini_inductive"), name="mini_zegclip", eval_every=2000)

@@ -25,7 +25,7 @@ def test_bag_retrieval__knows_a_pair_of_words_from_its_parts() -> None:
     vectors = np.stack([pair / np.linalg.norm(pair) for pair in pairs]).astype(np.float32)
     names = ("red", "bus", "tree", "red bus", "bus tree")
     held_out = np.array([False, False, False, False, True])
-    targets = TextTargets(names, vectors, vectors, held_out, vectors)
+    targets = TextTargets(names, vectors, vectors, held_out)
     tokenize = import_open_clip().tokenizer.SimpleTokenizer(context_length=8)
     numbers = bag_retrieval(tokenize, targets)
     assert numbers["held_out_recall1"] == 1

@@ -31,8 +31,10 @@ def shrink(recipe: Recipe, start_from: str) -> Recipe:
     """The same experiment on the tiny models and the drawn photos."""
     toy = make_recipe(recipe.model.method)
     sources = tuple(source for source in recipe.sources if source.name == "voc2012")
+    # Drawn photos are seen in new crops at every step: the tiny backbone has no frozen networks.
     small = {name: getattr(toy, name) for name in ("model", "backbone", "size", "stride", "batch", "iters", "warmup")}
-    return dataclasses.replace(recipe, **small, sources=sources, start_from=start_from, eval_every=4, eval_photos=3)
+    whole = {"views": None, "layout": "sliding", "eval_every": 4, "eval_photos": 3}
+    return dataclasses.replace(recipe, **small, **whole, sources=sources, start_from=start_from)
 
 
 def toy_start(tmp_path: Path, method: Method) -> str:

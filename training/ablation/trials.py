@@ -39,6 +39,7 @@ class Plan:
         data_root: folder that holds the data sets.
         backbone: its folder.
         out: folder of the runs.
+        features: folder of the cached views, for recipes that train on them.
         device: where they run; None for CUDA where there is one, else the CPU.
     """
 
@@ -49,6 +50,7 @@ class Plan:
     data_root: Path
     backbone: Path
     out: Path
+    features: Path = Path("runs/features")
     device: str | None = None
 
     @cached_property
@@ -152,7 +154,7 @@ def _trained(plan: Plan, trial: Trial) -> tuple[Predictor, int]:
     """The predictor of a run's last weights, as a checkpoint holds them, and the steps that made them."""
     recipe = dataclasses.replace(plan.variants[trial.name][1], seed=trial.seed)
     context = setup_device(recipe.precision, plan.device)
-    experiment = assemble(recipe, plan.data_root, plan.backbone)
+    experiment = assemble(recipe, plan.data_root, plan.backbone, plan.features)
     folder = plan.out / trial.folder
     progress = Trainer(experiment, RunOptions(folder, (folder / STATE_FILE).is_file()), context).run()
     backbone = experiment.model.backbone
