@@ -40,7 +40,7 @@ ARROWS: dict[str, set[str]] = {
     "training.runtime": set(),
     "training.data": {"zsseg.synthetic", "zsseg.layers", "zsseg.text", "zsseg.image", "training.runtime"},
     "training.recipes": {"zsseg.models", "zsseg.image", "training.runtime", "training.data"},
-    "training.evaluation": {"zsseg.segmentation", "zsseg.models", "zsseg.weights", "zsseg.predictor"}
+    "training.evaluation": {"zsseg.segmentation", "zsseg.models", "zsseg.weights", "zsseg.analysis", "zsseg.predictor"}
     | {"training.runtime", "training.data"},
     "training.core": {"zsseg.layers", "zsseg.models", "zsseg.text", "zsseg.weights"}
     | {"training.runtime", "training.data", "training.recipes", "training.evaluation"},

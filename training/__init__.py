@@ -1,1 +1,1 @@
-"""Training and judging: the embedded backbone, the heads of both methods, the scores."""
+"""Training and evaluation of the embedded backbone and of the heads of both methods."""

@@ -1,11 +1,11 @@
-"""The ablations that the two papers argue with, and the spread over seeds, as a table.
+"""The two papers' ablations, and the standard deviation over seeds, as a table.
 
     python -m training.ablate --domain mini --data-root DATA --iters 150 --size 160 --jobs 2
     python -m training.ablate --domain mini --data-root DATA --only zegclip --seeds 0 1 2 --whole --out runs/seeds
 
-Every run has a folder in --out with its weights, curves, `log.txt` and `scores.json`; the table is
-`ablation-DOMAIN.md`, and `ablation-DOMAIN.json` has all numbers. What has its scores is not made again, and a run that
-was cut off goes on. Nothing is written anywhere else.
+Every run has a folder in --out with its weights, curves, `log.txt` and `scores.json`. The table is
+`ablation-DOMAIN.md`; `ablation-DOMAIN.json` has all numbers. Finished runs are not repeated, and interrupted runs are
+resumed. Nothing is written outside --out.
 """
 
 import argparse
@@ -15,7 +15,7 @@ import os
 import statistics
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 from typing import Any
@@ -32,7 +32,7 @@ LOG_FILE = "log.txt"
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run the command line; 0, or 2 after a sentence for the person."""
+    """Entry point. Returns 0, or 2 after printing a UserError."""
     options = _parser().parse_args(arguments)
     if options.one is not None:
         return run_for_person(lambda: run_trial(make_plan(options), Trial(options.one, options.seeds[0])))
@@ -40,14 +40,14 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def ablate(options: argparse.Namespace) -> dict[str, Any]:
-    """Make what is missing, a process for each run, and write the table after each; return what the JSON holds.
+    """Run what is missing, each run in a process of its own; rewrite the table after each; return its JSON document.
 
     Raises:
-        UserError: a run failed (the others were made), or something in --out is of other options.
+        UserError: a run failed (the others were made), or --out holds runs of other options.
     """
     plan = make_plan(options)
     names = chosen(plan, options.only)
-    table = write_table(plan)  # refuses what is there of other options, before hours are spent
+    table = write_table(plan)  # raises if --out holds runs of other options, before hours are spent
     missing = [trial for trial in trials(names, options.seeds) if read_scores(plan, trial) is None]
     failed = []
     with ThreadPoolExecutor(max_workers=options.jobs) as pool:
@@ -60,15 +60,15 @@ def ablate(options: argparse.Namespace) -> dict[str, Any]:
             table = write_table(plan)
     print(markdown(table))
     if failed:
-        raise UserError(f"Some runs failed, the table lacks them; the reasons are in {', '.join(failed)}.")
+        raise UserError(f"Some runs failed and are missing in the table; the reasons are in {', '.join(failed)}.")
     return table
 
 
 def make_plan(options: argparse.Namespace) -> Plan:
-    """What the command line says about all runs alike.
+    """Return the options that all runs share.
 
     Raises:
-        UserError: the backbone or the domain's recipes are not there.
+        UserError: the backbone or the recipes of the domain do not exist.
     """
     domain, length = DOMAINS[options.domain], Length(options.iters, options.size)
     backbone = find_backbone(options.backbone or base_recipe(domain, "zegclip", length).backbone)
@@ -78,28 +78,28 @@ def make_plan(options: argparse.Namespace) -> Plan:
 
 
 def chosen(plan: Plan, only: Sequence[str] | None) -> tuple[str, ...]:
-    """Names of the runs that were asked for, all of them without `only`, in the table's order.
+    """Return the names of the chosen runs in the order of the table; all runs if `only` is None.
 
     Raises:
-        UserError: one of them does not exist.
+        UserError: a run does not exist.
     """
     names = (BASELINE, *plan.variants)
     unknown = [name for name in only or () if name not in names]
     if unknown:
-        raise UserError(f"There is no run {unknown[0]!r} in this domain: choose of {', '.join(names)}.")
+        raise UserError(f"There is no run {unknown[0]!r} in this domain: choose one of {', '.join(names)}.")
     return tuple(name for name in names if only is None or name in only)
 
 
 def trials(names: Sequence[str], seeds: Sequence[int]) -> list[Trial]:
-    """Every name with every seed; the training-free answer, which learns nothing, once."""
+    """Combine names and seeds; the training-free baseline, which has no random choice, runs once."""
     return [Trial(name, seed) for name in names for seed in (seeds[:1] if name == BASELINE else seeds)]
 
 
 def write_table(plan: Plan) -> dict[str, Any]:
-    """Collect all scores that --out has into the two files; return what the JSON holds.
+    """Collect the scores in --out into the Markdown and the JSON table; return the JSON document.
 
     Raises:
-        UserError: some were made with other options.
+        UserError: some scores were made with other options.
     """
     rows = []
     for name in (BASELINE, *plan.variants):
@@ -114,10 +114,10 @@ def write_table(plan: Plan) -> dict[str, Any]:
     return table
 
 
-def summary(plan: Plan, name: str, results: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """One row: the four scores of every seed, their mean, and with several seeds their standard deviation.
+def summary(plan: Plan, name: str, results: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Return one row: the four scores of every seed, their mean, and with several seeds their standard deviation.
 
-    The deviation is that of a sample (n - 1). A score is None where one of the runs has none.
+    The standard deviation is that of a sample (n - 1). A score is None if any of the runs has none.
     """
     values = {key: [result[key] for result in results] for key in SCORES}
     complete = {key: None not in column for key, column in values.items()}
@@ -136,7 +136,7 @@ def summary(plan: Plan, name: str, results: Sequence[dict[str, Any]]) -> dict[st
 
 
 def markdown(table: dict[str, Any]) -> str:
-    """The rows as a Markdown table, below a line that says how they were made."""
+    """Format the rows as a Markdown table, below a line that says how they were made."""
     plan, rows = table["plan"], table["rows"]
     photos = " or ".join(sorted({str(row["photos"]) for row in rows})) or "no"
     size = f"crops of {plan['size']} px" if plan["size"] else "the recipes' crops"
@@ -155,7 +155,7 @@ def markdown(table: dict[str, Any]) -> str:
 
 
 def _run_apart(plan: Plan, options: argparse.Namespace, trial: Trial) -> int:
-    """Run one trial in a process of its own, which shares the cores with its neighbours; its exit code."""
+    """Run one trial in a process of its own and return the exit code. The processes share the cores."""
     command = [sys.executable, "-m", "training.ablate", *_shared_arguments(options)]
     command += ["--one", trial.name, "--seeds", str(trial.seed)]
     threads = max(1, available_cores() // options.jobs)
@@ -194,27 +194,25 @@ def _shown(mean: float | None, deviation: float | None) -> str:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="training.ablate", description=__doc__.split("\n")[0] if __doc__ else None)
     parser.add_argument(
-        "--domain", "--world", choices=tuple(DOMAINS), default="mini", help="mini: real photos; shapes: drawn ones"
+        "--domain", "--world", choices=tuple(DOMAINS), default="mini", help="mini: photos; shapes: synthetic scenes"
     )
     parser.add_argument("--data-root", type=Path, default=Path("data"), help="folder that holds the data sets (data)")
     parser.add_argument("--out", type=Path, default=Path("runs/ablation"), help="folder of all runs (runs/ablation)")
     parser.add_argument(
         "--features", type=Path, default=Path("runs/features"), help="cached views of the photos (runs/features)"
     )
-    parser.add_argument("--only", nargs="+", metavar="NAME", help="these runs alone: METHOD, METHOD-VARIANT")
-    parser.add_argument(
-        "--seeds", nargs="+", type=int, default=[0], help="every run once with each; more give a spread"
-    )
+    parser.add_argument("--only", nargs="+", metavar="NAME", help="only these runs: METHOD or METHOD-VARIANT")
+    parser.add_argument("--seeds", nargs="+", type=int, default=[0], help="every run is made once per seed (0)")
     length = parser.add_mutually_exclusive_group()
-    length.add_argument("--iters", type=int, default=150, help="steps of every run (150)")
-    length.add_argument("--whole", dest="iters", action="store_const", const=None, help="each recipe's own steps")
-    parser.add_argument("--size", type=int, help="side of crops and windows in px, instead of the recipe's")
-    parser.add_argument("--split", help="development (default of mini), val (default of shapes), ...")
-    parser.add_argument("--limit", type=int, help="judge by the first photos only")
-    parser.add_argument("--jobs", type=int, default=1, help="runs at a time (1); they share the cores")
-    parser.add_argument("--backbone", help="folder or name, instead of the recipes'")
-    parser.add_argument("--device", help="cpu, cuda; by default cuda where there is one")
-    parser.add_argument("--one", metavar="NAME", help="one run in this process, with the first seed; no table")
+    length.add_argument("--iters", type=int, default=150, help="iterations of every run (150)")
+    length.add_argument("--whole", dest="iters", action="store_const", const=None, help="the recipes' own iterations")
+    parser.add_argument("--size", type=int, help="side of crops and windows in pixels (default: the recipe's)")
+    parser.add_argument("--split", help="split for evaluation (default: development for mini, val for shapes)")
+    parser.add_argument("--limit", type=int, help="evaluate on the first LIMIT photos only")
+    parser.add_argument("--jobs", type=int, default=1, help="runs in parallel (1); they share the cores")
+    parser.add_argument("--backbone", help="folder or name of a backbone (default: the recipe's)")
+    parser.add_argument("--device", help="cpu or cuda (default: cuda if available)")
+    parser.add_argument("--one", metavar="NAME", help="one run in this process with the first seed, without a table")
     return parser
 
 

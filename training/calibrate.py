@@ -1,14 +1,14 @@
-"""Choose a checkpoint's default seen penalty and threshold on the development split, and write them into it.
+"""Choose a checkpoint's default seen penalty and threshold on the development split, and write them to the file.
 
     python -m training.calibrate --checkpoint zegclip-mini-inductive --data voc2012 --root DATA --write
 
-The network runs twice over each photo, however many penalties and thresholds are tried. The penalty is the one with
-the best hIoU, among equals the nearest to 0; the threshold, given that penalty, the one with the best mean IoU over
-the names and "none of these", which is what pixels with an id that has no name (background) should be called.
+The penalty with the best hIoU is chosen; of equal ones the nearest to 0. Then the threshold with the best mean IoU over
+the classes and "none of these" is chosen; pixels whose id is no class (background) should be "none of these". The
+network runs twice over each photo, however many penalties and thresholds are tried.
 
-The labels of unseen names in the development photos decide the two numbers, and nothing else. With --strict they do
-not even do that: only names that the recipe held out are judged as unseen, so calibrate a run with `held_out` names
-and give the numbers to the final recipe.
+The labels of unseen classes in development photos decide these two numbers and nothing else. With --strict they are
+not used at all: only classes that the recipe held out count as unseen. Then calibrate a run with `held_out` classes
+and copy the two numbers to the final recipe.
 """
 
 import argparse
@@ -34,17 +34,21 @@ THRESHOLDS = tuple(round(0.025 * i, 3) for i in range(29))
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run the command line; 0, or 2 after a sentence for the person."""
+    """Entry point. Returns 0, or 2 after printing a UserError."""
     return run_for_person(lambda: calibrate(_parser().parse_args(arguments)))
 
 
 def calibrate(options: argparse.Namespace) -> dict[str, Any]:
-    """Choose both numbers, print and write what was asked for; return the curves and the choice."""
+    """Choose both numbers; print and write the result; return the curves and the choice.
+
+    Raises:
+        UserError: with --strict, no held-out class is left.
+    """
     predictor = open_predictor(options)
     photos = open_set(options.data, options.root, "development")
     protocol = protocol_for(photos, predictor.metadata, UNSEEN[options.data] if options.strict else ())
     if not protocol.evaluated_unseen:
-        raise UserError("No unseen name is left to judge: calibrate a run whose recipe has held_out names.")
+        raise UserError("No unseen class is left to evaluate: calibrate a run whose recipe has held_out classes.")
     items = photos.items[: options.limit]
     by_penalty = penalty_curve(predictor, items, protocol)
     penalty = max(by_penalty, key=lambda p: (_order(by_penalty[p]["hIoU"]), -abs(p)))
@@ -63,7 +67,7 @@ def calibrate(options: argparse.Namespace) -> dict[str, Any]:
 
 
 def penalty_curve(predictor: Predictor, items: Sequence[Item], protocol: EvalProtocol) -> dict[float, dict[str, float]]:
-    """The four scores at every penalty of `PENALTIES`."""
+    """Return the four scores at every penalty of `PENALTIES`."""
     sweep = PenaltySweep(protocol, PENALTIES)
     for _, raw, answer in predictions(predictor, items, protocol, "penalties"):
         sweep.update(protocol.table[raw], answer)
@@ -73,7 +77,10 @@ def penalty_curve(predictor: Predictor, items: Sequence[Item], protocol: EvalPro
 def threshold_curve(
     predictor: Predictor, photos: PhotoSet, items: Sequence[Item], protocol: EvalProtocol, penalty: float
 ) -> dict[float, float]:
-    """Mean IoU over the names that occur often enough and "none of these", at every threshold of `THRESHOLDS`."""
+    """Return the mean IoU at every threshold of `THRESHOLDS`.
+
+    The mean is over "none of these" and all classes that occur in at least `MIN_PHOTOS` photos.
+    """
     none = len(protocol.names)
     table = protocol.table.copy()
     table[[raw for raw, name in enumerate(photos.raw_names) if name is None]] = none
@@ -94,9 +101,9 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="training.calibrate", description=__doc__.split("\n")[0] if __doc__ else None)
     add_model_options(parser)
     add_data_options(parser)
-    parser.add_argument("--strict", action="store_true", help="use no label of a truly unseen name")
-    parser.add_argument("--json", type=Path, help="write both curves here")
-    parser.add_argument("--write", action="store_true", help="put the two numbers into the checkpoint's metadata")
+    parser.add_argument("--strict", action="store_true", help="use no label of an unseen class, only held-out ones")
+    parser.add_argument("--json", type=Path, help="write both curves to this file")
+    parser.add_argument("--write", action="store_true", help="write the two numbers into the checkpoint's metadata")
     return parser
 
 

@@ -1,11 +1,12 @@
-"""Overlays of several checkpoints side by side, one row a photo: a sheet to look at before a checkpoint ships.
+"""Segmentations of several checkpoints side by side, one row per photo, for a visual check before a release.
 
     python -m training.contact_sheet --checkpoints zegclip-mini-inductive clip_rc-mini-inductive --out runs/sheet.png
     python -m training.contact_sheet --checkpoints A B --out /tmp/sheet.png --root DATA --ids voc2012/2008_000123
 
-The demo's example photos are asked the demo's questions. Photos named with --ids are asked all names of their set, and
-their labels stand beside the answers; such a sheet shows photos that must not be published, so it is refused inside a
-repository. Every checkpoint answers with its own seen penalty and threshold, as on the page. A star marks unseen names.
+The rows are the demo's example photos with the demo's class names. --ids adds photos of the data sets, segmented with
+all class names of their data set, with the ground truth beside them. Such a sheet shows photos that must not be
+published, so --out must not lie in a git repository then. Every checkpoint uses its own seen penalty and threshold, as
+in the demo. A star marks unseen classes.
 """
 
 import argparse
@@ -38,12 +39,12 @@ _SMALLEST_AREA = 0.005  # share of the photo below which a class has no line in 
 
 @dataclass(frozen=True)
 class Row:
-    """A photo and its answers.
+    """A photo and its segmentations.
 
     Attributes:
         title: caption of the photo.
-        photo: (H, W, 3) RGB.
-        answers: caption and answer, (H, W) each, from left to right.
+        photo: (H, W, 3) uint8 RGB.
+        answers: caption and segmentation (H, W), from left to right.
     """
 
     title: str
@@ -52,21 +53,21 @@ class Row:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run the command line; 0, or 2 after a sentence for the person."""
+    """Entry point. Returns 0, or 2 after printing a UserError."""
     return run_for_person(lambda: make_sheet(_parser().parse_args(arguments)))
 
 
 def make_sheet(options: argparse.Namespace) -> Path:
-    """Ask all checkpoints and draw the sheet; return its path.
+    """Segment the photos with all checkpoints and draw the sheet; return its path.
 
     Raises:
-        UserError: a checkpoint or a photo is not there, or photos of a data set would be drawn inside a repository.
+        UserError: a checkpoint or a photo does not exist, or --ids is used with --out in a repository.
     """
     keys = [key for key in (options.ids or "").split(",") if key]
     if keys and options.root is None:
-        raise UserError("Photos named with --ids need --root, the folder that holds the data sets.")
+        raise UserError("--ids needs --root, the folder that holds the data sets.")
     if keys and _in_repository(options.out):
-        raise UserError(f"{options.out} lies in a repository, where photos of the data sets must not go: use another.")
+        raise UserError(f"{options.out} lies in a git repository, which must not hold data-set photos: choose another.")
     named = [find_photo(key, options.root) for key in keys]
     backbones: dict[str, Backbone] = {}
     predictors = [Predictor.from_checkpoint(name, options.device, backbones) for name in options.checkpoints]
@@ -78,10 +79,10 @@ def make_sheet(options: argparse.Namespace) -> Path:
 
 
 def find_photo(key: str, root: Path) -> tuple[PhotoSet, Item]:
-    """Find a photo by its key, "SET/ID", among the validation photos, else among all training photos.
+    """Find a photo by its key, "SET/ID", among the validation photos, then among all training photos.
 
     Raises:
-        UserError: no set has it.
+        UserError: there is no such photo.
     """
     name = key.split("/", maxsplit=1)[0]
     for split in ("val", "trainval"):
@@ -98,7 +99,7 @@ def find_photo(key: str, root: Path) -> tuple[PhotoSet, Item]:
 
 
 def example_rows(predictors: Sequence[Predictor]) -> list[Row]:
-    """The demo's example photos with the demo's questions."""
+    """Return a row for each of the demo's example photos, segmented with the demo's class names."""
     rows = []
     for example in available():
         photo = load_image(example.path)
@@ -108,7 +109,7 @@ def example_rows(predictors: Sequence[Predictor]) -> list[Row]:
 
 
 def named_row(photos: PhotoSet, item: Item, predictors: Sequence[Predictor]) -> Row:
-    """A photo of a data set, asked all names of its set; its labels come first."""
+    """Return a row for a photo of a data set: ground truth, then segmentations with all class names of the set."""
     photo = load_image(item.photo)
     answers: list[tuple[str, Segmentation]] = []
     for predictor in predictors:
@@ -120,14 +121,14 @@ def named_row(photos: PhotoSet, item: Item, predictors: Sequence[Predictor]) -> 
 
 
 def labelled(truth: np.ndarray, names: Sequence[str], seen: Sequence[str]) -> Segmentation:
-    """The labels (H, W) of a photo as an answer, so that they are drawn like one; no label is none of the classes."""
+    """Convert ground truth (H, W) to a segmentation, so that both are drawn alike; unlabelled is "none of these"."""
     scores = (truth == np.arange(len(names))[:, None, None]).astype(np.float32)  # (K, H, W)
     flags = tuple(name in seen for name in names)
     return Segmentation("labels", "labels", tuple(names), flags, scores, seen_penalty=0.0, threshold=0.5)
 
 
 def draw(rows: Sequence[Row], path: Path) -> None:
-    """Draw the sheet as PNG: photos in the first column, answers beside them, the classes found below each."""
+    """Draw the sheet as PNG: photos in the first column, segmentations beside them, classes found below each."""
     columns = 1 + max(len(row.answers) for row in rows)
     figure = Figure(figsize=(_SIDE * columns, _SIDE * len(rows)), layout="constrained")
     for axes, row in zip(figure.subplots(len(rows), columns, squeeze=False), rows, strict=True):
@@ -148,7 +149,7 @@ def _show(axis: Axes, picture: Pixels, title: str) -> None:
 
 
 def _caption(axis: Axes, answer: Segmentation) -> None:
-    """List the classes found, largest first; a star marks the unseen."""
+    """List the classes found, largest first; a star marks unseen classes."""
     found = sorted((r for r in legend(answer) if r.area >= _SMALLEST_AREA), key=lambda r: -r.area)
     patches = [Patch(color=r.hex, label=f"{r.name}{'' if r.seen else ' *'} {r.area:.0%}") for r in found]
     if patches:
@@ -163,10 +164,10 @@ def _parser() -> argparse.ArgumentParser:
     about = __doc__.split("\n")[0] if __doc__ else None
     parser = argparse.ArgumentParser(prog="training.contact_sheet", description=about)
     parser.add_argument("--checkpoints", nargs="+", required=True, metavar="NAME", help="names or paths")
-    parser.add_argument("--out", type=Path, required=True, help="the PNG file")
+    parser.add_argument("--out", type=Path, required=True, help="path of the PNG file")
     parser.add_argument("--root", type=Path, help="folder that holds the data sets, for --ids")
-    parser.add_argument("--ids", help="photos of the data sets, such as voc2012/2008_000123, separated by commas")
-    parser.add_argument("--device", default="cpu", help="cpu (default), cuda")
+    parser.add_argument("--ids", help="keys of data-set photos, e.g. voc2012/2008_000123, separated by commas")
+    parser.add_argument("--device", default="cpu", help="cpu (default) or cuda")
     return parser
 
 

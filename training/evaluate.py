@@ -1,4 +1,4 @@
-"""Score a checkpoint, or the training-free baseline, on a labelled set, in the generalised setting.
+"""Evaluate a checkpoint or the training-free baseline on a labelled data set in the generalised zero-shot setting.
 
 python -m training.evaluate --checkpoint zegclip-mini-inductive --data voc2012 --root DATA --split val --json FILE
 python -m training.evaluate --baseline mini-clip --data voc2012 --root DATA --split val --json FILE
@@ -19,12 +19,12 @@ from training.runtime.console import run_for_person
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run the command line; 0, or 2 after a sentence for the person."""
+    """Entry point. Returns 0, or 2 after printing a UserError."""
     return run_for_person(lambda: evaluate(_parser().parse_args(arguments)))
 
 
 def evaluate(options: argparse.Namespace) -> dict[str, Any]:
-    """Score as the command line asks, print the table, write the files; return the report."""
+    """Evaluate, print the table, write the files; return the report."""
     predictor = open_predictor(options)
     photos = open_set(options.data, options.root, options.split)
     items = photos.items[: options.limit]
@@ -47,7 +47,7 @@ def evaluate(options: argparse.Namespace) -> dict[str, Any]:
 
 
 def print_report(report: dict[str, Any]) -> None:
-    """Print the classes, unseen ones starred and those too rare to count in brackets, then the four scores."""
+    """Print every class (* marks unseen ones; rare ones are not counted in the means), then the four scores."""
     for name, row in report["per_class"].items():
         if row["photos"] == 0:
             continue
@@ -62,11 +62,11 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="training.evaluate", description=__doc__.split("\n")[0] if __doc__ else None)
     add_model_options(parser)
     add_data_options(parser)
-    parser.add_argument("--split", default="val", help="val, development, train, trainval, test")
-    parser.add_argument("--seen-penalty", type=float, help="instead of the checkpoint's own")
-    parser.add_argument("--json", type=Path, help="write the report here")
-    parser.add_argument("--write", action="store_true", help="put the four scores into the checkpoint's metadata")
-    parser.add_argument("--plot", type=Path, help="write the confusion matrix here, as PNG")
+    parser.add_argument("--split", default="val", help="val (default), development, train, trainval, test")
+    parser.add_argument("--seen-penalty", type=float, help="overrides the checkpoint's own")
+    parser.add_argument("--json", type=Path, help="write the report to this file")
+    parser.add_argument("--write", action="store_true", help="write the four scores into the checkpoint's metadata")
+    parser.add_argument("--plot", type=Path, help="write the confusion matrix to this PNG file")
     return parser
 
 

@@ -1,10 +1,10 @@
-"""Judge a checkpoint, and the training-free baseline beside it, in figures: reliability, seen penalty, confusions.
+"""Evaluation report of a checkpoint and the training-free baseline: reliability, seen penalty, confusion matrix.
 
     python -m training.report --checkpoint zegclip-mini-inductive --baseline mini-clip --root DATA --out runs/report
 
-One pass over the photos per model. The folder gets `report.json` (all numbers), `report.md` (a table of the classes),
-`reliability.png`, `penalty.png`, and `confusion-NAME.png` of each model at its own seen penalty. Nothing is chosen
-here: choose the penalty on the development split, with training.calibrate.
+One pass over the photos per model. --out gets `report.json` (all numbers), `report.md` (a table of the classes),
+`reliability.png`, `penalty.png`, and `confusion-NAME.png` of each model at its own seen penalty. This command chooses
+no penalty: choose it on the development split with training.calibrate.
 """
 
 import argparse
@@ -26,13 +26,13 @@ from zsseg.predictor import Predictor
 
 @dataclass(frozen=True)
 class Findings:
-    """What one pass over the photos says of one model.
+    """Results of one model.
 
     Attributes:
         predictor: the model.
-        penalty: its own seen penalty, -1..1, at which the confusion matrix and the table stand.
-        sweep: the confusion matrices at that and at all penalties tried.
-        reliability: the curves over all names asked, the seen and the unseen ones.
+        penalty: its own seen penalty, -1..1, used for the confusion matrix and the table.
+        sweep: confusion matrices at `penalty` and at all of `PENALTIES`.
+        reliability: curves of all, of the seen and of the unseen classes.
     """
 
     predictor: Predictor
@@ -42,18 +42,18 @@ class Findings:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run the command line; 0, or 2 after a sentence for the person."""
+    """Entry point. Returns 0, or 2 after printing a UserError."""
     return run_for_person(lambda: write_report(_parser().parse_args(arguments)))
 
 
 def write_report(options: argparse.Namespace) -> dict[str, Any]:
-    """Judge as the command line asks and write all files; return what `report.json` holds."""
+    """Evaluate and write all files; return the document of `report.json`."""
     predictors = [open_checkpoint(options)]
     if options.baseline is not None:
         predictors.append(open_baseline(options))
     photos = open_set(options.data, options.root, options.split)
     items = photos.items[: options.limit]
-    # The baseline knows no seen names: both are asked the checkpoint's question.
+    # The baseline has no seen classes of its own: both are evaluated with the checkpoint's protocol.
     protocol = protocol_for(photos, predictors[0].metadata)
     found = [examine(predictor, items, protocol) for predictor in predictors]
     options.out.mkdir(parents=True, exist_ok=True)
@@ -72,7 +72,7 @@ def write_report(options: argparse.Namespace) -> dict[str, Any]:
 
 
 def examine(predictor: Predictor, items: Sequence[Item], protocol: EvalProtocol) -> Findings:
-    """Run a model over the photos once; only histograms and confusion matrices are kept."""
+    """Run a model over the photos once; keep only histograms and confusion matrices."""
     penalty = predictor.metadata.seen_penalty
     sweep = PenaltySweep(protocol, (*PENALTIES, penalty))
     reliability = Reliability(len(protocol.names))
@@ -89,7 +89,7 @@ def examine(predictor: Predictor, items: Sequence[Item], protocol: EvalProtocol)
 
 
 def markdown(report: dict[str, Any]) -> str:
-    """The four scores and the IoU of every class as Markdown tables, a column for each model."""
+    """Format the four scores and the IoU of every class as Markdown tables, one column per model."""
     models = report["models"]
     names = [model["checkpoint"] for model in models]
     lines = [f"{report['data']} {report['split']}, {report['photos']} photos, all names asked at once.", ""]
@@ -135,7 +135,7 @@ def _shown(value: float | None) -> str:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="training.report", description=__doc__.split("\n")[0] if __doc__ else None)
     parser.add_argument("--checkpoint", required=True, help="name or path of a checkpoint")
-    parser.add_argument("--baseline", metavar="BACKBONE", help="judge the training-free cosine of this backbone, too")
+    parser.add_argument("--baseline", metavar="BACKBONE", help="also evaluate this backbone, training-free")
     add_device_options(parser)
     add_data_options(parser)
     parser.add_argument("--split", default="development", help="development (default), val, ...")

@@ -1,10 +1,10 @@
-"""Train a head: one script for both methods, inductive and transductive.
+"""Train a head of either method, inductive or transductive.
 
     python -m training.train --recipe zegclip_mini_inductive --data-root DATA
     torchrun --nproc-per-node 4 -m training.train --recipe zegclip_voc_inductive --data-root DATA --workers 4
 
-A run lives in --out (runs/NAME): state.pt to go on from, train.csv, development.csv, curves.png, best.safetensors,
-last.safetensors. When it has ended, the weights that the recipe ships go to --export as NAME.safetensors.
+--out (runs/NAME) holds the run: state.pt to resume from, train.csv, development.csv, curves.png, best.safetensors and
+last.safetensors. At the end the weights chosen by the recipe are copied to --export as NAME.safetensors.
 """
 
 import argparse
@@ -28,12 +28,16 @@ from zsseg.weights.search import find_backbone
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run the command line; 0, or 2 after a sentence for the person."""
+    """Entry point. Returns 0, or 2 after printing a UserError."""
     return run_for_person(lambda: train(_parser().parse_args(arguments)))
 
 
 def train(options: argparse.Namespace) -> Path | None:
-    """Train as the command line asks; return the exported checkpoint, None where the run did not end here."""
+    """Train; return the exported checkpoint, or None if this process exports none or the run did not end.
+
+    Raises:
+        UserError: the options contradict each other, or --out holds a run already.
+    """
     recipe = load_recipe(options.recipe)
     changes = {"iters": options.iters, "seed": options.seed}
     recipe = dataclasses.replace(recipe, **{name: value for name, value in changes.items() if value is not None})
@@ -44,7 +48,7 @@ def train(options: argparse.Namespace) -> Path | None:
     experiment = assemble(recipe, options.data_root, folder, options.features)
     out = options.out or Path("runs") / recipe.name
     if not options.resume and (out / "state.pt").exists():
-        raise UserError(f"{out} holds a run already: add --resume to go on with it, or give another --out.")
+        raise UserError(f"{out} holds a run already: add --resume to continue it, or choose another --out.")
     run = RunOptions(out, options.resume, options.minutes, options.workers)
     trainer = Trainer(experiment, run, context, development_evaluator(recipe, options.data_root, context))
     progress = trainer.run()
@@ -55,10 +59,10 @@ def train(options: argparse.Namespace) -> Path | None:
 
 
 def development_evaluator(recipe: Recipe, data_root: Path, context: DeviceContext) -> Evaluator:
-    """Look at development photos of the recipe's first set.
+    """Return an evaluator on development photos of the recipe's first data set.
 
-    All names are asked, the unseen ones too, but only labels that training may know count: those of seen names and,
-    as "unseen", of the names that the recipe holds out. So the choice of weights sees no unseen label either.
+    All class names compete, the unseen ones too, but only labels that training may use count: those of seen classes
+    and, as "unseen", those of the classes that the recipe holds out. So no unseen label decides which weights are kept.
     """
     source = recipe.sources[0]
     photos = open_set(source.name, data_root, "development")
@@ -75,35 +79,33 @@ def development_evaluator(recipe: Recipe, data_root: Path, context: DeviceContex
 
 
 def export(experiment: Experiment, out: Path, folder: Path) -> Path:
-    """Copy the weights that the recipe ships into the checkpoint folder, under their name and with their scores."""
+    """Copy the weights chosen by the recipe ("last" or "best") to the checkpoint folder, with their scores."""
     model, metadata = load_checkpoint(
         out / f"{experiment.recipe.ship}.safetensors",
         {experiment.metadata.backbone_sha256: experiment.model.backbone},
     )
     path = folder / f"{experiment.metadata.name}.safetensors"
     save_checkpoint(model, dataclasses.replace(metadata, name=experiment.metadata.name), path)
-    print(f"{path}: ask it with --checkpoint {experiment.metadata.name}, score it with python -m training.evaluate")
+    print(f"{path}: evaluate it with python -m training.evaluate --checkpoint {experiment.metadata.name}")
     return path
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="training.train", description=__doc__.split("\n")[0] if __doc__ else None)
-    parser.add_argument("--recipe", required=True, help=", ".join(recipe_names()))
+    parser.add_argument("--recipe", required=True, help=f"one of {', '.join(recipe_names())}")
     parser.add_argument("--data-root", type=Path, default=Path("data"), help="folder that holds the data sets (data)")
     parser.add_argument("--out", type=Path, help="folder of the run (runs/NAME)")
-    parser.add_argument("--export", type=Path, default=Path("checkpoints"), help="where the result goes (checkpoints)")
-    parser.add_argument("--resume", action="store_true", help="go on with the run in --out")
-    parser.add_argument("--seed", type=int, help="instead of the recipe's")
-    parser.add_argument("--iters", type=int, help="instead of the recipe's")
-    parser.add_argument(
-        "--minutes", type=float, help="shorten the schedule to this wall time; see training/runtime/budget.py"
-    )
-    parser.add_argument("--backbone", help="folder or name, instead of the recipe's")
+    parser.add_argument("--export", type=Path, default=Path("checkpoints"), help="folder of the result (checkpoints)")
+    parser.add_argument("--resume", action="store_true", help="continue the run in --out")
+    parser.add_argument("--seed", type=int, help="overrides the recipe's")
+    parser.add_argument("--iters", type=int, help="overrides the recipe's")
+    parser.add_argument("--minutes", type=float, help="shorten the schedule to this wall time in minutes")
+    parser.add_argument("--backbone", help="folder or name of a backbone; overrides the recipe's")
     parser.add_argument(
         "--features", type=Path, default=Path("runs/features"), help="cached views of the photos (runs/features)"
     )
-    parser.add_argument("--workers", type=int, default=0, help="processes that make batches (0: none)")
-    parser.add_argument("--device", help="cpu, cuda; by default cuda where there is one")
+    parser.add_argument("--workers", type=int, default=0, help="processes that make batches (0: the main process)")
+    parser.add_argument("--device", help="cpu or cuda (default: cuda if available)")
     return parser
 
 

@@ -11,7 +11,8 @@ from PIL import Image
 from tests.export.test_write import PHOTO
 from tests.image.test_load import encoded, huge_png
 from tests.test_segmentation import drawn, random_answer
-from training.evaluation.metrics import ConfusionMatrix, harmonic_iou
+from training.evaluation.metrics import ConfusionMatrix
+from zsseg.analysis.confusion import harmonic_mean
 from zsseg.analysis.ground_truth import MAX_UNMATCHED, NO_CLASS, Truth, read_truth, score
 from zsseg.errors import UserError
 from zsseg.export import label_image, write_outputs
@@ -212,7 +213,7 @@ def test_scores_equal_those_of_training(seed: int) -> None:
     np.testing.assert_allclose([np.nan if iou is None else iou for iou in scores.iou], matrix.iou())
     assert scores.accuracy == pytest.approx(matrix.accuracy())
     assert (scores.miou_seen, scores.miou_unseen) == pytest.approx((seen, unseen))
-    assert scores.hiou == pytest.approx(harmonic_iou(seen, unseen))
+    assert scores.hiou == pytest.approx(harmonic_mean(seen, unseen))
 
 
 def test_scores_follow_the_sliders() -> None:

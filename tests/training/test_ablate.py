@@ -129,7 +129,8 @@ def test_ablate__makes_a_table_and_nothing_twice(
         assert trained["sd"][key] == pytest.approx(statistics.stdev(trained["values"][key]), abs=1e-5)
     assert baseline["sd"]["pAcc"] is None
     text = (tmp_path / "out/ablation-mini.md").read_text()
-    assert f"| {BASELINE} | the cosine of the untouched backbone | 0 | - | {baseline['mean']['pAcc']:.3f} |" in text
+    row = next(line for line in text.splitlines() if line.startswith(f"| {BASELINE} |"))
+    assert f"| 0 | - | {baseline['mean']['pAcc']:.3f} |" in row
     assert f"| 2 | 0 1 | {trained['mean']['pAcc']:.3f} ± {trained['sd']['pAcc']:.3f} |" in text
     assert text in capsys.readouterr().out
     monkeypatch.setattr(ablate, "subprocess", None)  # a run would fail
@@ -152,7 +153,7 @@ def test_ablate__does_not_mix_what_cannot_be_compared(
 ) -> None:
     assert ablate.main([*toy, "--iters", "2", "--only", BASELINE]) == 0
     assert ablate.main([*toy, "--iters", "3", "--only", BASELINE]) == 2
-    assert "made with another iters: give another --out" in capsys.readouterr().err
+    assert "another iters" in capsys.readouterr().err
 
 
 def test_ablate__goes_on_when_one_run_fails(

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from training.evaluation.metrics import ConfusionMatrix, harmonic_iou
+from training.evaluation.metrics import ConfusionMatrix
+from zsseg.analysis.confusion import harmonic_mean
 
 TRUTH = np.array([[0, 0, 1, 1], [0, 0, 1, 1], [2, 2, 255, 255], [2, 2, 255, 255]], np.uint8)
 GUESS = np.array([[0, 0, 1, 0], [0, 1, 1, 1], [2, 2, 0, 1], [1, -1, 2, 2]], np.int16)
@@ -52,9 +53,9 @@ def test_confusion_matrix__refuses_other_sizes() -> None:
         ConfusionMatrix(2).update(np.zeros((2, 2), np.uint8), np.zeros((2, 3), np.int16))
 
 
-def test_harmonic_iou__published_rows() -> None:
+def test_harmonic_mean__published_rows() -> None:
     """ZegCLIP's VOC rows; both zero is zero, one unknown is unknown."""
-    assert harmonic_iou(91.9, 77.8) == pytest.approx(84.3, abs=0.1)
-    assert harmonic_iou(92.3, 89.9) == pytest.approx(91.1, abs=0.1)
-    assert harmonic_iou(0.0, 0.0) == 0.0
-    assert np.isnan(harmonic_iou(0.5, float("nan")))
+    assert harmonic_mean(91.9, 77.8) == pytest.approx(84.3, abs=0.1)
+    assert harmonic_mean(92.3, 89.9) == pytest.approx(91.1, abs=0.1)
+    assert harmonic_mean(0.0, 0.0) == 0.0
+    assert np.isnan(harmonic_mean(0.5, float("nan")))

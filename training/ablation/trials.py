@@ -1,4 +1,4 @@
-"""One run of an ablation, from its changed recipe to its scores on disk: trained, judged, written."""
+"""One run of an ablation: train the changed recipe, evaluate it, write its scores."""
 
 import dataclasses
 import json
@@ -8,13 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from pydantic import TypeAdapter, ValidationError
 
 from training.ablation.variants import Domain, Length, Variant, base_recipe, recipes_of
 from training.core.assemble import assemble
 from training.core.engine import STATE_FILE, RunOptions, Trainer
 from training.data.datasets import open_set
 from training.evaluation.protocol import evaluate_predictor, protocol_for
-from training.evaluation.scores import score_report
+from training.evaluation.scores import ScoreReport, score_report
 from training.recipes import Recipe
 from training.runtime.devices import setup_device
 from zsseg.errors import UserError
@@ -29,18 +30,18 @@ SCORES_FILE = "scores.json"
 
 @dataclass(frozen=True)
 class Plan:
-    """What all runs of a table share.
+    """Options that all runs of a table share.
 
     Attributes:
-        domain: whose recipes are changed.
-        length: of every run.
-        split: photos that judge.
-        limit: how many of them, the first; None for all.
+        domain: recipes and data set.
+        length: iterations and crop size of every run.
+        split: photos for evaluation.
+        limit: evaluate on the first `limit` photos only; None for all.
         data_root: folder that holds the data sets.
-        backbone: its folder.
+        backbone: folder of the backbone.
         out: folder of the runs.
-        features: folder of the cached views, for recipes that train on them.
-        device: where they run; None for CUDA where there is one, else the CPU.
+        features: folder of the cached views, for recipes with `views`.
+        device: None for CUDA if available, else the CPU.
     """
 
     domain: Domain
@@ -55,21 +56,21 @@ class Plan:
 
     @cached_property
     def variants(self) -> dict[str, tuple[Variant, Recipe]]:
-        """Every run by name but the training-free one; see `recipes_of`."""
+        """All runs by name, without the training-free baseline; see `recipes_of`."""
         config = json.loads((self.backbone / CONFIG_FILE).read_text(encoding="utf-8"))
         return recipes_of(self.domain, self.length, config["model_cfg"]["vision_cfg"]["patch_size"])
 
     def about(self, name: str) -> str:
-        """What a run changes, for the table."""
+        """Description of a run for the table."""
         if name == BASELINE:
-            return "the cosine of the untouched backbone"
+            return "cosine of the frozen backbone's patch tokens and the text"
         variant, recipe = self.variants[name]
         regions = f", {recipe.model.regions} region tokens" if recipe.model.regions and not variant.name else ""
         return variant.about + regions
 
     @cached_property
     def identity(self) -> dict[str, Any]:
-        """What decides the scores beside name, seed and photos; runs with the same are comparable."""
+        """Everything but name and seed that decides the scores; runs with the same identity are comparable."""
         return {
             "domain": self.domain.name,
             "iters": self.length.iters,
@@ -83,7 +84,7 @@ class Plan:
 
 @dataclass(frozen=True)
 class Trial:
-    """One run: METHOD, METHOD-VARIANT or "training-free", and its seed, which means nothing to the last."""
+    """One run: METHOD, METHOD-VARIANT or "training-free", and its seed, which the training-free one does not use."""
 
     name: str
     seed: int = 0
@@ -94,44 +95,67 @@ class Trial:
         return self.name if self.name == BASELINE else f"{self.name}-seed{self.seed}"
 
 
-def run_trial(plan: Plan, trial: Trial) -> dict[str, Any]:
-    """Train (or go on), judge, and write the run's scores; return what was written.
+class TrialScores(ScoreReport):
+    """The document `scores.json` of a run."""
+
+    plan: dict[str, Any]
+    name: str
+    seed: int
+    steps: int
+    photos: int
+    method: str | None
+
+
+_DOCUMENT = TypeAdapter(TrialScores)
+
+
+def run_trial(plan: Plan, trial: Trial) -> TrialScores:
+    """Train or resume, evaluate, and write the run's scores; return the document that was written.
 
     Raises:
-        UserError: there is no such run in this domain, or its photos are not there.
+        UserError: there is no such run in this domain, or its photos do not exist.
     """
     if trial.name == BASELINE:
         predictor, steps = _training_free(plan), 0
     elif trial.name in plan.variants:
         predictor, steps = _trained(plan, trial)
     else:
-        raise UserError(f"There is no run {trial.name!r}: choose of {', '.join((BASELINE, *plan.variants))}.")
+        raise UserError(f"There is no run {trial.name!r}: choose one of {', '.join((BASELINE, *plan.variants))}.")
     photos = open_set(plan.domain.data, plan.data_root, plan.split)
     items = photos.items[: plan.limit]
     protocol, penalty = protocol_for(photos, predictor.metadata), predictor.metadata.seen_penalty
     matrix = evaluate_predictor(predictor, items, protocol, penalty, progress=trial.name)
-    result = {"plan": plan.identity, "name": trial.name, "seed": trial.seed, "steps": steps, "photos": len(items)}
-    result["method"] = None if trial.name == BASELINE else predictor.metadata.method
-    result |= score_report(predictor, protocol, matrix, penalty)
+    result: TrialScores = {
+        "plan": plan.identity,
+        "name": trial.name,
+        "seed": trial.seed,
+        "steps": steps,
+        "photos": len(items),
+        "method": None if trial.name == BASELINE else predictor.metadata.method,
+        **score_report(predictor, protocol, matrix, penalty),
+    }
     folder = plan.out / trial.folder
     folder.mkdir(parents=True, exist_ok=True)
     write_text(folder / SCORES_FILE, json.dumps(result, indent=1) + "\n")
     return result
 
 
-def read_scores(plan: Plan, trial: Trial) -> dict[str, Any] | None:
-    """What a run wrote; None where it has not come to its end.
+def read_scores(plan: Plan, trial: Trial) -> TrialScores | None:
+    """Read the scores of a run; None if it has not ended.
 
     Raises:
-        UserError: it was made with other options or another backbone.
+        UserError: it was made with other options or another backbone, or the file is damaged.
     """
     path = plan.out / trial.folder / SCORES_FILE
     if not path.is_file():
         return None
-    result: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    try:
+        result = _DOCUMENT.validate_json(path.read_text(encoding="utf-8"))
+    except ValidationError as error:
+        raise UserError(f"{path} is damaged ({error.errors()[0]['msg']}): remove it and run again.") from error
     if result["plan"] != plan.identity:
         different = [key for key, value in plan.identity.items() if result["plan"].get(key) != value]
-        raise UserError(f"{path} was made with another {' and '.join(different)}: give another --out, or remove it.")
+        raise UserError(f"{path} was made with another {' and '.join(different)}: choose another --out, or remove it.")
     return result
 
 
@@ -151,7 +175,7 @@ def _training_free(plan: Plan) -> Predictor:
 
 
 def _trained(plan: Plan, trial: Trial) -> tuple[Predictor, int]:
-    """The predictor of a run's last weights, as a checkpoint holds them, and the steps that made them."""
+    """Return a predictor with the run's last weights, rounded as in a checkpoint, and the number of iterations."""
     recipe = dataclasses.replace(plan.variants[trial.name][1], seed=trial.seed)
     context = setup_device(recipe.precision, plan.device)
     experiment = assemble(recipe, plan.data_root, plan.backbone, plan.features)

@@ -1,4 +1,4 @@
-"""The ablations as data: two domains, and what the papers argue with, each one change to a domain's recipes."""
+"""The two papers' ablations as data: each variant is one change to a recipe."""
 
 import dataclasses
 import math
@@ -13,17 +13,17 @@ from zsseg.models import Method
 
 DomainName = Literal["mini", "shapes"]
 METHODS: tuple[Method, ...] = ("zegclip", "clip_rc")
-_WARMUP_SHARE = 10  # a shortened run warms up for at most one step in so many
+_WARMUP_SHARE = 10  # in a shortened run the warm-up takes at most 1 in 10 iterations
 
 
 @dataclass(frozen=True)
 class Domain:
-    """What one table is about; its recipes are `METHOD_WORLD_inductive`.
+    """Recipes and data set of one table; the recipes are `METHOD_NAME_inductive`.
 
     Attributes:
-        name: in the recipes' names.
-        data: the set that is judged, one of `training.data.splits.SETS`.
-        split: of that set, unless another is asked for.
+        name: part of the recipes' names.
+        data: data set for evaluation, one of `training.data.splits.SETS`.
+        split: default split of that set.
     """
 
     name: DomainName
@@ -42,10 +42,10 @@ class Variant:
     """One change to a recipe.
 
     Attributes:
-        name: of the change; empty for the recipe as it is.
-        about: what it is, for the table.
-        change: makes the changed recipe of the recipe.
-        methods: whose recipes it makes sense for.
+        name: of the variant; empty for the unchanged recipe.
+        about: description for the table.
+        change: returns the changed recipe.
+        methods: methods to which the change applies.
     """
 
     name: str
@@ -56,11 +56,11 @@ class Variant:
 
 @dataclass(frozen=True)
 class Length:
-    """What all runs of a table have in common, so that they can be compared.
+    """Length and crop size that all runs of a table share.
 
     Attributes:
-        iters: steps of every run; None for each recipe's own.
-        size: side of the crops and windows in px; None for each recipe's own. The stride changes with it.
+        iters: iterations of every run; None for the recipe's own.
+        size: side of crops and windows in pixels; None for the recipe's own. The stride scales with it.
     """
 
     iters: int | None = None
@@ -68,19 +68,19 @@ class Length:
 
 
 def head(changes: Mapping[str, Any]) -> Callable[[Recipe], Recipe]:
-    """A change of fields of the head."""
+    """Return a change of fields of the head's `ModelConfig`."""
     return lambda recipe: dataclasses.replace(recipe, model=dataclasses.replace(recipe.model, **changes))
 
 
 def loss(changes: Mapping[str, Any]) -> Callable[[Recipe], Recipe]:
-    """A change of the recipe's losses."""
+    """Return a change of fields of the recipe."""
     return lambda recipe: dataclasses.replace(recipe, **changes)
 
 
 _CLIP_RC: tuple[Method, ...] = ("clip_rc",)
 VARIANTS: tuple[Variant, ...] = (
     Variant("", "the recipe as it is", lambda recipe: recipe),
-    Variant("no-descriptor", "queries of the text alone, no relationship descriptor", head({"relationship": False})),
+    Variant("no-descriptor", "text-only queries, no relationship descriptor", head({"relationship": False})),
     Variant(
         "softmax", "softmax cross-entropy in place of focal + dice on sigmoids (NEL)", loss({"mask_loss": "softmax"})
     ),
@@ -91,24 +91,27 @@ VARIANTS: tuple[Variant, ...] = (
         for count in (1, 4, 16, 49)
     ),
     Variant("no-recovery", "no recovery loss", loss({"recovery": 0.0}), _CLIP_RC),
-    Variant("recovery-clip", "recovers the untouched CLIP's patches", loss({"recovery_target": "clip"}), _CLIP_RC),
+    Variant("recovery-clip", "recovery target: frozen CLIP patches", loss({"recovery_target": "clip"}), _CLIP_RC),
     Variant(
-        "recovery-prompted", "recovers the prompted tower's patches", loss({"recovery_target": "prompted"}), _CLIP_RC
+        "recovery-prompted",
+        "recovery target: prompted encoder patches",
+        loss({"recovery_target": "prompted"}),
+        _CLIP_RC,
     ),
-    Variant("transductive", "transductive from half way on, pseudo-labels where the truth is unseen", both_stages),
+    Variant("transductive", "self-training in the second half, pseudo-labels on pixels of unseen classes", both_stages),
     Variant(
         "transductive-unlabelled",
-        "transductive from half way on, pseudo-labels on any unlabelled pixel",
+        "self-training in the second half, pseudo-labels on all unlabelled pixels",
         lambda recipe: without_masks(both_stages(recipe)),
     ),
 )
 
 
 def base_recipe(domain: Domain, method: Method, length: Length) -> Recipe:
-    """A method's recipe in a domain, shortened; the last weights count, and nothing is judged on the way.
+    """Return a method's shortened recipe in a domain; the last weights are kept, without evaluation on the way.
 
     Raises:
-        UserError: this domain has no such recipe here.
+        UserError: there is no such recipe.
     """
     recipe = load_recipe(f"{method}_{domain.name}_inductive")
     size = length.size or recipe.size
@@ -120,24 +123,23 @@ def base_recipe(domain: Domain, method: Method, length: Length) -> Recipe:
 
 
 def recipes_of(domain: Domain, length: Length, patch: int) -> dict[str, tuple[Variant, Recipe]]:
-    """Every run of a domain's table by its name, METHOD or METHOD-VARIANT, in the table's order.
+    """Return the runs of a domain's table by name, METHOD or METHOD-VARIANT, in the order of the table.
 
-    A change that changes nothing (the recipe has so many regions already) is left out, and so are more regions than
-    the grid of patches has room for.
+    Variants equal to the recipe are left out, and so are variants with more regions than the patch grid can hold.
 
     Args:
-        domain: whose recipes.
-        length: of every run.
-        patch: side of the backbone's patches in px.
+        domain: recipes and data set.
+        length: iterations and crop size of every run.
+        patch: side of the backbone's patches in pixels.
 
     Raises:
-        UserError: this domain has no recipes here, or a crop is no whole number of patches.
+        UserError: the domain has no recipes, or the crop size is no multiple of the patch side.
     """
     found: dict[str, tuple[Variant, Recipe]] = {}
     for method in METHODS:
         base = base_recipe(domain, method, length)
         if base.size % patch:
-            raise UserError(f"A size of {base.size} px does not divide into patches of {patch}: give a multiple of it.")
+            raise UserError(f"A size of {base.size} px does not divide into patches of {patch} px: give a multiple.")
         for variant in (variant for variant in VARIANTS if method in variant.methods):
             recipe = variant.change(base)
             is_new = recipe != base or not variant.name

@@ -1,4 +1,4 @@
-"""From a recipe to the things that are trained: backbone, head, photos, text vectors, metadata."""
+"""Builds what a recipe describes: backbone, head, data sets, text embeddings, metadata."""
 
 import datetime
 import subprocess
@@ -30,14 +30,14 @@ from zsseg.weights.search import find_backbone
 
 @dataclass(frozen=True)
 class Experiment:
-    """A recipe put together.
+    """Everything that a recipe describes, ready for training.
 
     Attributes:
-        recipe: what it was made from.
+        recipe: the recipe.
         model: the head over its frozen backbone, on the CPU.
-        parts: the sets; their labels hold no unseen name.
-        metadata: of the checkpoint to be.
-        features: cached views of the photos, for a recipe that has `views`.
+        parts: the data sets; their labels hold no unseen class.
+        metadata: of the checkpoint that the run writes.
+        features: cached views of the photos, for a recipe with `views`.
     """
 
     recipe: Recipe
@@ -47,7 +47,7 @@ class Experiment:
     features: FeatureCache | None = None
 
     def augmentation(self) -> Augmentation:
-        """How training samples are drawn."""
+        """Settings of the augmentation."""
         how = self.recipe
         return Augmentation(how.size, how.scale, how.photometric, self.metadata.mean, self.metadata.std, how.antialias)
 
@@ -55,16 +55,16 @@ class Experiment:
 def assemble(
     recipe: Recipe, data_root: Path, backbone_folder: Path | None = None, features: Path | None = None
 ) -> Experiment:
-    """Put a recipe together; initial weights depend on the recipe's seed alone.
+    """Build everything that a recipe describes. The initial weights depend on the recipe's seed only.
 
     Args:
-        recipe: the experiment.
-        data_root: the folder that holds the data sets.
-        backbone_folder: used instead of the recipe's backbone.
-        features: folder of the cached views, for a recipe that has `views`; completed if need be.
+        recipe: the recipe.
+        data_root: folder that holds the data sets.
+        backbone_folder: overrides the recipe's backbone.
+        features: folder of the cached views, for a recipe with `views`; missing views are computed.
 
     Raises:
-        UserError: the backbone or the photos are not there, or the cache is of others.
+        UserError: the backbone or the photos do not exist, or the cache belongs to others.
     """
     folder = backbone_folder or find_backbone(recipe.backbone)
     backbone = load_backbone(folder)
@@ -90,10 +90,10 @@ def _cached_views(
 
 
 def build_parts(recipe: Recipe, data_root: Path, split: str = "train") -> tuple[Part, ...]:
-    """Open every set of the recipe and split its names; held-out names join the unseen.
+    """Open every data set of the recipe and split its class names; held-out classes become unseen.
 
     Raises:
-        ValueError: a name would be seen in one set and unseen in another.
+        ValueError: a class is seen in one set and unseen in another.
     """
     reveal = recipe.setting == "transductive" and recipe.pseudo_label_where == "unseen_pixels"
     parts = []
@@ -118,15 +118,15 @@ def build_parts(recipe: Recipe, data_root: Path, split: str = "train") -> tuple[
 
 
 def build_head(recipe: Recipe, backbone: Backbone) -> SegmentationModel:
-    """An untrained head, initialised as the recipe says, or the one that it starts from.
+    """Return a newly initialised head, or the head of the recipe's `start_from`.
 
     Raises:
-        UserError: `start_from` names a head of another kind or over another backbone.
+        UserError: `start_from` has another architecture or another backbone.
     """
     if recipe.start_from is not None:
         model, metadata = load_checkpoint(recipe.start_from, {backbone.sha256: backbone})
         if metadata.config != recipe.model or metadata.backbone_sha256 != backbone.sha256:
-            raise UserError(f"{recipe.start_from} is not a head like {recipe.name}'s: model or backbone differ.")
+            raise UserError(f"{recipe.start_from} does not fit {recipe.name}: architecture or backbone differ.")
         return model
     model = build_model(recipe.model, backbone)
     if recipe.init == "cosine":
@@ -137,7 +137,7 @@ def build_head(recipe: Recipe, backbone: Backbone) -> SegmentationModel:
 def build_metadata(
     recipe: Recipe, backbone: Backbone, parts: Sequence[Part], normalisation: tuple[Triple, Triple]
 ) -> Metadata:
-    """Metadata of the checkpoint that the recipe makes; scores are still empty."""
+    """Return the metadata of the checkpoint that the recipe makes, without scores."""
     seen, unseen = union_names((p.seen, p.unseen) for p in parts)
     transductive = recipe.setting == "transductive"
     return Metadata(
@@ -168,7 +168,7 @@ def build_metadata(
 
 
 def current_commit() -> str:
-    """The commit of this code, with "+" where the tree has changes; empty outside a repository."""
+    """Return the git commit of this code, with "+" if files are modified; empty outside a repository."""
     here = Path(__file__).resolve().parent
 
     def git(*arguments: str) -> str:
@@ -180,6 +180,6 @@ def current_commit() -> str:
 
 
 def text_vectors(backbone: Backbone, names: Sequence[str], templates: Sequence[str]) -> Tensor:
-    """(K, D) unit-norm vectors of names: the mean over templates of unit vectors, normalised again."""
+    """Return (K, D) unit-norm text embeddings of names: the normalised mean over templates of unit vectors."""
     vectors = [backbone.encode_text(with_templates(name, templates)).mean(0) for name in names]
     return F.normalize(torch.stack(vectors), dim=-1)

@@ -160,7 +160,7 @@ class Trainer:
         norm = nn.utils.clip_grad_norm_(self.model.parameters(), limit)
         self.optimizer.step()
         if self.average is not None:
-            self.average.update(self.model)
+            self.average.update()
         self.progress.iteration += 1
         if self.context.is_main and (iteration % _LOG_EVERY == 0 or self.progress.iteration == self.progress.iters):
             values = {name: float(loss.detach()) for name, loss in losses.items()}
@@ -207,7 +207,7 @@ class Trainer:
         if not self.context.is_main:
             return
         known: dict[str, float] = {}
-        with self.average.applied(self.model) if self.average else nullcontext():
+        with self.average.applied() if self.average else nullcontext():
             if self.evaluator is not None:
                 scores = self.evaluator(self.model, self.experiment.metadata)
                 self.model.train()

@@ -1,10 +1,13 @@
-"""Both methods' losses: focal and dice on independent sigmoids ("non-exclusive loss"), and the recovery loss.
+"""Losses of both methods.
 
-Beside them the loss that the non-exclusive one is compared with, the cross-entropy of a softmax over the names.
+- Non-exclusive loss, NEL (ZegCLIP): L = a * focal + b * dice on one sigmoid per class, so classes do not
+  compete and unseen classes are not suppressed by a softmax.
+- Recovery loss (CLIP-RC): L1 between recovered and original queries and patch features.
+- Softmax cross-entropy, the baseline that both papers compare NEL with.
 
-Kept from the published code (ZiqinZhou66/ZegCLIP at 9ba4bb5, models/losses/criterion.py), and tested: ignored pixels
-are not masked out but negatives of every class, and both terms are divided by the (picture, present class) pairs of
-the batch, not by its maps.
+Kept from the released code (ZiqinZhou66/ZegCLIP at 9ba4bb5, models/losses/criterion.py), and tested: ignored pixels
+are negatives of every class, not masked out; focal and dice are divided by the number of (image, present class) pairs
+of the batch, not by its number of masks.
 """
 
 from dataclasses import dataclass
@@ -23,12 +26,12 @@ _FOCUS = 2  # focal loss's gamma
 
 @dataclass(frozen=True)
 class LossWeights:
-    """How much each term counts.
+    """Weights of the loss terms.
 
     Attributes:
-        focal: of the focal term; 100 in the published recipes, 200 for CLIP-RC on COCO-Stuff.
-        dice: of the dice term.
-        recovery: of both recovery terms; 0 for ZegCLIP.
+        focal: weight of the focal term; published: 100, for CLIP-RC on COCO-Stuff 200.
+        dice: weight of the dice term; published: 1, for CLIP-RC on COCO-Stuff 3.
+        recovery: weight of both recovery terms; 0 for ZegCLIP.
     """
 
     focal: float = 100.0
@@ -59,13 +62,12 @@ class RecoveryLoss(NamedTuple):
 
 
 def nel_loss(logits: Tensor, labels: Tensor, pairs: Tensor | None = None) -> MaskLoss:
-    """Focal and dice loss of one batch.
+    """Non-exclusive loss: focal and dice terms of one batch.
 
     Args:
-        logits: (B, K, H, W), at the labels' resolution.
+        logits: (B, K, H, W), at the resolution of the labels.
         labels: (B, H, W) integers, 0..K-1 or `IGNORE`.
-        pairs: the divisor, taken as 1 where it is less; without it `count_pairs(labels, K)`. With several devices, the
-            mean of theirs.
+        pairs: divisor, at least 1; default `count_pairs(labels, K)`. With several devices, the mean of their counts.
     """
     classes = torch.arange(logits.shape[1], device=labels.device)
     targets = labels[:, None] == classes[None, :, None, None]  # (B, K, H, W)
@@ -73,40 +75,39 @@ def nel_loss(logits: Tensor, labels: Tensor, pairs: Tensor | None = None) -> Mas
     divisor = (present.sum() if pairs is None else pairs).clamp(min=1)
     logits = logits.float()
     focal = _focal(logits, targets).flatten(2).mean(-1).sum() / divisor
-    # Dice takes part only for classes that are there: an absent one has no overlap to maximise.
+    # Dice is computed for present classes only: an absent class has no overlap to maximise.
     dice = _dice(logits.sigmoid()[present], targets[present].float()).sum() / divisor
     return MaskLoss(focal, dice)
 
 
 def softmax_loss(logits: Tensor, labels: Tensor, pixels: Tensor | None = None) -> Tensor:
-    """Cross-entropy of a softmax over the names asked, in place of both terms of the non-exclusive loss; a scalar.
+    """Softmax cross-entropy over the K classes, a scalar; replaces both terms of the non-exclusive loss.
 
-    A softmax shares every pixel out among the names. There is none for what has no label, so `IGNORE` pixels are left
-    out: they cannot be negatives of every name, as they are in `nel_loss`.
+    `IGNORE` pixels are left out: a softmax gives every pixel to some class, so a pixel cannot be a negative of all
+    classes as in `nel_loss`.
 
     Args:
-        logits: (B, K, H, W), at the labels' resolution.
+        logits: (B, K, H, W), at the resolution of the labels.
         labels: (B, H, W) integers, 0..K-1 or `IGNORE`.
-        pixels: the divisor, taken as 1 where it is less; without it `count_labelled(labels)`. With several devices,
-            the mean of theirs.
+        pixels: divisor, at least 1; default `count_labelled(labels)`. With several devices, the mean of their counts.
     """
     divisor = count_labelled(labels) if pixels is None else pixels
     return F.cross_entropy(logits.float(), labels, ignore_index=IGNORE, reduction="sum") / divisor.clamp(min=1)
 
 
 def count_labelled(labels: Tensor) -> Tensor:
-    """Number of pixels of labels (B, H, W) that have a name: the divisor of `softmax_loss`."""
+    """Return the number of labelled pixels of labels (B, H, W): the divisor of `softmax_loss`."""
     return (labels != IGNORE).sum()
 
 
 def count_pairs(labels: Tensor, classes: int) -> Tensor:
-    """Number of (picture, present class) pairs of labels (B, H, W): the divisor of both terms."""
+    """Return the number of (image, present class) pairs of labels (B, H, W): the divisor of `nel_loss`."""
     ids = torch.arange(classes, device=labels.device)
     return (labels.flatten(1)[:, None] == ids[None, :, None]).any(-1).sum()
 
 
 def recovery_loss(recovery: Recovery) -> RecoveryLoss:
-    """Mean absolute error of recovered descriptors and patches; no gradient reaches their targets."""
+    """Recovery loss of CLIP-RC: mean absolute error of queries and patch features; the targets get no gradient."""
     return RecoveryLoss(
         F.l1_loss(recovery.queries.float(), recovery.target_queries.detach().float()),
         F.l1_loss(recovery.patches.float(), recovery.target_patches.detach().float()),
@@ -114,13 +115,13 @@ def recovery_loss(recovery: Recovery) -> RecoveryLoss:
 
 
 def _focal(logits: Tensor, targets: Tensor) -> Tensor:
-    """Focal loss of each pixel and class, (B, K, H, W)."""
-    signed = torch.where(targets, logits, -logits)  # large where right
+    """Sigmoid focal loss per pixel and class, (B, K, H, W) (Lin et al., ICCV 2017)."""
+    signed = torch.where(targets, logits, -logits)  # large if right: p_t = sigmoid(signed)
     share = torch.where(targets, _POSITIVE_SHARE, 1 - _POSITIVE_SHARE)
     return -share * torch.sigmoid(-signed) ** _FOCUS * F.logsigmoid(signed)
 
 
 def _dice(scores: Tensor, targets: Tensor) -> Tensor:
-    """Dice loss of each map: scores and targets (maps, H, W), 0..1; a smoothing of one pixel keeps it finite."""
+    """Dice loss per mask (M,) of scores and targets (M, H, W), 0..1; smoothed by one pixel to avoid 0 / 0."""
     scores, targets = scores.flatten(1), targets.flatten(1)
     return 1 - (2 * (scores * targets).sum(1) + 1) / (scores.sum(1) + targets.sum(1) + 1)

@@ -1,18 +1,20 @@
-"""The optimizer's parameter groups, and a moving average of the weights."""
+"""Optimizer with its parameter groups, and an exponential moving average of the weights."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.optim.swa_utils import AveragedModel
 
 from training.recipes import Recipe
 
 
 def build_optimizer(model: nn.Module, recipe: Recipe) -> torch.optim.AdamW:
-    """AdamW over the trainable tensors in up to four groups: prompts or head, with or without weight decay.
+    """Return AdamW over the trainable tensors, in up to four groups: prompts or head, with or without weight decay.
 
-    Every group carries `peak_lr`, from which the schedule sets `lr`.
+    Every group has an entry `peak_lr`, from which the schedule computes `lr`.
     """
     groups: dict[tuple[bool, bool], list[Tensor]] = {}
     for name, parameter in model.named_parameters():
@@ -30,56 +32,63 @@ def build_optimizer(model: nn.Module, recipe: Recipe) -> torch.optim.AdamW:
 
 
 def is_prompt(name: str) -> bool:
-    """Tell whether a tensor of the head belongs to the encoder's prompts (their transform and norm included)."""
+    """Whether a tensor of the head belongs to the encoder's prompts, their projection and norm included."""
     return name.startswith("encoder.")
 
 
 class MovingAverage:
-    """Exponential moving average of the trainable tensors, in fp32.
+    """Exponential moving average of the trainable tensors of a model, by `torch.optim.swa_utils`.
 
     Args:
-        model: whose tensors are averaged.
-        decay: 0..1; early on a smaller one is used, so that the start is forgotten fast.
+        model: whose trainable tensors are averaged.
+        decay: 0..1. Early updates use a smaller one, (1 + n) / (10 + n), so that the initial weights lose their
+            influence quickly.
     """
 
     def __init__(self, model: nn.Module, decay: float) -> None:
-        self.decay, self.updates = decay, 0
-        self.tensors = {n: p.detach().clone() for n, p in model.named_parameters() if p.requires_grad}
+        def average(old: Sequence[Tensor], new: Sequence[Tensor], updates: Tensor | int) -> None:
+            keep = min(decay, (1 + int(updates)) / (10 + int(updates)))
+            for tensor, current in zip(old, new, strict=True):
+                tensor.lerp_(current, 1 - keep)
 
-    @torch.no_grad()
-    def update(self, model: nn.Module) -> None:
-        """Take in the weights as they are now."""
-        self.updates += 1
-        keep = min(self.decay, (1 + self.updates) / (10 + self.updates))
-        own = dict(model.named_parameters())
-        for name, average in self.tensors.items():
-            average.lerp_(own[name].detach(), 1 - keep)
+        # AveragedModel copies what it is given: a list of the trainable tensors alone leaves the frozen backbone out.
+        self._model = nn.ParameterList(p for p in model.parameters() if p.requires_grad)
+        self._average = AveragedModel(self._model, multi_avg_fn=average)
+        self._average.update_parameters(self._model)  # the first call copies the weights, later ones average
+
+    @property
+    def tensors(self) -> list[Tensor]:
+        """The averages, in the order of the model's trainable parameters."""
+        return [average.detach() for average in self._average.parameters()]
+
+    def update(self) -> None:
+        """Average in the present weights of the model."""
+        self._average.update_parameters(self._model)
 
     @contextmanager
-    def applied(self, model: nn.Module) -> Iterator[None]:
-        """Put the averages in place of the model's weights for a while."""
-        own = dict(model.named_parameters())
-        kept = {name: own[name].detach().clone() for name in self.tensors}
-        self._copy(own, self.tensors)
+    def applied(self) -> Iterator[None]:
+        """Replace the model's weights by the averages inside a `with` block."""
+        own = [parameter.detach() for parameter in self._model]
+        kept = [tensor.clone() for tensor in own]
+        _copy(own, self.tensors)
         try:
             yield
         finally:
-            self._copy(own, kept)
+            _copy(own, kept)
 
-    def state_dict(self) -> dict[str, object]:
-        """Everything needed to go on."""
-        return {"updates": self.updates, "tensors": self.tensors}
+    def state_dict(self) -> dict[str, Any]:
+        """Everything that a resumed run needs."""
+        return self._average.state_dict()
 
-    def load_state_dict(self, state: Mapping[str, object]) -> None:
-        """Go on from a saved state; the names must be the same."""
-        updates, tensors = state["updates"], state["tensors"]
-        if not isinstance(updates, int) or not isinstance(tensors, dict) or tensors.keys() != self.tensors.keys():
-            raise ValueError("the saved moving average is of another model")
-        self.updates = updates
-        self._copy(self.tensors, tensors)
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Restore a saved state.
 
-    @staticmethod
-    @torch.no_grad()
-    def _copy(to: Mapping[str, Tensor], source: Mapping[str, Tensor]) -> None:
-        for name, tensor in source.items():
-            to[name].copy_(tensor)
+        Raises:
+            RuntimeError: it belongs to another model.
+        """
+        self._average.load_state_dict(state)
+
+
+def _copy(targets: list[Tensor], sources: list[Tensor]) -> None:
+    for target, source in zip(targets, sources, strict=True):
+        target.copy_(source)

@@ -1,7 +1,8 @@
-"""What each setting makes of the labels: which ids the loss sees, and pseudo labels for unseen classes.
+"""Labels of both settings, and pseudo-labels for unseen classes.
 
-Inductive: only seen classes are asked, and everything else is ignored. Transductive: all names are known, so all are
-asked; the model's own best unseen class labels the pixels that have no seen label, anew at each step.
+Inductive: the model is trained on seen classes only; all other pixels are ignored. Transductive: all class names are
+known, so the model predicts all classes; pixels without a seen label get the model's own best unseen class as a
+pseudo-label, recomputed at every step.
 """
 
 from collections.abc import Sequence
@@ -20,14 +21,14 @@ PseudoLabelWhere = Literal["unseen_pixels", "unlabelled_pixels"]
 
 
 def inductive_table(seen: Sequence[int]) -> npt.NDArray[np.int16]:
-    """From a data set's id to the loss's, (256,): a seen id to its place in `seen`, all others to `IGNORE`."""
+    """Return the (256,) table from data-set id to loss label: a seen id to its index in `seen`, others to `IGNORE`."""
     table = np.full(256, IGNORE, np.int16)
     table[list(seen)] = np.arange(len(seen))
     return table
 
 
 def transductive_table(seen: Sequence[int]) -> npt.NDArray[np.int16]:
-    """From a data set's id to the loss's, (256,): seen ids and `IGNORE` stay, all others become `UNLABELLED`."""
+    """Return the (256,) table from data-set id to loss label: seen ids and `IGNORE` stay, others are `UNLABELLED`."""
     table = np.full(256, UNLABELLED, np.int16)
     table[list(seen)] = list(seen)
     table[IGNORE] = IGNORE
@@ -47,16 +48,16 @@ def pseudo_labels(
     where: PseudoLabelWhere = "unseen_pixels",
     threshold: float = 0.0,
 ) -> Tensor:
-    """Give pixels without a seen label the unseen class that the model itself finds likeliest there.
+    """Label pixels without a seen label with the unseen class of the highest logit.
 
     Args:
-        labels: (B, H, W) as `transductive_table` leaves them.
-        logits: (B, K, H, W) of all classes, at the labels' resolution.
+        labels: (B, H, W) as mapped by `transductive_table`.
+        logits: (B, K, H, W) of all classes, at the resolution of the labels.
         unseen: ids of the unseen classes, 0..K-1.
-        where: "unseen_pixels" as the published code, which looks up in the ground truth where the true class is
-            unseen; "unlabelled_pixels" for every pixel without a seen label, background and void included, which
-            needs nothing of the ground truth but asks for a threshold.
-        threshold: sigmoid, 0..1, under which a pixel gets no pseudo label.
+        where: "unseen_pixels" as in the released code, which reads from the ground truth at which pixels the true
+            class is unseen; "unlabelled_pixels" for every pixel without a seen label, background and void included,
+            which uses no ground truth but needs a threshold.
+        threshold: sigmoid, 0..1, below which a pixel gets no pseudo-label.
 
     Returns:
         (B, H, W) int64, 0..K-1 or `IGNORE`.

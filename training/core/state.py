@@ -1,6 +1,6 @@
-"""A training run on disk, whole or not at all, so that it can be interrupted at any time.
+"""Saves and restores a training run. The file is written atomically, so a run can be interrupted at any time.
 
-There is no random state to keep: batches and dropout are functions of the seed and the iteration.
+No random state is saved: batches and dropout are functions of the seed and the iteration.
 """
 
 import dataclasses
@@ -18,14 +18,14 @@ from zsseg.models import SegmentationModel
 
 @dataclass
 class Progress:
-    """Where a run stands.
+    """Progress of a run.
 
     Attributes:
         iteration: iterations finished.
         iters: iterations planned; a time budget may lower it.
         switch: iteration at which self-training began, -1 before.
         elapsed: seconds of training, earlier invocations included.
-        best: best score on the development split, -1 before the first look.
+        best: best score on the development split, -1 before the first evaluation.
     """
 
     iteration: int
@@ -43,7 +43,7 @@ def save_state(
     optimizer: torch.optim.Optimizer,
     average: MovingAverage | None,
 ) -> None:
-    """Write everything that a resumed run needs; the file appears whole."""
+    """Write everything that a resumed run needs, atomically."""
     state = {
         "recipe": _identity(recipe),
         "progress": dataclasses.asdict(progress),
@@ -57,23 +57,23 @@ def save_state(
 
 
 def read_state(path: Path, recipe: Recipe) -> dict[str, Any]:
-    """Read a state back.
+    """Read a saved state.
 
     Raises:
-        UserError: there is none, or it is another recipe's.
+        UserError: there is none, or it belongs to another recipe.
     """
     if not path.is_file():
         raise UserError(f"There is nothing to resume at {path}: start without --resume.")
     state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
     if state["recipe"] != _identity(recipe):
-        raise UserError(f"{path} belongs to another recipe or other options: use another --out, or start anew.")
+        raise UserError(f"{path} belongs to another recipe or other options: choose another --out, or start anew.")
     return state
 
 
 def restore(
     state: dict[str, Any], model: SegmentationModel, optimizer: torch.optim.Optimizer, average: MovingAverage | None
 ) -> Progress:
-    """Put a state back into the objects it was taken from; return where the run stood."""
+    """Load a state into model, optimizer and moving average; return the progress of the run."""
     model.load_state_dict(state["model"])
     optimizer.load_state_dict(state["optimizer"])
     if average is not None:

@@ -1,1 +1,1 @@
-"""Photos and labels: where they lie, what they are called, how they are drawn."""
+"""Data sets: file layouts, class names and splits, augmentation, batches."""

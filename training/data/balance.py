@@ -1,4 +1,4 @@
-"""Photos of rare seen names, shown more often: repeat factor sampling (Gupta et al., LVIS, CVPR 2019)."""
+"""Repeat factor sampling: photos of rare seen classes occur more often in an epoch (Gupta et al., LVIS, CVPR 2019)."""
 
 from collections.abc import Sequence
 
@@ -7,22 +7,22 @@ import numpy as np
 from training.data.datasets import PhotoSet, read_mask
 from training.data.labels import label_table
 
-MOST = 8  # a name that five photos show would be learnt by heart
+MOST = 8  # upper limit: without it a class with five photos would be overfitted
 
 
 def repeats(photos: PhotoSet, seen: Sequence[str], rare: float) -> tuple[int, ...]:
-    """How often an epoch should show each photo, at least once; labels of unseen names are not looked at.
+    """Return how often each photo occurs in an epoch, at least once. Labels of unseen classes are not used.
 
-    A name in a share f of the photos asks for `sqrt(rare / f)` times, rounded, at most `MOST`; a photo gets what the
-    rarest of its names asks for.
+    A class that occurs in a share f of the photos has the repeat factor `sqrt(rare / f)`, rounded, at most `MOST`. A
+    photo has the factor of its rarest class.
 
     Args:
-        photos: training photos of one set.
-        seen: names whose labels may be used.
-        rare: share of the photos, 0..1, from which a name is shown often enough.
+        photos: training photos of one data set.
+        seen: class names whose labels may be used.
+        rare: share of the photos, 0..1, below which a class is repeated.
     """
     table = label_table(photos.raw_names, seen)
-    shown = np.zeros((len(photos.items), 256), bool)
+    shown = np.zeros((len(photos.items), 256), bool)  # photo x training label; 255 (no label) has a column too
     for row, item in zip(shown, photos.items, strict=True):
         row[table[read_mask(item)]] = True
     shares = np.maximum(shown[:, : len(seen)].mean(0), 1e-9)

@@ -1,9 +1,8 @@
-"""Batches of the union of several sets; batch number i is a pure function of (seed, i).
+"""Batches drawn from several data sets. Batch i is a pure function of (seed, i).
 
-Nothing random has a state, so a resumed run draws exactly the batches that the interrupted one would have drawn.
-A batch comes from one set, drawn in proportion to the sets' weights: only the names of its own set are known to be
-absent where they are not labelled, so only those are asked. Within a set, photos come in shuffled epochs, each once
-or as often as its part says.
+No random generator has a state, so a resumed run draws exactly the batches of an uninterrupted run. Each batch comes
+from one data set, chosen at random by the sets' weights: an unlabelled pixel is known to be none of the classes of
+its own set, but may well be a class of another set. Within a set, photos come in shuffled epochs.
 """
 
 from collections.abc import Sequence
@@ -21,16 +20,16 @@ from training.data.transforms import Augmentation, augment
 
 @dataclass(frozen=True)
 class Part:
-    """One set of the union.
+    """One data set of a training run.
 
     Attributes:
-        photos: its training photos.
-        seen: names asked with labels; labels are indices into them.
-        unseen: names without labels, asked in self-training only, after the seen ones.
-        weight: how often a batch comes from this set, relative to the others.
-        void_ignored: leave pixels without a label out of the loss instead of making them negatives of every name.
-        reveal_hidden: mark (not name) the pixels of unseen names; see `training.data.labels`.
-        repeats: how often an epoch shows each photo; empty where that is once.
+        photos: the training photos.
+        seen: class names with labels; training labels are indices into them.
+        unseen: class names without labels; they follow the seen ones and are used in self-training only.
+        weight: sampling weight of the set relative to the others.
+        void_ignored: leave unlabelled pixels out of the loss instead of making them negatives of every class.
+        reveal_hidden: mark the pixels of unseen classes as `HIDDEN`; see `training.data.labels`.
+        repeats: how often each photo occurs in an epoch; empty means once each.
     """
 
     photos: PhotoSet
@@ -44,12 +43,12 @@ class Part:
 
 @dataclass(frozen=True)
 class Batch:
-    """Samples of one set.
+    """B samples of one data set.
 
     Attributes:
         inputs: (B, 3, S, S) float32, normalised pixels; or (B, F, h, w), cached features of the frozen networks.
-        labels: (B, S, S) uint8: index into the part's seen names, 254 hidden, 255 without a label.
-        part: index of the set.
+        labels: (B, S, S) uint8: index into the part's seen classes, 254 hidden, 255 unlabelled.
+        part: index of the data set.
     """
 
     inputs: Tensor
@@ -61,12 +60,13 @@ class BatchStream(Dataset[Batch]):
     """All batches of a run: item i is batch i.
 
     Args:
-        parts: the sets.
-        how: the augmentation.
-        batch: photos per batch, over all devices together.
-        batches: number of batches there may be.
-        seed: of everything random here.
-        rank, world_size: which share of every batch this process makes.
+        parts: the data sets.
+        how: augmentation.
+        batch: photos per batch, summed over all devices.
+        batches: number of batches.
+        seed: of all random choices in this class.
+        rank: of this process, 0..world_size-1; it makes the slots rank, rank + world_size, ... of every batch.
+        world_size: number of processes.
         cache_bytes: decoded photos are kept in memory up to this size.
     """
 
@@ -87,7 +87,7 @@ class BatchStream(Dataset[Batch]):
         shares = np.cumsum([p.weight for p in parts])
         draws = np.random.default_rng([seed, 0]).random(batches)
         self.choices = np.searchsorted(shares / shares[-1], draws, side="right")
-        # How many batches of the same set came before batch i: its place in that set's epochs.
+        # Number of earlier batches of the same set: the position of batch i in that set's epochs.
         self.turns = np.zeros(batches, np.int64)
         for part in range(len(self.parts)):
             own = self.choices == part
@@ -108,6 +108,7 @@ class BatchStream(Dataset[Batch]):
 
     def _item(self, part: int, index: int, slot: int) -> Item:
         """The photo of one place of one batch."""
+        # Every draw has a generator of its own, seeded by what it decides: 1 the order of an epoch, 2 one sample.
         rows = self._epochs[part]
         epoch, place = divmod(int(self.turns[index]) * self.batch + slot, len(rows))
         order = np.random.default_rng([self.seed, 1, part, epoch]).permutation(len(rows))

@@ -1,28 +1,31 @@
-"""The one door between a mask on disk and a loss: labels of unseen names do not pass it.
+"""The only place where masks become training labels; labels of unseen classes are removed here.
 
-After it a pixel is the index of a *seen* name, `HIDDEN` or `VOID`, whatever its true name. Everything downstream
-(crops, losses, scores on the development split) works on these values, so no later mistake can leak.
+A training label is the index of a *seen* class, `HIDDEN` or `VOID`, whatever the true class of the pixel is. Crops,
+losses and the evaluation on the development split read only these values, so no later code can leak an unseen label.
 """
 
 from collections.abc import Sequence
 
 import numpy as np
 
-HIDDEN = 254  # some unseen name, not said which: only where a recipe asks for the papers' transductive oracle
-VOID = 255  # training.core.losses.IGNORE: a negative of every name asked
+HIDDEN = 254  # an unseen class, not told which; only in recipes with the papers' transductive oracle
+VOID = 255  # no label; the losses count such a pixel as a negative of every class (training.core.losses.IGNORE)
 
 
 def label_table(raw_names: Sequence[str | None], seen: Sequence[str], reveal_hidden: bool = False) -> np.ndarray:
     """Return the (256,) uint8 table from raw mask id to training label.
 
     Args:
-        raw_names: the asked name of every raw id, None where the id is not asked.
-        seen: names whose labels may be used; a label is an index into them.
-        reveal_hidden: mark pixels of the other asked names as `HIDDEN` instead of `VOID`.
+        raw_names: class name of every raw id, None if the id is no class.
+        seen: class names whose labels may be used; a training label is an index into them.
+        reveal_hidden: map the other classes to `HIDDEN` instead of `VOID`.
+
+    Raises:
+        ValueError: more seen classes than 8-bit labels can count.
     """
     if len(seen) >= HIDDEN:
         raise ValueError(f"{len(seen)} names do not fit into 8-bit labels")
-    table = np.full(256, VOID, np.uint8)
+    table = np.full(256, VOID, np.uint8)  # ids without a class, and ids beyond the list, stay unlabelled
     index = {name: i for i, name in enumerate(seen)}
     for raw, name in enumerate(raw_names):
         if name is not None:

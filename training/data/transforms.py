@@ -1,8 +1,8 @@
-"""Augmentation of one photo and its labels: numpy and OpenCV only, a pure function of the random generator given.
+"""Augmentation of one photo and its labels with NumPy and OpenCV, a pure function of the given random generator.
 
-The steps and their strengths are those of both papers (ZegCLIP specification, section 7): scale jitter, a random
-crop in which no single name fills more than three quarters, mirror, photometric distortion, normalisation, padding.
-Cropping comes before resizing, so that only the pixels which are kept are ever resized.
+Steps and strengths are those of the released code of both papers (mmsegmentation's pipeline): scale jitter, random
+crop in which no class covers more than 75 %, horizontal flip, photometric distortion, normalisation, padding. The crop
+is cut before it is resized, so that only the pixels that are kept are resized.
 """
 
 from dataclasses import dataclass
@@ -15,21 +15,21 @@ from zsseg.image.load import resize
 
 _CROP_TRIES = 10
 _CROP_MAX_SHARE = 0.75
-# Labels are counted on every fourth pixel: a share does not need more.
+# Class shares are counted on every fourth pixel of each axis; that is exact enough to compare with 75 %.
 _COUNT_STEP = 4
 
 
 @dataclass(frozen=True)
 class Augmentation:
-    """How a training sample is drawn.
+    """Settings of the augmentation.
 
     Attributes:
-        size: side of the crop in px.
+        size: side of the crop in pixels.
         scale: range of the short side after resizing, as a multiple of `size`.
-        photometric: distort brightness, contrast, saturation and hue, each with probability one half.
+        photometric: distort brightness, contrast, saturation and hue, each with probability 0.5.
         mean: per channel, RGB, 0..255.
-        std: likewise.
-        antialias: shrink by means over areas, see `zsseg.image.load.resize`.
+        std: per channel, RGB, 0..255.
+        antialias: downscale with area averaging, see `zsseg.image.load.resize`.
     """
 
     size: int
@@ -43,15 +43,17 @@ class Augmentation:
 def augment(
     rgb: np.ndarray, labels: np.ndarray, how: Augmentation, rng: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Draw one training sample.
+    """Make one training sample.
 
     Args:
         rgb: (H, W, 3) uint8.
-        labels: (H, W) uint8, 255 where there is no label.
+        labels: (H, W) uint8, 255 unlabelled.
+        how: settings.
+        rng: source of all random choices.
 
     Returns:
-        The normalised photo (3, S, S) float32 and its labels (S, S) uint8, S = `how.size`. What the crop does not
-        cover is 0 (the mean colour) and 255.
+        Normalised photo (3, S, S) float32 and labels (S, S) uint8, S = `how.size`. Padding is 0 (the mean colour) in
+        the photo and 255 in the labels.
     """
     scale = how.size * rng.uniform(*how.scale) / min(labels.shape)
     top, left, bottom, right = _choose_crop(labels, how.size / scale, rng)
@@ -67,15 +69,16 @@ def augment(
 
 def normalise(rgb: np.ndarray, mean: tuple[float, ...], std: tuple[float, ...]) -> np.ndarray:
     """(H, W, 3) uint8 -> (H, W, 3) float32, (x - mean) / std per channel."""
-    # A table of 256 x 3 values: several times faster than arithmetic on every pixel.
+    # A look-up table of 256 x 3 values is several times faster than arithmetic on every pixel.
     table = (np.arange(256)[:, None] - np.array(mean)) / np.array(std)
     return np.asarray(cv2.LUT(rgb, table.astype(np.float32)[None]))
 
 
 def distort(rgb: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Brightness +-32, contrast and saturation x 0.5..1.5, hue +-18 of 180: each with probability one half.
+    """Brightness +-32, contrast and saturation x 0.5..1.5, hue +-18 of 180, each with probability 0.5.
 
-    Contrast comes before or after the two colour steps, as a coin decides.
+    Contrast is applied before or after saturation and hue, with equal probability. rgb (H, W, 3) uint8, likewise
+    returned. (mmsegmentation's PhotoMetricDistortion at its defaults.)
     """
     rgb = _linear(rgb, 1.0, rng.uniform(-32, 32) if rng.random() < 0.5 else 0.0)
     contrast = rng.uniform(0.5, 1.5) if rng.random() < 0.5 else 1.0
@@ -100,7 +103,10 @@ def _linear(values: np.ndarray, factor: float, offset: float) -> np.ndarray:
 
 
 def _choose_crop(labels: np.ndarray, side: float, rng: np.random.Generator) -> tuple[int, int, int, int]:
-    """Return (top, left, bottom, right) in the photo's own pixels; `side` is the crop's side there."""
+    """Return (top, left, bottom, right) in pixels of the photo; `side` is the side of the crop in those pixels.
+
+    After `_CROP_TRIES` crops that are dominated by one class the last one is taken, as in the released code.
+    """
     height, width = labels.shape
     crop_h, crop_w = min(height, round(side)), min(width, round(side))
     box = (0, 0, crop_h, crop_w)

@@ -1,16 +1,22 @@
-"""Scores of a segmentation: one confusion matrix over a whole data set, and what is read off it."""
+"""Segmentation metrics: confusion matrix over a data set, IoU, pAcc, hIoU, calibration error."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
 
+from zsseg.analysis.confusion import class_iou, confusion
+
 
 class ConfusionMatrix:
-    """Pixel counts, true class by predicted class, summed over photos; pixels without a true class are left out.
+    """Pixel counts, true class by predicted class, summed over photos. Pixels without a true class are ignored.
 
     Args:
         classes: number of classes K.
+
+    Attributes:
+        table: (K+1, K+1) int64 pixels, as `zsseg.analysis.confusion` counts them: index 0 is "none". Row 0 is zero.
+        photos: (K,) int64, number of photos in which each class occurs.
     """
 
     def __init__(self, classes: int) -> None:
@@ -18,51 +24,61 @@ class ConfusionMatrix:
         self.reset()
 
     def reset(self) -> None:
-        """Forget everything counted."""
-        self.counts = np.zeros((self.classes, self.classes + 1), np.int64)
+        """Set all counts to zero."""
+        self.table = np.zeros((self.classes + 1, self.classes + 1), np.int64)
         self.photos = np.zeros(self.classes, np.int64)
 
     def update(self, truth: np.ndarray, predicted: np.ndarray) -> None:
         """Count one photo.
 
         Args:
-            truth: (H, W) integers; outside 0..K-1 (255, for one) the pixel is left out.
-            predicted: (H, W) integers; outside 0..K-1 the pixel is answered "none", which is wrong for every class.
+            truth: (H, W) integers; pixels outside 0..K-1 (255, for example) are ignored.
+            predicted: (H, W) integers; outside 0..K-1 means "none", which is wrong for every class.
+
+        Raises:
+            ValueError: the shapes differ.
         """
         if truth.shape != predicted.shape:
             raise ValueError(f"truth is {truth.shape}, prediction {predicted.shape}")
-        valid = (truth >= 0) & (truth < self.classes)
-        true, guess = truth[valid].astype(np.int64), predicted[valid].astype(np.int64)
-        guess[(guess < 0) | (guess >= self.classes)] = self.classes
-        width = self.classes + 1
-        self.counts += np.bincount(true * width + guess, minlength=self.classes * width).reshape(self.counts.shape)
-        self.photos += np.bincount(np.unique(true), minlength=self.classes)
+        true, guess = self._labels(truth), self._labels(predicted)
+        counts = confusion(true, guess, self.classes)
+        counts[0] = 0
+        self.table += counts
+        self.photos += np.isin(np.arange(self.classes), true)
+
+    def _labels(self, values: np.ndarray) -> np.ndarray:
+        """(H, W) int16, -1 outside 0..K-1."""
+        wide = values.astype(np.int64)  # an 8-bit array could not hold -1
+        return np.where((wide >= 0) & (wide < self.classes), wide, -1).astype(np.int16)
+
+    @property
+    def counts(self) -> np.ndarray:
+        """(K, K+1) pixels, true class by predicted class; the last column is "none"."""
+        return np.roll(self.table[1:], -1, axis=1)
 
     def accuracy(self) -> float:
-        """pAcc: the share of labelled pixels that are right, 0..1; nan when nothing was counted."""
-        total = self.counts.sum()
-        return float(np.diagonal(self.counts).sum() / total) if total else float("nan")
+        """pAcc: share of labelled pixels with the right class, 0..1; nan if nothing was counted."""
+        total = self.table.sum()
+        return float(np.trace(self.table) / total) if total else float("nan")
 
     def iou(self) -> np.ndarray:
-        """(K,) intersection over union of each class, 0..1; nan where a class neither occurs nor is predicted."""
-        hits = np.diagonal(self.counts)
-        union = self.counts.sum(1) + self.counts[:, : self.classes].sum(0) - hits
-        return np.where(union > 0, hits / np.maximum(union, 1), np.nan)
+        """(K,) intersection over union per class, 0..1; nan for a class that neither occurs nor is predicted."""
+        return np.array([np.nan if value is None else value for value in class_iou(self.table)])
 
     def mean_iou(self, classes: Iterable[int], min_photos: int = 1) -> float:
-        """Mean IoU over those of `classes` that occur in at least `min_photos` photos; nan when none does."""
+        """Mean IoU over those of `classes` that occur in at least `min_photos` photos; nan if there are none."""
         counted = [c for c in classes if self.photos[c] >= min_photos]
         return float(self.iou()[counted].mean()) if counted else float("nan")
 
 
 @dataclass(frozen=True, eq=False)
 class ReliabilityCurve:
-    """Scores against what is true, bin by bin; bins of equal width from 0 to 1.
+    """Reliability diagram: predicted scores against observed frequencies, in bins of equal width from 0 to 1.
 
     Attributes:
-        cases: (bins,) pairs of pixel and class whose score falls into the bin.
-        score: (bins,) their mean score; nan where there is none.
-        share: (bins,) the share of them that truly are the class; nan where there is none.
+        cases: (bins,) number of (pixel, class) pairs whose score falls into the bin.
+        score: (bins,) mean score of the bin; nan for an empty bin.
+        share: (bins,) share of the bin's pairs whose true class it is; nan for an empty bin.
     """
 
     cases: np.ndarray
@@ -71,17 +87,17 @@ class ReliabilityCurve:
 
     @property
     def error(self) -> float:
-        """Expected calibration error: the mean distance of score and share over all cases, 0..1; nan without any."""
+        """Expected calibration error, 0..1: mean |score - share| weighted by `cases`; nan if all bins are empty."""
         total = self.cases.sum()
         return float(np.nansum(self.cases * np.abs(self.score - self.share)) / total) if total else float("nan")
 
 
 class Reliability:
-    """Histograms of scores, class by class, summed over photos; pixels without a true class are left out.
+    """Per-class histograms of scores, summed over photos. Pixels without a true class are ignored.
 
     Args:
         classes: number of classes K.
-        bins: of equal width from 0 to 1.
+        bins: number of bins of equal width from 0 to 1.
     """
 
     def __init__(self, classes: int, bins: int = 20) -> None:
@@ -94,8 +110,11 @@ class Reliability:
         """Count one photo.
 
         Args:
-            truth: (H, W) integers; outside 0..K-1 the pixel is left out.
+            truth: (H, W) integers; pixels outside 0..K-1 are ignored.
             scores: (K, H, W) sigmoid of every class, 0..1.
+
+        Raises:
+            ValueError: the shapes do not fit.
         """
         if scores.shape != (len(self.cases), *truth.shape):
             raise ValueError(f"truth is {truth.shape}, scores {scores.shape}")
@@ -108,13 +127,8 @@ class Reliability:
             self.sums[index] += np.bincount(where, values, self.bins)
 
     def curve(self, classes: Iterable[int]) -> ReliabilityCurve:
-        """Read off the curve of some classes taken together."""
+        """Return the reliability curve of some classes taken together."""
         rows = list(classes)
         cases = self.cases[rows].sum(0)
         some = np.where(cases > 0, cases, np.nan)
         return ReliabilityCurve(cases, self.sums[rows].sum(0) / some, self.hits[rows].sum(0) / some)
-
-
-def harmonic_iou(seen: float, unseen: float) -> float:
-    """hIoU = 2 S U / (S + U): high only when seen and unseen are both; 0 when both are 0, nan when one is."""
-    return 2 * seen * unseen / (seen + unseen) if seen + unseen != 0 else 0.0

@@ -1,4 +1,4 @@
-"""Predictors and photos that a command line names: its options, and how they are opened."""
+"""Command-line options that name a model and a data set, and functions that open the model."""
 
 import argparse
 from pathlib import Path
@@ -16,19 +16,19 @@ from zsseg.weights.search import find_backbone, find_checkpoint
 
 
 def open_predictor(options: argparse.Namespace) -> Predictor:
-    """The predictor that the options `checkpoint`, `baseline`, `backbone`, `size` and `device` ask for.
+    """Open the predictor named by the options `checkpoint`, `baseline`, `backbone`, `size` and `device`.
 
     Raises:
-        UserError: it is not there.
+        UserError: it does not exist or is damaged.
     """
     return open_checkpoint(options) if options.baseline is None else open_baseline(options)
 
 
 def open_checkpoint(options: argparse.Namespace) -> Predictor:
-    """The trained predictor that the options `checkpoint`, `backbone` and `device` ask for.
+    """Open the trained predictor named by the options `checkpoint`, `backbone` and `device`.
 
     Raises:
-        UserError: it is not there.
+        UserError: it does not exist or is damaged.
     """
     known: dict[str, Backbone] = {}
     if options.backbone is not None:
@@ -39,10 +39,10 @@ def open_checkpoint(options: argparse.Namespace) -> Predictor:
 
 
 def open_baseline(options: argparse.Namespace) -> Predictor:
-    """The training-free predictor that the options `baseline`, `size` and `device` ask for.
+    """Open the training-free predictor named by the options `baseline`, `size` and `device`.
 
     Raises:
-        UserError: the backbone is not there.
+        UserError: the backbone does not exist.
     """
     return Predictor.training_free(find_backbone(options.baseline), _device(options), size=options.size)
 
@@ -52,10 +52,10 @@ def _device(options: argparse.Namespace) -> str:
 
 
 def rewrite_metadata(predictor: Predictor, checkpoint: str | None, metadata: Metadata) -> None:
-    """Put other metadata into the file of the predictor's checkpoint; the weights stay as they are.
+    """Replace the metadata in the predictor's checkpoint file. The weights are unchanged.
 
     Raises:
-        UserError: the predictor is not a checkpoint's.
+        UserError: the predictor was not loaded from a checkpoint.
     """
     if checkpoint is None or not isinstance(predictor.model, SegmentationModel):
         raise UserError("--write needs a --checkpoint: the baseline has no file.")
@@ -63,22 +63,22 @@ def rewrite_metadata(predictor: Predictor, checkpoint: str | None, metadata: Met
 
 
 def add_model_options(parser: argparse.ArgumentParser) -> None:
-    """Options that say which model is asked."""
+    """Add the options that choose the model."""
     which = parser.add_mutually_exclusive_group(required=True)
     which.add_argument("--checkpoint", help="name or path of a checkpoint")
-    which.add_argument("--baseline", metavar="BACKBONE", help="the training-free cosine of a backbone, name or folder")
+    which.add_argument("--baseline", metavar="BACKBONE", help="training-free baseline: name or folder of a backbone")
     add_device_options(parser)
 
 
 def add_device_options(parser: argparse.ArgumentParser) -> None:
-    """Options that say where and how a model runs."""
-    parser.add_argument("--backbone", help="folder of the checkpoint's backbone, where it is not beside it")
-    parser.add_argument("--size", type=int, help="window of the baseline in px, instead of its backbone's own")
-    parser.add_argument("--device", help="cpu, cuda; by default cuda where there is one")
+    """Add the options that choose backbone, window size and device."""
+    parser.add_argument("--backbone", help="folder of the checkpoint's backbone, if not beside the checkpoint")
+    parser.add_argument("--size", type=int, help="window size of the baseline in pixels (default: the backbone's own)")
+    parser.add_argument("--device", help="cpu or cuda (default: cuda if available)")
 
 
 def add_data_options(parser: argparse.ArgumentParser) -> None:
-    """Options that say which photos are asked about."""
-    parser.add_argument("--data", choices=SETS, default="voc2012")
-    parser.add_argument("--root", type=Path, required=True, help="folder that holds the set")
-    parser.add_argument("--limit", type=int, help="only the first photos")
+    """Add the options that choose the photos."""
+    parser.add_argument("--data", choices=SETS, default="voc2012", help="data set (voc2012)")
+    parser.add_argument("--root", type=Path, required=True, help="folder of the data set, or its parent folder")
+    parser.add_argument("--limit", type=int, help="use only the first LIMIT photos")

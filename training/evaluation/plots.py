@@ -1,4 +1,7 @@
-"""Curves of a run and other figures of the trainer, as PNG. Run: python -m training.evaluation.plots runs/NAME"""
+"""Figures as PNG: training curves, confusion matrix, reliability, seen penalty.
+
+python -m training.evaluation.plots runs/NAME
+"""
 
 import sys
 from collections.abc import Mapping, Sequence
@@ -17,7 +20,7 @@ _NOT_DRAWN = {"iteration", "seconds"}
 
 
 def plot_run(folder: Path) -> Path | None:
-    """Draw every column of `train.csv` and `development.csv` into `curves.png`; None where there is no row yet."""
+    """Plot every column of `train.csv` and `development.csv` into `curves.png`. Returns None if there are no rows."""
     logs = [read_log(p) for p in (folder / "train.csv", folder / "development.csv") if p.exists()]
     panels = [
         (name, [r["iteration"] for r in rows], [r[name] for r in rows])
@@ -44,10 +47,13 @@ def plot_run(folder: Path) -> Path | None:
 
 
 def plot_confusion(counts: np.ndarray, names: Sequence[str], unseen: Sequence[str], path: Path) -> None:
-    """Draw a confusion matrix, rows normalised to the true class; unseen names in bold.
+    """Plot a confusion matrix with rows normalised to 1; unseen classes in bold.
 
     Args:
         counts: (K, K + 1) pixels, true class by predicted class; the last column is "none of these".
+        names: the K classes.
+        unseen: those of them that are unseen.
+        path: of the PNG file.
     """
     shares = counts / np.maximum(counts.sum(1, keepdims=True), 1)
     side = 2.5 + 0.28 * len(names)
@@ -65,10 +71,11 @@ def plot_confusion(counts: np.ndarray, names: Sequence[str], unseen: Sequence[st
 
 
 def plot_reliability(models: Mapping[str, Mapping[str, ReliabilityCurve]], path: Path) -> None:
-    """Draw reliability diagrams, a column for each model: the curves above, how many cases each bin has below.
+    """Plot reliability diagrams, one column per model: the curves above, the size of every bin below.
 
     Args:
-        models: model: name of a group of classes: its curve.
+        models: model name -> group of classes -> curve.
+        path: of the PNG file.
     """
     figure = Figure(figsize=(1.2 + 4.2 * len(models), 6), layout="constrained")
     axes = figure.subplots(2, len(models), squeeze=False, sharex=True, height_ratios=(3, 1))
@@ -80,17 +87,18 @@ def plot_reliability(models: Mapping[str, Mapping[str, ReliabilityCurve]], path:
             (line,) = diagram.plot(curve.score[known], curve.share[known], marker=".", label=label)
             edges = np.linspace(0, 1, len(curve.cases) + 1)
             histogram.stairs(np.where(known, curve.cases, np.nan), edges, color=line.get_color())
-        diagram.set(title=name, xlim=(0, 1), ylim=(0, 1), ylabel="share that truly is the class")
+        diagram.set(title=name, xlim=(0, 1), ylim=(0, 1), ylabel="observed frequency")
         diagram.legend(fontsize=8, loc="upper left")
         histogram.set(yscale="log", xlabel="sigmoid", ylabel="pixels x classes")
     figure.savefig(path, dpi=90)
 
 
 def plot_penalties(models: Mapping[str, Mapping[float, Mapping[str, float]]], path: Path) -> None:
-    """Draw mIoU of seen and of unseen classes and hIoU over the seen penalty, a panel for each model.
+    """Plot mIoU_seen, mIoU_unseen and hIoU against the seen penalty, one panel per model.
 
     Args:
-        models: model: seen penalty: the scores by name, 0..1.
+        models: model name -> seen penalty -> scores by name, 0..1.
+        path: of the PNG file.
     """
     figure = Figure(figsize=(1.2 + 4.2 * len(models), 3.8), layout="constrained")
     axes = figure.subplots(1, len(models), squeeze=False, sharey=True)[0]

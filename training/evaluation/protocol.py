@@ -1,4 +1,4 @@
-"""Scores of a predictor on labelled photos, asked as a person asks: all names at once, through `zsseg.Predictor`."""
+"""Evaluation protocol: all class names at once (generalised zero-shot), through `zsseg.Predictor` as in the demo."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -9,24 +9,26 @@ from tqdm import tqdm
 from training.data.datasets import Item, PhotoSet, read_mask
 from training.data.labels import label_table
 from training.data.splits import split_names
-from training.evaluation.metrics import ConfusionMatrix, harmonic_iou
+from training.evaluation.metrics import ConfusionMatrix
+from zsseg.analysis.confusion import harmonic_mean
 from zsseg.predictor import Predictor
 from zsseg.segmentation import Segmentation
 from zsseg.weights.metadata import Metadata
 
-# A class in fewer photos than this says more about the photos than about the model.
+# The IoU of a class that occurs in fewer photos depends more on the photos than on the model.
 MIN_PHOTOS = 3
 PENALTIES = tuple(round(0.025 * i, 3) for i in range(-8, 13))
 
 
 @dataclass(frozen=True)
 class EvalProtocol:
-    """What is asked of every photo of a set, and which answers count.
+    """Class names of an evaluation, and the pixels that count.
 
     Attributes:
-        seen, unseen: names asked, all at once, in this order.
-        evaluated_unseen: names among `unseen` whose labels are used; pixels of the others are left out.
-        table: (256,) from raw mask id to index of the asked name, 255 where the pixel is left out.
+        seen: seen class names.
+        unseen: unseen class names; every photo is segmented with `seen` + `unseen`, in this order.
+        evaluated_unseen: names among `unseen` whose labels are used; pixels of the others are ignored.
+        table: (256,) uint8 from raw mask id to class index, 255 for ignored pixels.
     """
 
     seen: tuple[str, ...]
@@ -36,13 +38,13 @@ class EvalProtocol:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """All names asked, the seen first."""
+        """All K class names, seen ones first."""
         return self.seen + self.unseen
 
 
 @dataclass(frozen=True)
 class Scores:
-    """pAcc, mIoU over seen and over unseen classes, their harmonic mean; 0..1, nan where nothing was judged."""
+    """Pixel accuracy, mIoU over seen and unseen classes, and their harmonic mean; 0..1, nan if nothing was counted."""
 
     pAcc: float
     mIoU_seen: float
@@ -57,22 +59,26 @@ class Scores:
 def build_protocol(
     raw_names: Sequence[str | None], seen: Sequence[str], unseen: Sequence[str], hide: Iterable[str]
 ) -> EvalProtocol:
-    """Make the question of a set.
+    """Build the protocol of a data set.
 
     Args:
-        raw_names: the asked name of every raw id.
-        seen, unseen: how the names are asked.
-        hide: unseen names whose labels must not be used.
+        raw_names: class name of every raw id, None if the id is no class.
+        seen: seen class names.
+        unseen: unseen class names.
+        hide: unseen class names whose labels must not be used.
     """
-    judged = tuple(n for n in unseen if n not in set(hide))
-    # Judged names first, so that one table serves: it maps the hidden ones to 255.
-    order = (*seen, *judged)
-    hidden = tuple(n for n in unseen if n not in judged)
-    return EvalProtocol(tuple(seen), judged + hidden, judged, label_table(raw_names, order))
+    evaluated = tuple(n for n in unseen if n not in set(hide))
+    # Evaluated names come first, so that one table serves: it maps the hidden ones to 255.
+    order = (*seen, *evaluated)
+    hidden = tuple(n for n in unseen if n not in evaluated)
+    return EvalProtocol(tuple(seen), evaluated + hidden, evaluated, label_table(raw_names, order))
 
 
 def protocol_for(photos: PhotoSet, metadata: Metadata, hide: Iterable[str] = ()) -> EvalProtocol:
-    """Ask a set's names as a checkpoint knows them; by the set's own split where the checkpoint does not."""
+    """Build the protocol of a data set with the checkpoint's own seen/unseen split.
+
+    If the checkpoint does not know all class names of the data set, the data set's own split is used.
+    """
     names = [n for n in photos.raw_names if n is not None]
     if set(names) <= {*metadata.seen, *metadata.unseen}:
         seen = tuple(n for n in names if n in metadata.seen)
@@ -85,22 +91,26 @@ def protocol_for(photos: PhotoSet, metadata: Metadata, hide: Iterable[str] = ())
 def predictions(
     predictor: Predictor, items: Sequence[Item], protocol: EvalProtocol, progress: str | None
 ) -> Iterator[tuple[Item, np.ndarray, Segmentation]]:
-    """Yield each photo with its raw mask (H, W) and its segmentation, without penalty or threshold."""
+    """Yield each photo with its raw mask (H, W) and its segmentation, without penalty or threshold.
+
+    Raises:
+        ValueError: photo and mask have different sizes.
+    """
     for item in tqdm(items, progress, disable=progress is None):
         raw = read_mask(item)
         answer = predictor.predict(
             item.photo, seen=protocol.seen, unseen=protocol.unseen, seen_penalty=0.0, threshold=0.0
         )
         if answer.names != protocol.names or answer.labels.shape != raw.shape:
-            raise ValueError(f"{item.key}: the answer does not fit the question or the mask")
+            raise ValueError(f"{item.key}: the segmentation does not fit the class names or the mask")
         yield item, raw, answer
 
 
 class PenaltySweep:
-    """One confusion matrix for each seen penalty, all filled in one pass over the photos.
+    """One confusion matrix per seen penalty, all filled in one pass over the photos.
 
     Args:
-        protocol: what the photos are asked.
+        protocol: class names and evaluated pixels.
         penalties: -1..1 each.
     """
 
@@ -109,7 +119,7 @@ class PenaltySweep:
         self.matrices = {penalty: ConfusionMatrix(len(protocol.names)) for penalty in sorted(set(penalties))}
 
     def update(self, truth: np.ndarray, answer: Segmentation) -> None:
-        """Count one photo, truth (H, W) as the question's table makes it, at every penalty."""
+        """Count one photo at every penalty; truth (H, W) holds class indices of the protocol."""
         for penalty, matrix in self.matrices.items():
             matrix.update(truth, answer.with_settings(seen_penalty=penalty).labels)
 
@@ -125,7 +135,7 @@ def evaluate_predictor(
     seen_penalty: float,
     progress: str | None = None,
 ) -> ConfusionMatrix:
-    """Count every photo in one confusion matrix; every pixel gets a name, as in the papers (no threshold)."""
+    """Return the confusion matrix of all photos. Every pixel gets a class (no threshold), as in the papers."""
     sweep = PenaltySweep(protocol, (seen_penalty,))
     for _, raw, answer in predictions(predictor, items, protocol, progress):
         sweep.update(protocol.table[raw], answer)
@@ -133,8 +143,8 @@ def evaluate_predictor(
 
 
 def summarise(matrix: ConfusionMatrix, protocol: EvalProtocol, min_photos: int = MIN_PHOTOS) -> Scores:
-    """Read the scores off a matrix; classes in fewer than `min_photos` photos are not in the means."""
+    """Compute the scores of a matrix. Classes in fewer than `min_photos` photos are left out of the means."""
     split = len(protocol.seen)
     seen = matrix.mean_iou(range(split), min_photos)
     unseen = matrix.mean_iou(range(split, split + len(protocol.evaluated_unseen)), min_photos)
-    return Scores(matrix.accuracy(), seen, unseen, harmonic_iou(seen, unseen))
+    return Scores(matrix.accuracy(), seen, unseen, harmonic_mean(seen, unseen))

@@ -1,7 +1,8 @@
-"""Scores of a predictor as numbers that JSON can hold."""
+"""Scores of a predictor as a JSON document."""
 
 import math
-from typing import Any
+
+from typing_extensions import TypedDict  # pydantic cannot read typing's own before Python 3.12
 
 from training.evaluation.metrics import ConfusionMatrix
 from training.evaluation.protocol import MIN_PHOTOS, EvalProtocol, summarise
@@ -10,22 +11,47 @@ from zsseg.predictor import Predictor
 SCORES = ("pAcc", "mIoU_seen", "mIoU_unseen", "hIoU")
 
 
-def score_report(
-    predictor: Predictor, protocol: EvalProtocol, matrix: ConfusionMatrix, penalty: float
-) -> dict[str, Any]:
-    """What a matrix that was filled at one seen penalty says of a predictor, ready for JSON."""
+class ClassScore(TypedDict):
+    """Score of one class: IoU, number of photos, whether it is seen, and whether it counts in the means."""
+
+    iou: float | None
+    photos: int
+    seen: bool
+    counted: bool
+
+
+class ScoreReport(TypedDict):
+    """Scores of one predictor, 0..1; None if nothing was counted."""
+
+    checkpoint: str
+    setting: str
+    seen_penalty: float
+    min_photos: int
+    pAcc: float | None
+    mIoU_seen: float | None
+    mIoU_unseen: float | None
+    hIoU: float | None
+    per_class: dict[str, ClassScore]
+
+
+def score_report(predictor: Predictor, protocol: EvalProtocol, matrix: ConfusionMatrix, penalty: float) -> ScoreReport:
+    """Return the scores of a confusion matrix that was filled at one seen penalty, ready for JSON."""
+    scores = summarise(matrix, protocol)
     return {
         "checkpoint": predictor.name,
         "setting": predictor.metadata.setting,
         "seen_penalty": penalty,
         "min_photos": MIN_PHOTOS,
-        **json_numbers(summarise(matrix, protocol).as_dict()),
+        "pAcc": json_number(scores.pAcc),
+        "mIoU_seen": json_number(scores.mIoU_seen),
+        "mIoU_unseen": json_number(scores.mIoU_unseen),
+        "hIoU": json_number(scores.hIoU),
         "per_class": per_class(matrix, protocol),
     }
 
 
-def per_class(matrix: ConfusionMatrix, protocol: EvalProtocol) -> dict[str, dict[str, Any]]:
-    """IoU, photos, seen and counted (enough photos for the means) of every class that was asked."""
+def per_class(matrix: ConfusionMatrix, protocol: EvalProtocol) -> dict[str, ClassScore]:
+    """Return, per class: IoU, number of photos, whether it is seen, and whether it counts in the means."""
     return {
         name: {
             "iou": json_number(float(iou)),
@@ -38,10 +64,10 @@ def per_class(matrix: ConfusionMatrix, protocol: EvalProtocol) -> dict[str, dict
 
 
 def json_number(value: float) -> float | None:
-    """A score as JSON can hold it, which has no nan: None in its place."""
+    """Round a score to 5 decimals; nan, which JSON does not have, becomes None."""
     return None if math.isnan(value) else round(value, 5)
 
 
 def json_numbers(scores: dict[str, float]) -> dict[str, float | None]:
-    """Scores by name, as JSON can hold them."""
+    """Round scores by name; see `json_number`."""
     return {key: json_number(value) for key, value in scores.items()}

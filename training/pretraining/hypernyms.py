@@ -1,8 +1,7 @@
-"""What kind of thing each class of ImageNet is, in the word that people use for it.
+"""Everyday names of ImageNet classes.
 
-ImageNet calls a dog by 120 breeds and a horse "sorrel", which are not the words that a visitor types; so each class
-below also gets its everyday name. Numbers are places in the
-ILSVRC order (sorted WordNet ids), in which kinds of animals lie side by side.
+ImageNet has 120 breeds of dogs and calls a horse "sorrel". People type
+"dog" and "horse"; so the classes below get their everyday name in addition. Numbers are indices in the ILSVRC order (sorted WordNet ids), in which related animals are adjacent.
 """
 
 from collections.abc import Iterable, Mapping
@@ -62,5 +61,5 @@ _THINGS: Mapping[str, Places] = {
 
 
 def everyday_names() -> dict[int, str]:
-    """Return place in the ILSVRC order -> everyday name, for the classes that have one."""
+    """Return index in the ILSVRC order -> everyday name, for the classes that have one."""
     return {place: name for table in (_ANIMALS, _THINGS) for name, places in table.items() for place in places}

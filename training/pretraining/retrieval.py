@@ -1,10 +1,10 @@
-"""Does the text tower place names that it was never shown? Recall of held-out names, beside a bag of tokens.
+"""Retrieval of held-out names by the text encoder, compared with a bag of tokens.
 
     python -m training.pretraining.retrieval --backbone mini-clip --data-root DATA
 
-A held-out name is found at 10 where CLIP's own vector of it is among the ten of all listed names that are nearest to
-the answer. The bag of tokens adds up one vector for each token of the bare name, fitted by ridge regression to the
-same targets as the tower: what it reaches needs no transformer.
+recall@10: the share of names whose CLIP embedding is among the ten listed embeddings nearest to the prediction. The
+bag of tokens sums one vector per token of the name, fitted by ridge regression to the same targets: the recall that
+is possible without a transformer.
 """
 
 import argparse
@@ -28,26 +28,26 @@ _PADDING = 0
 
 
 def bag_of_tokens(tokens: Tensor, targets: Tensor, asked: Tensor, penalty: float = 1.0) -> Tensor:
-    """Fit a vector to each token, so that those of a name add up to its target; return what they add up to.
+    """Fit one vector per token so that a name's tokens sum to its target; return the sums of other names.
 
     Args:
-        tokens: (T, L) integers, 0 where there is none.
+        tokens: (T, L) integers, 0 for padding.
         targets: (T, D).
-        asked: (A, L), as `tokens`.
+        asked: (A, L), as `tokens`: the names to predict.
         penalty: of the ridge regression, above 0.
 
     Returns:
-        (A, D) unit vectors; zero where no token of a name is known.
+        (A, D) unit vectors; zero for a name without known tokens.
     """
     size = int(max(tokens.max(), asked.max())) + 1
     names, places = (tokens != _PADDING).nonzero(as_tuple=True)
-    known = tokens[names, places]  # the tokens of all names in a row, `names` says whose each is
+    known = tokens[names, places]  # (number of tokens,); `names` holds the row of each
 
     def back(sums: Tensor) -> Tensor:
         return torch.zeros(size, sums.shape[1]).index_add_(0, known, sums[names])
 
     vectors = torch.zeros(size, targets.shape[1])
-    # Conjugate gradients on (X'X + penalty) V = X'Y, X counting tokens, each target dimension on its own.
+    # Conjugate gradients on (X'X + penalty) V = X'Y, X = token counts per name, one system per target dimension.
     rest = back(targets)
     direction, power = rest.clone(), (rest**2).sum(0)
     for _ in range(_ITERATIONS):
@@ -61,19 +61,19 @@ def bag_of_tokens(tokens: Tensor, targets: Tensor, asked: Tensor, penalty: float
 
 
 def _sums(vectors: Tensor, tokens: Tensor) -> Tensor:
-    """Add up the vectors (size, D) of each row of tokens (T, L): (T, D)."""
+    """Sum the vectors (size, D) over each row of tokens (T, L): (T, D)."""
     return F.embedding_bag(tokens, vectors, mode="sum", padding_idx=_PADDING)
 
 
 def bag_retrieval(tokenize: Callable[[list[str]], Tensor], targets: TextTargets) -> dict[str, float]:
-    """Return the same numbers as `retrieval`, of the bag of tokens."""
+    """Return the numbers of `retrieval` for the bag of tokens."""
     tokens = _bare(tokenize, targets.names)
     answers = bag_of_tokens(tokens, torch.from_numpy(targets.vectors), tokens[: len(targets.own)])
     return found(answers, targets)
 
 
 def _bare(tokenize: Callable[[list[str]], Tensor], names: Sequence[str]) -> Tensor:
-    """Tokens without the two that open and close every text."""
+    """Tokens (T, L) without start and end marks."""
     tokens = tokenize(list(names))
     opening = tokens[:, :1]
     closing = tokens.max(1, keepdim=True).values
@@ -82,12 +82,12 @@ def _bare(tokenize: Callable[[list[str]], Tensor], names: Sequence[str]) -> Tens
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Run the command line; 0, or 2 after a sentence for the person."""
+    """Entry point. Returns 0, or 2 after printing a UserError."""
     return run_for_person(lambda: report(_parser().parse_args(argv)))
 
 
 def report(args: argparse.Namespace) -> dict[str, dict[str, float]]:
-    """Print and return the numbers of both."""
+    """Print and return recall and cosine of the text encoder and of the bag of tokens."""
     targets = load_text_targets(args.data_root, args.runs / "cache/text_targets.npz")
     backbone = load_backbone(find_backbone(args.backbone))
     tokenize = import_open_clip().tokenizer.SimpleTokenizer(context_length=backbone.context_length)
@@ -96,7 +96,7 @@ def report(args: argparse.Namespace) -> dict[str, dict[str, float]]:
         "bag of tokens": bag_retrieval(tokenize, targets),
     }
     kept = int(np.count_nonzero(targets.held_out))
-    print(f"{kept} held-out names among {len(targets.own)} listed ones:")
+    print(f"{kept} of {len(targets.own)} listed names are held out:")
     for who, row in numbers.items():
         print(f"{who:14s}" + "  ".join(f"{key} {value:.3f}" for key, value in row.items()))
     return numbers
@@ -105,8 +105,8 @@ def report(args: argparse.Namespace) -> dict[str, dict[str, float]]:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--backbone", default="mini-clip", help="name or folder of a backbone")
-    parser.add_argument("--data-root", type=Path, required=True)
-    parser.add_argument("--runs", type=Path, default=Path("runs"))
+    parser.add_argument("--data-root", type=Path, required=True, help="folder that holds the data sets")
+    parser.add_argument("--runs", type=Path, default=Path("runs"), help="folder of the cached targets (runs)")
     return parser
 
 

@@ -1,11 +1,11 @@
-"""Where every English name should lie in the joint space: the targets both towers are trained towards.
+"""Target embeddings of English names, for both encoders.
 
-The space is that of real CLIP ViT-B/32 text vectors, centred (the mean of the listed names is subtracted) and
-reduced to JOINT_DIM principal components. Listed names have their own vector. Every other name, and each of the
-32,000 whole words of open_clip's token table, is placed by kernel ridge regression from a sentence encoder, so that
-the text tower learns more English than the lists hold.
+The joint space is that of CLIP ViT-B/32 text embeddings, centred (the mean of the listed names is subtracted) and
+reduced to JOINT_DIM principal components. Listed names have CLIP's own embedding. All other names, and the 32,000
+whole words of open_clip's token table, get an embedding by kernel ridge regression from a sentence encoder, so that
+the text encoder learns more words than the lists hold.
 
-The sentence encoder is a training aid (`requirements-train.txt`); nothing of it is shipped.
+The sentence encoder is needed for training only (`requirements-train.txt`); nothing of it is shipped.
 """
 
 import csv
@@ -24,20 +24,20 @@ HELD_OUT = 150
 _GAMMA, _RIDGE = 0.5, 0.1
 # Multi-word LVIS names were embedded with underscores; a name that another list also has is taken from there.
 _SOURCES = ("lvis", "oid", "o365", "coco")
-# How a person would write the names that VOC writes as one word.
+# VOC writes these names as one word.
 _NATURAL = ("dining table", "potted plant", "tv monitor")
 
 
 @dataclass(frozen=True)
 class TextTargets:
-    """Unit vectors in the joint space.
+    """Target embeddings, unit vectors in the joint space.
 
     Attributes:
         names: T lower-case names, the L listed ones first.
-        vectors: (T, JOINT_DIM) float32, unit norm: CLIP's own for listed names, else placed by regression.
-        own: (L, JOINT_DIM) float32, unit norm: CLIP's own vectors of the listed names, held-out ones included.
-        held_out: (L,) bool, True for listed names whose own vector is kept from every training step and regression;
-            in `vectors` they are placed like any word of English, so that `own` can measure how well that works.
+        vectors: (T, JOINT_DIM) float32: CLIP's own embedding of listed names, predicted embeddings of the others.
+        own: (L, JOINT_DIM) float32: CLIP's own embeddings of the listed names, held-out ones included.
+        held_out: (L,) bool, True for listed names whose own embedding is used in no training step and no regression.
+            In `vectors` they have a predicted embedding, so that `own` can measure the regression.
     """
 
     names: tuple[str, ...]
@@ -51,7 +51,7 @@ class TextTargets:
 
 
 def load_text_targets(data_root: Path, cache: Path) -> TextTargets:
-    """Read the targets from `cache` (an npz), computing them first where there is none."""
+    """Read the targets from `cache`, an npz file; compute and write it first if it does not exist."""
     if not cache.exists():
         targets = _build(data_root)
         cache.parent.mkdir(parents=True, exist_ok=True)
@@ -78,7 +78,7 @@ def _build(data_root: Path) -> TextTargets:
 
 
 def _listed_names(folder: Path) -> tuple[list[str], np.ndarray]:
-    """Return the names that have a CLIP vector and the vectors, centred and of unit norm."""
+    """Return the names with a CLIP embedding, and the embeddings (L, 512), centred, of unit norm."""
     chosen: dict[str, np.ndarray] = {}
     with np.load(folder / "clip_vit_b32.npz") as arrays:
         rows = list(zip(arrays["names"], arrays["embeddings"].astype(np.float32), arrays["source"], strict=True))
@@ -89,7 +89,7 @@ def _listed_names(folder: Path) -> tuple[list[str], np.ndarray]:
 
 
 def _choose_held_out(listed: list[str], data_root: Path) -> np.ndarray:
-    """Pick HELD_OUT listed names that no data set asks about, hence whose absence costs no score."""
+    """Choose HELD_OUT listed names that are no class of any data set, so that holding them out costs no score."""
     asked = {"sofa", "couch", "potted plant", "tv monitor", "tv", "television", "dining table"}
     for path in data_root.glob("*/classes.txt"):
         asked |= {_clean(line) for line in path.read_text().split("\n")}
@@ -100,7 +100,7 @@ def _choose_held_out(listed: list[str], data_root: Path) -> np.ndarray:
 
 
 def _imagenet_lemmas(data_root: Path) -> list[list[str]]:
-    """Return the lemmas of each of ImageNet's 1,000 classes; the file-name word where no photo names the class."""
+    """Return the lemmas of each of ImageNet's 1,000 classes; the file-name word if no photo lists its lemmas."""
     words = (data_root / "text_embeddings/imagenet1k_names.txt").read_text().strip().split("\n")
     by_class = {_clean(word): [_clean(word)] for word in words}
     for row in _manifest(data_root):
@@ -130,7 +130,10 @@ def _manifest(data_root: Path) -> list[dict[str, str]]:
 
 
 def _kernel_ridge(names: list[str], vectors: np.ndarray, others: list[str]) -> np.ndarray:
-    """Place `others` by ridge regression with a Gaussian kernel over sentence vectors; (len(others), D) unit rows."""
+    """Predict embeddings of `others` by ridge regression with a Gaussian kernel on sentence embeddings.
+
+    vectors (len(names), D) of `names`; returns (len(others), D), unit norm.
+    """
     known, queries = encode_sentences(names), encode_sentences(others)
 
     def kernel(left: np.ndarray) -> np.ndarray:

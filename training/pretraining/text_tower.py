@@ -1,4 +1,4 @@
-"""Teach the text tower where names lie, so that it places any English noun, not only the listed ones."""
+"""Trains the text encoder: regression of the target embeddings of names (`training.pretraining.text_targets`)."""
 
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -9,14 +9,14 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.attention import SDPBackend, sdpa_kernel
-from tqdm import tqdm
 
 from training.pretraining.text_targets import TextTargets
 from training.runtime.devices import has_bf16
+from training.runtime.loop import StepLoop
 from training.runtime.runlog import append_row
 from zsseg.open_clip_compat import OpenClip
 
-# The tower must place a name alike however it is wrapped; the demo asks with the first.
+# The embedding of a name should not depend on the template. Inference uses the first one.
 TEMPLATES = (
     "a photo of a {}",
     "{}",
@@ -29,13 +29,17 @@ TEMPLATES = (
 
 @dataclass(frozen=True)
 class TextRecipe:
-    """Numbers of a text-tower run.
+    """Hyper-parameters of the text encoder's training.
 
     Attributes:
-        steps: of the run.
-        batch: names a step.
-        listed_share: share of each batch drawn from names with a CLIP vector of their own.
-        temperature: of the softmax that tells a batch's names apart.
+        steps: iterations.
+        batch: names per iteration.
+        listed_share: share of each batch, 0..1, drawn from names that have a CLIP embedding of their own.
+        lr: peak learning rate.
+        weight_decay: of AdamW.
+        temperature: of the contrastive softmax over the names of a batch.
+        save_every: iterations between saved states.
+        seed: of the batches.
     """
 
     steps: int
@@ -49,7 +53,15 @@ class TextRecipe:
 
 
 class TextRun:
-    """One resumable run; its state is `state.pt`, its log `log.csv`, both in `folder`."""
+    """One resumable run.
+
+    Args:
+        clip: the model whose text encoder is trained.
+        tokenize: texts to tokens (B, L) int64.
+        targets: names and their target embeddings.
+        recipe: hyper-parameters.
+        folder: of `state.pt` and `log.csv`; a `state.pt` found there is resumed.
+    """
 
     def __init__(
         self,
@@ -71,18 +83,18 @@ class TextRun:
         self._resume()
 
     def train(self) -> None:
-        """Run to the last step."""
-        with tqdm(total=self.recipe.steps, initial=self.step) as bar:
-            while self.step < self.recipe.steps:
-                loss = self._step()
-                self.step += 1
-                bar.update()
-                bar.set_postfix(loss=round(loss, 4))
-                if self.step % self.recipe.save_every == 0 or self.step == self.recipe.steps:
-                    self._save()
-                    self._write(loss)
+        """Train to the last iteration."""
+        loop = StepLoop(self.recipe.steps, self.step)
+        for _ in loop:
+            loss = self._step()
+            self.step += 1
+            loop.show({"loss": loss})
+            if self.step % self.recipe.save_every == 0 or self.step == self.recipe.steps:
+                self._save()
+                self._write(loss)
 
     def _step(self) -> float:
+        # A generator per step: a resumed run draws the batches of an uninterrupted one.
         rng = np.random.default_rng((self.recipe.seed, self.step))
         wanted = round(self.recipe.batch * self.recipe.listed_share)
         rows = np.concatenate(
@@ -94,6 +106,7 @@ class TextRun:
         with torch.autocast("cpu", torch.bfloat16, enabled=has_bf16(torch.device("cpu"))):
             vectors = encode_short(self.clip, self.tokenize(texts))
         vectors = F.normalize(vectors.float(), dim=-1)
+        # Synonyms and repeated names have one target: all of them are positives of each other.
         same = (wanted_vectors @ wanted_vectors.T > 0.999).float()
         log_shares = (vectors @ wanted_vectors.T / self.recipe.temperature).log_softmax(1)
         confusion = -(same / same.sum(1, keepdim=True) * log_shares).sum(1).mean()
@@ -123,7 +136,7 @@ class TextRun:
         missing = self.clip.load_state_dict(state["clip"], strict=False)
         wrong = [*missing.unexpected_keys, *(k for k in missing.missing_keys if not k.startswith("visual."))]
         if wrong:
-            raise ValueError(f"{self.folder / 'state.pt'} is of another text tower: {wrong[:3]}")
+            raise ValueError(f"{self.folder / 'state.pt'} belongs to another text encoder: {wrong[:3]}")
         self.optimizer.load_state_dict(state["optimizer"])
         self.schedule.load_state_dict(state["schedule"])
         self.step = state["step"]
@@ -134,7 +147,7 @@ class TextRun:
 
 
 def encode_short(clip: OpenClip, tokens: Tensor) -> Tensor:
-    """Return what open_clip's `encode_text` returns (B, D), without computing the padding after the longest text."""
+    """Return the same (B, D) as open_clip's `encode_text` for tokens (B, L), without computing the padding."""
     length = int((tokens != 0).sum(1).max())
     tokens = tokens[:, :length]
     x = clip.token_embedding(tokens) + clip.positional_embedding[:length]
@@ -147,21 +160,21 @@ def encode_short(clip: OpenClip, tokens: Tensor) -> Tensor:
 
 @torch.inference_mode()
 def retrieval(clip: OpenClip, tokenize: Callable[[list[str]], Tensor], targets: TextTargets) -> dict[str, float]:
-    """Return recall at 1 and 10 of held-out and of learnt names among all listed names, and mean cosines.
+    """Return recall@1 and recall@10 among all listed names, and the mean cosine, of held-out and of training names.
 
-    A name counts as found where CLIP's own vector of that name is among the nearest listed vectors of the
-    tower's answer to "a photo of a <name>".
+    A name is retrieved if CLIP's own embedding of it is among the nearest listed embeddings of the encoder's output
+    for "a photo of a <name>".
     """
     texts = [TEMPLATES[0].format(name) for name in targets.names[: len(targets.own)]]
     return found(F.normalize(clip.encode_text(tokenize(texts)).float(), dim=-1), targets)
 
 
 def found(answers: Tensor, targets: TextTargets) -> dict[str, float]:
-    """Return recall at 1 and 10 and mean cosine, of held-out and of learnt names.
+    """Return recall@1, recall@10 and mean cosine of held-out and of training names.
 
     Args:
-        answers: (L, JOINT_DIM) unit vectors, where the listed names were placed.
-        targets: where they lie.
+        answers: (L, JOINT_DIM) unit vectors predicted for the listed names.
+        targets: the true embeddings.
     """
     cosines = answers @ torch.from_numpy(targets.own).T  # (L, L)
     own = cosines.diagonal()

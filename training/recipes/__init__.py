@@ -1,34 +1,39 @@
-"""Experiments: a recipe is a file of this folder with one frozen `RECIPE`, the command, the hours and the score."""
+"""Training recipes: each module below holds one frozen `RECIPE` with its command, training time and scores."""
 
 import importlib
 import pkgutil
+from functools import cache
 
 from training.recipes.base import Recipe, Source
 from zsseg.errors import UserError
 
 
 def recipe_names() -> list[str]:
-    """Names of the files with a head's recipe, sorted; the backbone's own recipe is `training.pretrain`'s."""
-    modules = (m.name for m in pkgutil.iter_modules(__path__))
-    return sorted(name for name in modules if _recipe_of(name) is not None)
+    """Names of all recipes, sorted. A recipe is named after its file, whatever folder it lies in."""
+    return sorted(_recipes())
 
 
 def load_recipe(name: str) -> Recipe:
-    """Import the recipe of a file by the file's name, "-" and "_" alike.
+    """Return a recipe by its name; "-" and "_" are alike.
 
     Raises:
-        UserError: there is no such file.
+        UserError: there is no such recipe.
     """
-    module = name.replace("-", "_").removesuffix(".py")
-    recipe = _recipe_of(module) if module in recipe_names() else None
+    recipe = _recipes().get(name.replace("-", "_").removesuffix(".py"))
     if recipe is None:
         raise UserError(f"There is no recipe {name!r}: choose one of {', '.join(recipe_names())}.")
     return recipe
 
 
-def _recipe_of(module: str) -> Recipe | None:
-    found = getattr(importlib.import_module(f"{__name__}.{module}"), "RECIPE", None)
-    return found if isinstance(found, Recipe) else None
+@cache
+def _recipes() -> dict[str, Recipe]:
+    """Recipe by module name. The folders are walked, so that a new file needs no registration."""
+    found = {}
+    for module in pkgutil.walk_packages(__path__, f"{__name__}."):
+        recipe = getattr(importlib.import_module(module.name), "RECIPE", None)
+        if isinstance(recipe, Recipe):
+            found[module.name.rpartition(".")[2]] = recipe
+    return found
 
 
 __all__ = ["Recipe", "Source", "load_recipe", "recipe_names"]

@@ -1,4 +1,4 @@
-"""What an experiment consists of. A recipe file holds one frozen instance called `RECIPE`."""
+"""The fields of a training recipe. A recipe file holds one frozen instance called `RECIPE`."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -14,7 +14,7 @@ MaskLoss = Literal["nel", "softmax"]
 RecoveryTarget = Literal["clip", "prompted"]
 PseudoLabelWhere = Literal["unseen_pixels", "unlabelled_pixels"]
 
-# The 15 sentences that the papers average over for COCO-Stuff.
+# The 15 templates that the papers average over for COCO-Stuff.
 CLIP_TEMPLATES: tuple[str, ...] = (
     *(
         f"{start} {size}{{}}."
@@ -34,12 +34,12 @@ class Source:
 
     Attributes:
         name: one of `training.data.splits.SETS`.
-        weight: how often a batch comes from this set, relative to the others.
-        unseen: names to hide instead of the set's default; see `training.data.splits.UNSEEN`.
-        void_ignored: leave pixels without a label out of the loss. The papers make them negatives of every name,
-            which is untrue where whole kinds of things are not annotated.
-        repeat_rare: share of the set's photos, 0..1; photos of seen names that fewer show come more than once an epoch,
-            see `training.data.balance`. 0, the papers': each once.
+        weight: sampling weight of the set relative to the others.
+        unseen: unseen class names; default: the set's own, `training.data.splits.UNSEEN`.
+        void_ignored: leave unlabelled pixels out of the loss. The papers make them negatives of every class, which is
+            wrong for a set that annotates only some of what a photo shows.
+        repeat_rare: repeat factor sampling: classes in a smaller share of the photos, 0..1, are repeated; see
+            `training.data.balance`. 0 as in the papers: no repetition.
     """
 
     name: str
@@ -51,57 +51,65 @@ class Source:
 
 @dataclass(frozen=True)
 class Recipe:
-    """Everything that decides a training run, beside the photos and the machine.
+    """Everything that decides a training run except the photos and the machine.
 
     Attributes:
-        name: of the run and of the shipped checkpoint, with "-" for "_".
-        model: sizes of the head.
-        backbone: name of a folder under `checkpoints/`, or the path of a backbone folder.
-        sources: the data sets.
-        size: side of the training crops and of the windows at test time, in px.
-        stride: step of the windows at test time, in px.
-        layout: how windows lie at test time; the papers': "sliding".
-        views: train on cached views instead of new crops at every step; only over a backbone of frozen networks, which
-            then run once for each view. `scale`, `photometric` and `antialias` mean nothing in such a run.
-        antialias: photos are shrunk by means over areas, in training and at test time; the papers': no.
-        iters: batches.
-        batch: photos per batch, over all devices together.
-        setting: "transductive" adds self-training on the names of unseen classes.
-        self_training_from: share of `iters` after which self-training begins, with a fresh optimizer and warm-up;
-            0 where `start_from` already holds the first half.
-        pseudo_label_where: pixels that get pseudo-labels: the released code's (those whose true name is unseen: it
-            looks at the truth to know where) or every pixel without a label.
-        pseudo_label_threshold: sigmoid under which a pixel gets none; needed with "unlabelled_pixels", where background
-            is among them.
-        start_from: checkpoint (name or path) whose head is the start; same model and backbone.
-        init: "cosine" makes the first forward the training-free cosine of patch and text: logit = `init_scale` x
-            cosine + `init_bias`.
-        held_out: seen names to treat as unseen, so that choices can be made without any look at an unseen label.
-        templates: sentences that a name is put into; their unit vectors are averaged.
-        normalisation: mean and std of the photos, RGB, 0..255; by default the backbone's own.
-        mask_loss: "nel", as published, is focal and dice on a sigmoid for each name. "softmax", which it is compared
-            with, is one cross-entropy over the names, of weight 1, without unlabelled pixels. Evaluation takes the best
-            name either way; such a head's sigmoids mean nothing by themselves, nor do its threshold and penalty.
-        focal, dice, recovery: weights of the losses.
-        recovery_target: patch features that the recovery decoder is to lead back to: the untouched CLIP's, or the
-            prompted encoder's as in the released code.
-        loss_stride: the loss sees every n-th pixel of the labels; 1 is the papers', 4 is 16 times cheaper.
+        name: of the run, and of the checkpoint with "-" instead of "_".
+        model: architecture of the head.
+        backbone: name of a folder under `checkpoints/`, or path of a backbone folder.
+        sources: data sets.
+        size: side in pixels of training crops and of inference windows.
+        stride: of the inference windows in pixels.
+        layout: of the inference windows; papers: "sliding".
+        views: train on cached views instead of new crops at every iteration. Only for a backbone of frozen networks,
+            which then run once per view; `scale`, `photometric` and `antialias` have no effect in such a run.
+        antialias: downscale photos with area averaging in training and inference; papers: no.
+        iters: iterations, one batch each.
+        batch: photos per batch, summed over all devices.
+        setting: "transductive" adds self-training on the unseen classes.
+        self_training_from: share of `iters` after which self-training begins, with a new optimizer and warm-up; 0 if
+            `start_from` is the result of the first half.
+        pseudo_label_where: pixels that get pseudo-labels. "unseen_pixels" as in the released code: pixels whose true
+            class is unseen (read from the ground truth). "unlabelled_pixels": every pixel without a label.
+        pseudo_label_threshold: sigmoid, 0..1, below which a pixel gets no pseudo-label; needed with
+            "unlabelled_pixels", which include background.
+        start_from: checkpoint (name or path) that initialises the head; same architecture and backbone.
+        init: "cosine" makes the first forward training-free: logit = `init_scale` * cosine + `init_bias`.
+        init_scale: see `init`.
+        init_bias: see `init`.
+        held_out: seen class names to treat as unseen, so that choices can be made without unseen labels.
+        templates: prompt templates with one {} for the class name; their unit embeddings are averaged.
+        normalisation: mean and std of the photos, RGB, 0..255; default: the backbone's own.
+        mask_loss: "nel" as published (focal and dice on one sigmoid per class), or "softmax": one cross-entropy of
+            weight 1 without unlabelled pixels. Inference takes the arg max in both cases. The sigmoids of a softmax
+            head are not calibrated, so its threshold and seen penalty have no meaning.
+        focal: weight of the focal loss.
+        dice: weight of the dice loss.
+        recovery: weight of the recovery loss.
+        recovery_target: target of the recovery decoder: patch features of the frozen CLIP ("clip", as in the paper) or
+            of the prompted encoder ("prompted", as in the released code).
+        loss_stride: the loss uses every n-th pixel per axis of the labels; papers: 1; 4 is 16 times cheaper.
         lr: peak learning rate of the head.
-        prompt_lr_scale: that of the prompts, relative to `lr`.
-        weight_decay, decay_all: AdamW's decay, and whether biases, norms and prompts decay too (the papers': yes).
-        warmup: iterations of linear warm-up; min_lr: absolute floor; power: of the polynomial decay.
-        clip_norm: largest norm of the gradient, None for no limit.
-        ema: decay of the moving average of the weights, which is then what is judged and shipped; 0 for none.
-        precision: "auto" is bf16 autocast where the device has it.
-        scale: range of the short side of a photo before the crop, in crops.
+        prompt_lr_scale: learning rate of the prompts relative to `lr`.
+        weight_decay: of AdamW.
+        decay_all: decay biases, norms and prompts too; papers: yes.
+        warmup: iterations of linear warm-up.
+        min_lr: learning rate at the end.
+        power: of the polynomial decay.
+        clip_norm: largest gradient norm, None for no limit.
+        ema: decay of the exponential moving average, which is then evaluated and exported; 0 for none.
+        precision: "auto" is bf16 autocast if the device supports it well.
+        scale: range of a photo's short side before cropping, as a multiple of `size`.
         photometric: distort colours.
-        eval_every: iterations between looks at the development split, whose `eval_photos` first photos are used.
-        ship: the weights after the last iteration, or those that were best on the development split.
-        seen_penalty, threshold: defaults that the checkpoint carries.
-        seed: of everything random.
+        eval_every: iterations between evaluations on the development split.
+        eval_photos: the first `eval_photos` photos of the development split are used.
+        ship: export the weights of the last iteration, or the best on the development split.
+        seen_penalty: default of the checkpoint.
+        threshold: default of the checkpoint.
+        seed: of all random choices.
 
     Raises:
-        ValueError: pseudo-labels are to be chosen by a sigmoid that the loss does not train.
+        ValueError: pseudo-labels would be chosen by sigmoids that the loss does not train.
     """
 
     name: str
@@ -153,4 +161,4 @@ class Recipe:
 
     def __post_init__(self) -> None:
         if self.mask_loss == "softmax" and self.setting == "transductive" and self.pseudo_label_threshold > 0:
-            raise ValueError("with mask_loss softmax, pseudo_label_threshold must be 0: its sigmoids mean nothing")
+            raise ValueError("with mask_loss softmax, pseudo_label_threshold must be 0: its sigmoids are not trained")

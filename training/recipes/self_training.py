@@ -1,4 +1,4 @@
-"""How a recipe becomes one of self-training, the papers' way and a stricter one; no recipe itself."""
+"""Turns an inductive recipe into a transductive one, as in the papers or stricter. Holds no recipe itself."""
 
 import dataclasses
 
@@ -6,12 +6,12 @@ from training.recipes.base import Recipe
 
 
 def second_stage(inductive: Recipe, name: str, start_from: str) -> Recipe:
-    """The papers' second stage on its own: it begins with a finished inductive head, at half its learning rate.
+    """The papers' second stage on its own: starts from a trained inductive head, at half its learning rate.
 
     Args:
-        inductive: the recipe of that head.
+        inductive: recipe of that head.
         name: of the new recipe.
-        start_from: that head's checkpoint.
+        start_from: checkpoint of that head.
     """
     return dataclasses.replace(
         _self_training(inductive),
@@ -27,9 +27,9 @@ def second_stage(inductive: Recipe, name: str, start_from: str) -> Recipe:
 
 
 def second_stage_of_drawn(inductive: Recipe, name: str, start_from: str) -> Recipe:
-    """A second stage where every pixel has a name, so that one without a label is one of an unseen name.
+    """A second stage for data in which every pixel has a class, so that unlabelled pixels are of unseen classes.
 
-    Half as long as the first, at half its learning rate; arguments as of `second_stage`.
+    Half as long as the first stage, at half its learning rate. Arguments as in `second_stage`.
     """
     return dataclasses.replace(
         _self_training(inductive),
@@ -43,22 +43,22 @@ def second_stage_of_drawn(inductive: Recipe, name: str, start_from: str) -> Reci
 
 
 def both_stages(inductive: Recipe) -> Recipe:
-    """The papers' schedule in one run: the first half of the steps inductive, the second half with pseudo-labels."""
+    """The papers' schedule in one run: the first half of the iterations inductive, the second half self-training."""
     return dataclasses.replace(_self_training(inductive), self_training_from=0.5)
 
 
 def without_masks(recipe: Recipe) -> Recipe:
-    """Take away what the papers' way looks up in the masks: where some unseen name is.
+    """Remove the oracle that tells at which pixels the true class is unseen.
 
-    Any pixel without a label, background included, gets the head's best unseen name where the head is sure enough. The
-    others are left out of the loss: as negatives of every name, as published, they would teach the head to be less sure
-    in each step than in the one before, until no pixel is left.
+    Every unlabelled pixel, background included, gets the best unseen class if its sigmoid exceeds the threshold. Other
+    unlabelled pixels are left out of the loss. If they were negatives of every class, as published, the sigmoids would
+    fall at each step until no pixel exceeded the threshold.
     """
     return dataclasses.replace(
         recipe,
         sources=tuple(dataclasses.replace(source, void_ignored=True) for source in recipe.sources),
         pseudo_label_where="unlabelled_pixels",
-        # Sigmoids of so short a run stay small: few reach one half.
+        # The sigmoids stay small in a short run: few exceed 0.5.
         pseudo_label_threshold=0.4,
     )
 
@@ -68,8 +68,8 @@ def _self_training(inductive: Recipe) -> Recipe:
         inductive,
         setting="transductive",
         pseudo_label_where="unseen_pixels",
-        # As published: every such pixel gets one, however unsure the head is.
+        # As published: every such pixel gets a pseudo-label, whatever its sigmoid is.
         pseudo_label_threshold=0.0,
-        # Published too: once unseen names are learnt, seen ones are not held back.
+        # As published: no penalty on seen classes once the unseen ones are trained.
         seen_penalty=0.0,
     )

@@ -1,1 +1,1 @@
-"""Device, schedule, time budget, logs: what any training run needs."""
+"""What every training run needs: device, learning-rate schedule, time budget, logs."""

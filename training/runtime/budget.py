@@ -1,9 +1,9 @@
-"""A time budget turned into a number of iterations.
+"""Converts a time budget to a number of iterations.
 
-The schedule runs by iterations. With a budget, the number of iterations is set from the measured speed: after
-`MEASURE` steps (the first `SKIP` of them, which fill caches, not counted) and again at every look, so that a machine
-that turns slower or faster still ends in time and the learning rate still reaches its floor. A budget only ever
-shortens the recipe.
+The learning-rate schedule counts iterations. With a time budget, the number of iterations is set from the measured
+speed: after `MEASURE` steps (the first `SKIP` steps fill caches and are not counted) and again every `PLAN_EVERY`
+steps. So the run ends in time and the learning rate reaches its floor, even if the machine becomes slower or faster.
+A budget can shorten a recipe, never lengthen it.
 """
 
 import math
@@ -14,10 +14,10 @@ PLAN_EVERY = 100
 
 
 class TimeBudget:
-    """Plans the end of a run.
+    """Sets the last iteration of a run.
 
     Args:
-        minutes: wall time for training, looks at the development split included; None for no limit.
+        minutes: wall time of training, evaluation on the development split included; None for no limit.
         iters: iterations of the recipe.
     """
 
@@ -27,16 +27,17 @@ class TimeBudget:
         self._mark: tuple[int, float] | None = None
 
     def is_time_to_plan(self, done: int) -> bool:
-        """Tell whether `plan` should be asked after `done` iterations of this process."""
+        """Whether to call `plan` after `done` iterations of this process."""
         return self.seconds is not None and (done in (SKIP, MEASURE) or done % PLAN_EVERY == 0)
 
     def plan(self, iteration: int, elapsed: float) -> int:
-        """Return how many iterations the whole run should have.
+        """Return the total number of iterations of the run.
 
         Args:
             iteration: iterations finished.
             elapsed: seconds since the beginning of the run, earlier invocations included.
         """
+        # The speed since the previous call, not since the start: it follows changes of the machine's load.
         mark, self._mark = self._mark, (iteration, elapsed)
         if self.seconds is None or mark is None or iteration <= mark[0]:
             return self.iters

@@ -1,4 +1,4 @@
-"""What the scripts' command lines share."""
+"""Shared by the command lines: errors become sentences and exit codes."""
 
 import sys
 from collections.abc import Callable
@@ -7,7 +7,7 @@ from zsseg.errors import UserError
 
 
 def run_for_person(action: Callable[[], object]) -> int:
-    """Run; a `UserError` becomes its sentence on stderr and exit code 2."""
+    """Run `action`. Returns 0, or 2 after printing the sentence of a `UserError` to stderr."""
     try:
         action()
     except UserError as error:

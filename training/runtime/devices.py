@@ -1,4 +1,4 @@
-"""Where a run happens: device, rank among processes, and whether bf16 is worth it."""
+"""Device, rank and number of processes, and whether bf16 is faster than fp32 there."""
 
 import os
 import time
@@ -14,12 +14,13 @@ Precision = Literal["auto", "bf16", "fp32"]
 
 @dataclass(frozen=True)
 class DeviceContext:
-    """This process's place.
+    """The device and the rank of this process.
 
     Attributes:
-        device: where tensors live.
+        device: of all tensors.
         autocast: run the network in bf16.
-        rank, world_size: which of how many processes.
+        rank: of this process, 0..world_size-1.
+        world_size: number of processes.
     """
 
     device: torch.device
@@ -39,20 +40,20 @@ def available_cores() -> int:
 
 
 def flush_denormals() -> None:
-    """Let the CPU round numbers below 1e-38 to zero; call it before anything runs in parallel.
+    """Let the CPU round numbers below 1e-38 to zero. Call it before the first parallel operation.
 
-    Threads inherit the setting from the one that starts them. Gradients of that size occur in every run and say
-    nothing, but arithmetic on them is so slow that a step took up to 20 times as long (training/LOG.md).
+    Threads inherit the setting from the thread that starts them. Gradients of that size occur in every run and carry
+    no information, but arithmetic on them made a step up to 20 times slower (training/LOG.md).
     """
     torch.set_flush_denormal(True)
 
 
 def setup_device(precision: Precision, device: str | None = None) -> DeviceContext:
-    """Take CUDA where there is some, else the CPU; join the other processes when started by torchrun.
+    """Choose CUDA if available, else the CPU. Under torchrun, join the process group.
 
     Args:
-        precision: "auto" takes bf16 where the device computes it natively.
-        device: instead of the automatic choice.
+        precision: "auto" selects bf16 if the device computes it natively.
+        device: overrides the automatic choice.
     """
     flush_denormals()
     rank, world_size = int(os.environ.get("RANK", "0")), int(os.environ.get("WORLD_SIZE", "1"))
@@ -67,7 +68,7 @@ def setup_device(precision: Precision, device: str | None = None) -> DeviceConte
 
 
 def teardown(context: DeviceContext) -> None:
-    """Wait for all processes, then destroy the process group, where there is one."""
+    """Barrier, then destroy the process group. Does nothing in a single process."""
     if context.world_size > 1:
         dist.barrier()
         dist.destroy_process_group()
@@ -75,9 +76,9 @@ def teardown(context: DeviceContext) -> None:
 
 @cache
 def has_bf16(device: torch.device) -> bool:
-    """Tell whether bf16 matrix products are worth it there.
+    """Whether bf16 matrix products are faster than fp32 on this device.
 
-    A CPU may know the instructions and still be slower with them (training/LOG.md), so a CPU is timed.
+    A CPU can support the instructions and still be slower with them (training/LOG.md), so a CPU is timed.
     """
     if device.type == "cuda":
         return bool(torch.cuda.is_bf16_supported())

@@ -1,4 +1,4 @@
-"""A run's numbers as CSV, one file per kind of row; a resumed run drops the rows it is about to repeat."""
+"""CSV logs of a run. A resumed run first drops the rows that it is going to write again."""
 
 import csv
 from collections.abc import Mapping
@@ -9,9 +9,9 @@ class RunLog:
     """Appends rows to `<folder>/<name>.csv`; the first column is the iteration.
 
     Args:
-        path: the file.
-        columns: names after "iteration".
-        resume_from: rows of this iteration and later are dropped; 0 starts anew.
+        path: of the CSV file.
+        columns: names of the columns after "iteration".
+        resume_from: existing rows of this iteration and later are dropped; 0 drops all.
     """
 
     def __init__(self, path: Path, columns: tuple[str, ...], resume_from: int) -> None:
@@ -30,13 +30,13 @@ class RunLog:
 
 
 def read_log(path: Path) -> list[dict[str, float]]:
-    """Read a log back; empty cells become nan."""
+    """Read a log; empty cells become nan."""
     with path.open(newline="") as file:
         return [{k: float(v) if v else float("nan") for k, v in row.items()} for row in csv.DictReader(file)]
 
 
 def append_row(path: Path, row: Mapping[str, object]) -> None:
-    """Add a row to a CSV file, after a header where the file is new."""
+    """Append a row to a CSV file; a new file gets a header first."""
     fresh = not path.exists()
     with path.open("a", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, list(row))

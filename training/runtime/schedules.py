@@ -1,4 +1,4 @@
-"""The learning rate of each iteration."""
+"""Learning-rate schedule."""
 
 
 def poly_lr(
@@ -11,16 +11,16 @@ def poly_lr(
     warmup: int = 1500,
     warmup_ratio: float = 1e-6,
 ) -> float:
-    """Polynomial decay, multiplied by a linear warm-up: the published schedule, at its published values.
+    """Polynomial decay times a linear warm-up. The defaults are the published values of both papers.
 
     Args:
         iteration: counted from 0.
-        total: iterations of the run; the rate reaches `floor` there.
-        peak: rate that the decay starts from.
-        floor: rate that it ends at.
-        power: of the polynomial; 1 is linear.
+        total: iterations of the run, at which the rate reaches `floor`.
+        peak: learning rate at the start of the decay.
+        floor: learning rate at the end of the decay.
+        power: of the polynomial; 1 is linear decay.
         warmup: iterations of the warm-up; 0 for none.
-        warmup_ratio: share of the decayed rate in force in iteration 0.
+        warmup_ratio: factor on the decayed rate at iteration 0.
     """
     rate = float((peak - floor) * (1 - iteration / total) ** power + floor)
     if iteration < warmup:

@@ -1,4 +1,4 @@
-"""What captions say of the patches of drawn scenes, and the loss that compares a patch with captions."""
+"""Captions of the patches of synthetic scenes, and the loss between patches and captions."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,15 +10,21 @@ import torch.nn.functional as F
 from torch import Tensor
 
 WORDS = 3
-"""Of a full name: texture, colour, shape."""
+"""Words of a full class name: texture, colour, shape."""
 
-_COLOUR = 1  # place of the colour among them
+_COLOUR = 1  # index of the colour among the words
 _OTHER_ORDERS = tuple(np.array(order) for order in permutations(range(3)))[1:]
 
 
 @dataclass(frozen=True)
 class Captions:
-    """P different captions, and (K, P) 1 where one is said of a name; one for each name; whether they say a colour."""
+    """P different captions of K class names, one per name.
+
+    Attributes:
+        phrases: the P captions.
+        says: (K, P) float, one-hot rows: the caption of each name.
+        coloured: whether the captions contain the colour.
+    """
 
     phrases: tuple[str, ...]
     says: Tensor
@@ -26,7 +32,7 @@ class Captions:
 
 
 def captions_of(names: Sequence[str]) -> list[Captions]:
-    """Full names first, then a set for each choice of fewer of their words; a name of one word is always said whole."""
+    """Return captions of the full names, then of every proper subset of their words; one-word names stay whole."""
     sets = []
     for count in (WORDS, *range(1, WORDS)):
         for chosen in combinations(range(WORDS), count):
@@ -43,8 +49,11 @@ def _part_of(name: str, chosen: Sequence[int]) -> str:
 
 
 def cell_shares(labels: Tensor, names: int, patch: int) -> Tensor:
-    """Share of each name in each patch: labels (B, S, S) uint8 -> (B, N, K), 0..1; what has no label has no share."""
-    step = patch // 4  # every fourth of a patch's side says enough
+    """Return the share of each class in each patch: labels (B, S, S) uint8 -> (B, N, K), 0..1.
+
+    Unlabelled pixels count for no class, so the shares of a patch may sum to less than 1.
+    """
+    step = patch // 4  # 4 x 4 samples per patch are exact enough
     sampled = labels[:, step // 2 :: step, step // 2 :: step].long()
     batch, side = len(sampled), sampled.shape[1] // 4
     cells = sampled.view(batch, side, 4, side, 4).transpose(2, 3).reshape(batch, side * side, 16)  # (B, N, 16)
@@ -54,7 +63,11 @@ def cell_shares(labels: Tensor, names: int, patch: int) -> Tensor:
 
 
 def recolour(pixels: Tensor, share: float, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
-    """Let the channels of some crops (B, 3, S, S) change places; return all, and (B,) 1 for those left as they were."""
+    """Permute the colour channels of a random `share` of crops (B, 3, S, S).
+
+    Returns:
+        All crops, and (B,) 1 for unchanged crops, 0 for permuted ones.
+    """
     kept = rng.random(len(pixels)) >= share
     orders = [np.arange(3) if keep else _OTHER_ORDERS[rng.integers(len(_OTHER_ORDERS))] for keep in kept]
     index = torch.from_numpy(np.stack(orders)).to(pixels.device)[:, :, None, None]
@@ -63,5 +76,5 @@ def recolour(pixels: Tensor, share: float, rng: np.random.Generator) -> tuple[Te
 
 
 def cross_entropy(logits: Tensor, shares: Tensor) -> Tensor:
-    """Mean over what has a share: logits and shares (..., P)."""
+    """Cross-entropy of logits (..., P) against shares (..., P), divided by the sum of all shares."""
     return -(shares * logits.log_softmax(-1)).sum() / shares.sum().clamp(min=1)

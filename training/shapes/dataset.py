@@ -1,4 +1,4 @@
-"""The world of shapes on disk: scenes of `zsseg.synthetic` as PNG files, which `training.data.datasets` reads."""
+"""The shapes data set on disk: scenes of `zsseg.synthetic` as PNG files, which `training.data.datasets` reads."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,9 +13,9 @@ def write_scenes(root: Path, counts: Mapping[str, int], seed: int = 0) -> Path:
     """Draw scenes into `root`/shapes, which `open_set("shapes", root, split)` reads; return that folder.
 
     Args:
-        root: made where it does not exist.
-        counts: how many scenes of each split, "train" and "val".
-        seed: of all scenes; no split shares a scene with another.
+        root: made if it does not exist.
+        counts: number of scenes per split, "train" and "val".
+        seed: of all scenes; the splits share no scene.
     """
     home = root / "shapes"
     for number, (split, count) in enumerate(sorted(counts.items())):
@@ -25,6 +25,6 @@ def write_scenes(root: Path, counts: Mapping[str, int], seed: int = 0) -> Path:
             photo, mask = render(seed, number, index)
             Image.fromarray(photo).save(home / f"images/{split}/{index:05d}.png")
             Image.fromarray(mask).save(home / f"masks/{split}/{index:05d}.png")
-    # Last, because its presence says that the scenes are complete.
+    # Written last: its presence means that the scenes are complete.
     (home / "classes.txt").write_text("\n".join(NAMES) + "\n", encoding="utf-8")
     return home

@@ -1,13 +1,12 @@
-"""Teach the backbone of the world of shapes: what captions say of regions, patch by patch, and of whole crops.
+"""Trains the backbone for the shapes data set: captions of regions for every patch, and captions of whole crops.
 
     python -m training.shapes.pretrain --data-root runs/shapes --out runs/shapes/weights/shapes-clip --minutes 7
 
-A region's caption is its name or a part of it ("red star", "striped"), as people caption pictures. Labels come through
-the same door as a head's (`training.data.labels`): of unseen names the tower learns nothing, neither pixel nor caption.
+The caption of a region is its class name or a part of it ("red star", "striped"). Labels are made by
+`training.data.labels`, as for the heads: the backbone is trained on no pixel and no caption of an unseen class.
 """
 
 import argparse
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,16 +15,15 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from tqdm import tqdm
 
 from training.data.batches import Batch, BatchStream, Part
 from training.data.datasets import open_set
 from training.data.splits import split_names
 from training.data.transforms import Augmentation
 from training.pretraining.text_tower import encode_short
-from training.runtime.budget import TimeBudget
 from training.runtime.console import run_for_person
 from training.runtime.devices import DeviceContext, setup_device
+from training.runtime.loop import StepLoop
 from training.runtime.runlog import RunLog
 from training.runtime.schedules import poly_lr
 from training.shapes import shapes_clip
@@ -36,27 +34,31 @@ from zsseg.open_clip_compat import OpenClip, import_open_clip
 from zsseg.synthetic import GROUND
 from zsseg.weights.backbone import save_backbone
 
-_SHAPE_TERM = 3  # place among the terms
+_SHAPE_TERM = 3  # index of "shape" in _TERMS
+_LOG_EVERY = 25
 _TERMS = ("names", "texture", "colour", "shape", "pairs", "whole", "stem")
 
 
 @dataclass(frozen=True)
 class ShapesRecipe:
-    """Numbers of the run.
+    """Hyper-parameters.
 
     Attributes:
-        iters: steps.
-        batch: crops a step, as large as the window.
-        scale: range of the short side of a scene before the crop, in windows.
+        iters: iterations.
+        batch: crops per iteration, as large as the inference window.
+        scale: range of a scene's short side before cropping, as a multiple of the window.
         temperature: of the softmax over captions.
         whole: weight of the loss of whole crops.
-        shape: weight of the losses of the word for a shape, which is learnt last.
-        stem_first: share of the steps in which only the stem learns, at half the cost of a step.
-        recoloured: share of the crops whose channels change places; of those no caption says the colour. Without them
-            the tower learns which shapes a colour has among the seen names, and finds no other.
-        ground: weight of a patch of ground, beside 1 for a patch of a shape.
+        shape: weight of the losses of the shape word, which is learnt last.
+        stem_first: share of the iterations in which only the stem is trained, at half the cost of an iteration.
+        recoloured: share of the crops with permuted colour channels; their captions name no colour. Without them the
+            encoder learns which shapes each colour has among the seen classes, and recognises no other combination.
+        ground: weight of a ground patch; a patch of a shape has weight 1.
         lr: peak learning rate.
-        templates: sentences that a caption is put into.
+        weight_decay: of AdamW.
+        warmup: iterations of linear warm-up.
+        templates: prompt templates of the captions.
+        seed: of all random choices.
     """
 
     iters: int = 9000
@@ -76,7 +78,7 @@ class ShapesRecipe:
 
 
 def build_optimizer(module: nn.Module, recipe: ShapesRecipe) -> torch.optim.Optimizer:
-    """AdamW; what is no matrix, and the embeddings, do not decay."""
+    """AdamW with weight decay on matrices only, not on embeddings, norms and biases."""
     named = list(module.named_parameters())
     groups = [
         {
@@ -89,12 +91,12 @@ def build_optimizer(module: nn.Module, recipe: ShapesRecipe) -> torch.optim.Opti
 
 
 class ShapesRun:
-    """One run: student, text tower, optimizers.
+    """One training run.
 
     Args:
-        clip: the untrained model; its image tower gets a trainable stem until `finish`.
-        part: training scenes, with the seen names.
-        recipe: the numbers.
+        clip: the untrained model; its image encoder has a trainable stem until `finish`.
+        part: training scenes and seen class names.
+        recipe: hyper-parameters.
         context: device and precision.
     """
 
@@ -104,7 +106,7 @@ class ShapesRun:
         self.tower = TrainableTower(clip.visual, config["stem"], config["stem_dilations"])
         self.patch = int(clip.visual.patch_size[0])
         self.captions = captions_of(part.seen)
-        # The ground fills most of a scene and is learnt at once.
+        # Ground fills most of a scene and is learnt first.
         self.balance = torch.tensor([recipe.ground if name == GROUND else 1.0 for name in part.seen])
         self.tokenize = import_open_clip().tokenizer.SimpleTokenizer(context_length=clip.context_length)
         self.stem_words = nn.Linear(len(clip.visual.class_embedding), sum(len(c.phrases) for c in self.words()))
@@ -112,7 +114,7 @@ class ShapesRun:
         self.optimizer = build_optimizer(self.trained, recipe)
 
     def step(self, batch: Batch, iteration: int, iters: int) -> dict[str, float]:
-        """Take one step; return the terms of the loss."""
+        """Take one optimizer step; return the loss terms."""
         for group in self.optimizer.param_groups:
             group["lr"] = poly_lr(iteration, iters, self.recipe.lr, power=1.0, warmup=self.recipe.warmup)
         self.optimizer.zero_grad(set_to_none=True)
@@ -124,7 +126,7 @@ class ShapesRun:
         return {name: float(term.detach()) for name, term in terms.items()}
 
     def losses(self, batch: Batch, rng: np.random.Generator, only_stem: bool = False) -> dict[str, Tensor]:
-        """The terms of one batch, as in `_TERMS`; of the stem alone, only "stem"."""
+        """Return the loss terms of one batch by name, as in `_TERMS`; with `only_stem` only "stem"."""
         shares = cell_shares(batch.labels, len(self.part.seen), self.patch).to(self.context.device)
         pixels, true_colours = recolour(batch.inputs.to(self.context.device), self.recipe.recoloured, rng)
         with torch.autocast(self.context.device.type, torch.bfloat16, enabled=self.context.autocast):
@@ -135,8 +137,8 @@ class ShapesRun:
     def _tower_losses(
         self, embedded: Tensor, shares: Tensor, true_colours: Tensor, rng: np.random.Generator
     ) -> dict[str, Tensor]:
-        """What the whole tower says: captions of each patch, names of the whole crop."""
-        present = (shares.sum(1) > 1).float()  # (B, K); an area of one patch is enough to be spoken of
+        """Losses of the full encoder: captions of each patch, class names of the whole crop."""
+        present = (shares.sum(1) > 1).float()  # (B, K); a class counts as present from an area of one patch
         pair = len(self.captions) - 1 - int(rng.integers(WORDS))
         sets = [self.captions[i] for i in (*range(1 + WORDS), pair)]
         with torch.autocast(self.context.device.type, torch.bfloat16, enabled=self.context.autocast):
@@ -152,7 +154,7 @@ class ShapesRun:
         return dict(zip(_TERMS, [*losses, self.recipe.whole * whole], strict=False))
 
     def _stem_loss(self, patches: Tensor, shares: Tensor, true_colours: Tensor) -> Tensor:
-        """The words alone, told by a linear layer from the stem's patches (B, N, W)."""
+        """Loss of a linear classifier of single words on the stem's patches (B, N, W)."""
         sets = self.words()
         logits = self.stem_words(patches.float()).split([len(captions.phrases) for captions in sets], dim=-1)
         losses = [
@@ -163,14 +165,14 @@ class ShapesRun:
         return torch.stack(losses).sum()
 
     def _caption_shares(self, captions: Captions, shares: Tensor, true_colours: Tensor) -> Tensor:
-        """Share of each caption in each patch (B, N, P), weighted; none that says a colour of a recoloured crop."""
+        """Weighted share of each caption in each patch (B, N, P); 0 for captions with a colour of a recoloured crop."""
         weight = self.balance.to(shares)
         if captions.coloured:
             weight = weight * true_colours[:, None, None]
         return shares * weight @ captions.says.to(shares)
 
     def _encode(self, sets: Sequence[Sequence[str]], rng: np.random.Generator) -> list[Tensor]:
-        """Unit vectors (P, D) of each set of captions, all in one of the recipe's sentences."""
+        """Unit vectors (P, D) of each set of captions, all with one random template."""
         template = self.recipe.templates[rng.integers(len(self.recipe.templates))]
         words = [phrase.split() for phrases in sets for phrase in phrases]
         tokens = self.tokenize([template.format(" ".join(some)) for some in words]).to(self.context.device)
@@ -182,22 +184,22 @@ class ShapesRun:
         return cross_entropy(tokens @ text.T / self.recipe.temperature, shares)
 
     def words(self) -> list[Captions]:
-        """Textures, colours, shapes: the captions of one word."""
+        """Return the one-word captions: textures, colours, shapes."""
         return self.captions[1 : 1 + WORDS]
 
     def finish(self) -> OpenClip:
-        """The trained model, its stem folded, as it is shipped."""
+        """Return the trained model with its stem folded, as it is exported."""
         self.clip.visual.conv1 = self.tower.folded_stem()
         return self.clip.cpu().eval()
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run the command line; 0, or 2 after a sentence for the person."""
+    """Entry point. Returns 0, or 2 after printing a UserError."""
     return run_for_person(lambda: pretrain(_parser().parse_args(arguments)))
 
 
 def pretrain(options: argparse.Namespace) -> Path:
-    """Train as the command line asks and write the backbone's folder; return it."""
+    """Train and write the backbone's folder; return it."""
     recipe = ShapesRecipe() if options.iters is None else ShapesRecipe(iters=options.iters)
     context = setup_device("auto", options.device)
     torch.manual_seed(recipe.seed)
@@ -208,43 +210,39 @@ def pretrain(options: argparse.Namespace) -> Path:
     log = RunLog(options.out.with_suffix(".csv"), _TERMS, 0)
     follow(run, _stream(part, recipe), options.minutes, log)
     save_backbone(run.finish(), shapes_clip.CONFIG, options.out, pack=True)
-    print(f"{options.out}: score it with python -m training.evaluate --baseline {options.out} --data shapes")
+    print(f"{options.out}: evaluate it with python -m training.evaluate --baseline {options.out} --data shapes")
     return Path(options.out)
 
 
 def _stream(part: Part, recipe: ShapesRecipe) -> BatchStream:
     config = shapes_clip.CONFIG
     mean, std = ((255 * v[0], 255 * v[1], 255 * v[2]) for v in map(config["preprocess_cfg"].get, ("mean", "std")))
-    # No change of colour: the colours have names.
+    # No photometric distortion: colours are part of the class names.
     how = Augmentation(config["model_cfg"]["vision_cfg"]["image_size"], recipe.scale, False, mean, std)
     return BatchStream((part,), how, recipe.batch, recipe.iters, seed=recipe.seed)
 
 
 def follow(run: ShapesRun, stream: BatchStream, minutes: float | None, log: RunLog) -> int:
-    """Train through the recipe, or as far as the minutes reach; return the steps taken."""
-    iters, began, done = run.recipe.iters, time.monotonic(), 0
-    budget = TimeBudget(minutes, iters)
-    with tqdm(total=iters) as bar:
-        while done < iters:
-            terms = run.step(stream[done], done, iters)
-            if done % 25 == 0:
-                log.write(done, terms)
-                bar.set_postfix({name: round(value, 3) for name, value in terms.items()})
-            done += 1
-            bar.update()
-            if budget.is_time_to_plan(done):
-                iters = bar.total = budget.plan(done, time.monotonic() - began)
-    return done
+    """Train to the end of the recipe or of the time budget; return the number of iterations."""
+    loop = StepLoop(run.recipe.iters, minutes=minutes)
+    for step in loop:
+        terms = run.step(stream[step], step, loop.total)
+        if step % _LOG_EVERY == 0:
+            log.write(step, terms)
+            loop.show(terms)
+    return loop.done
 
 
 def _parser() -> argparse.ArgumentParser:
     about = __doc__.split("\n")[0] if __doc__ else None
     parser = argparse.ArgumentParser(prog="training.shapes.pretrain", description=about)
     parser.add_argument("--data-root", type=Path, default=Path("runs/shapes"), help="folder that holds shapes/")
-    parser.add_argument("--out", type=Path, default=Path("runs/shapes/weights/shapes-clip"), help="backbone's folder")
-    parser.add_argument("--minutes", type=float, help="shorten the schedule to this wall time")
-    parser.add_argument("--iters", type=int, help="instead of the recipe's")
-    parser.add_argument("--device", help="cpu, cuda; by default cuda where there is one")
+    parser.add_argument(
+        "--out", type=Path, default=Path("runs/shapes/weights/shapes-clip"), help="folder of the backbone"
+    )
+    parser.add_argument("--minutes", type=float, help="shorten the schedule to this wall time in minutes")
+    parser.add_argument("--iters", type=int, help="overrides the recipe's")
+    parser.add_argument("--device", help="cpu or cuda (default: cuda if available)")
     return parser
 
 

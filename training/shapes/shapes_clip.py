@@ -1,4 +1,4 @@
-"""The backbone of the world of shapes: a small open_clip model taught by training/shapes/pretrain.py."""
+"""The backbone for the shapes data set: a small open_clip model, trained by training/shapes/pretrain.py."""
 
 from typing import Any
 

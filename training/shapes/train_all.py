@@ -1,10 +1,10 @@
-"""Everything about the world of shapes, from nothing: scenes, backbone, both heads in both settings, scores.
+"""Trains everything for the shapes data set from scratch: scenes, backbone, both heads in both settings, scores.
 
     make train-shapes
     python -m training.shapes.train_all --out runs/shapes --minutes 13 --install checkpoints
 
-The folder gets `shapes/` (the scenes), `weights/` (backbone and four heads), `NAME/` (each run) and `scores.json`. What
-is there already is not made again: delete the folder to start anew.
+--out gets `shapes/` (the scenes), `weights/` (backbone and four heads), `NAME/` (each run) and `scores.json`. Existing
+files are not made again: delete the folder to start anew.
 """
 
 import argparse
@@ -34,12 +34,12 @@ _BACKBONE_SHARE, _STAGE_SHARES = 0.58, (0.26, 0.16)
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run the command line; 0, or 2 after a sentence for the person."""
+    """Entry point. Returns 0, or 2 after printing a UserError."""
     return run_for_person(lambda: make_everything(_parser().parse_args(arguments)))
 
 
 def make_everything(options: argparse.Namespace) -> dict[str, Any]:
-    """Make what is missing, in order, and score it; return the scores of the five models on the validation scenes."""
+    """Make what is missing, in order, and evaluate it; return the scores of five models on the validation scenes."""
     began, out, weights = time.monotonic(), options.out, options.out / "weights"
     if not (out / "shapes/classes.txt").is_file():
         write_scenes(out, SCENES)
@@ -60,12 +60,12 @@ def make_everything(options: argparse.Namespace) -> dict[str, Any]:
 
 
 def head(method: str, stage: str) -> str:
-    """Name of a head's checkpoint."""
+    """Return the name of a head's checkpoint."""
     return f"{method}-shapes-{stage}"
 
 
 def train_command(out: Path, method: str, stage: str, minutes: float) -> list[str]:
-    """The command that trains one head, or goes on with a run that was interrupted."""
+    """Return the command that trains one head, or resumes an interrupted run."""
     name = head(method, stage)
     command = ["train", "--recipe", f"{method}_shapes_{stage}", "--data-root", str(out), "--out", str(out / name)]
     resume = ["--resume"] if (out / name / "state.pt").is_file() else []
@@ -73,7 +73,7 @@ def train_command(out: Path, method: str, stage: str, minutes: float) -> list[st
 
 
 def evaluate_all(out: Path, weights: Path) -> dict[str, dict[str, float]]:
-    """Score the backbone alone and the four heads on the validation scenes; pAcc, mIoU_seen, mIoU_unseen, hIoU each."""
+    """Evaluate the training-free backbone and the four heads on the validation scenes; four scores each."""
     heads = [head(method, stage) for stage in STAGES for method in METHODS]
     models = {BACKBONE: ["--baseline", str(weights / BACKBONE)]}
     models |= {name: ["--checkpoint", str(weights / f"{name}{SUFFIX}")] for name in heads}
@@ -109,7 +109,7 @@ def run_together(commands: Sequence[Sequence[str]], weights: Path | None = None)
 
 
 def install(weights: Path, folder: Path) -> None:
-    """Copy the backbone and the heads to where the page looks for them."""
+    """Copy the backbone and the heads to `folder`, e.g. `checkpoints`, where the demo finds them."""
     (folder / BACKBONE).mkdir(parents=True, exist_ok=True)
     for file in (*sorted((weights / BACKBONE).iterdir()), *sorted(weights.glob(f"*{SUFFIX}"))):
         target = folder / file.relative_to(weights)
@@ -122,9 +122,9 @@ def install(weights: Path, folder: Path) -> None:
 def _parser() -> argparse.ArgumentParser:
     about = __doc__.split("\n")[0] if __doc__ else None
     parser = argparse.ArgumentParser(prog="training.shapes.train_all", description=about)
-    parser.add_argument("--out", type=Path, default=Path("runs/shapes"), help="folder of everything (runs/shapes)")
-    parser.add_argument("--minutes", type=float, default=13.0, help="for backbone and heads together (13)")
-    parser.add_argument("--install", type=Path, metavar="DIR", help="copy the weights there too, such as checkpoints")
+    parser.add_argument("--out", type=Path, default=Path("runs/shapes"), help="folder of all results (runs/shapes)")
+    parser.add_argument("--minutes", type=float, default=13.0, help="training time of backbone and heads together (13)")
+    parser.add_argument("--install", type=Path, metavar="DIR", help="also copy the weights to DIR, e.g. checkpoints")
     return parser
 
 

@@ -28,3 +28,8 @@ def class_iou(counts: Counts) -> tuple[float | None, ...]:
     hits = np.diagonal(counts)[1:]
     union = counts.sum(0)[1:] + counts.sum(1)[1:] - hits
     return tuple(float(hit / total) if total else None for hit, total in zip(hits, union, strict=True))
+
+
+def harmonic_mean(seen: float, unseen: float) -> float:
+    """hIoU = 2 S U / (S + U) of two mean IoUs, 0..1; 0 if both are 0, nan if one is nan."""
+    return 2 * seen * unseen / (seen + unseen) if seen + unseen != 0 else 0.0

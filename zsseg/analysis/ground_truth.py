@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, UnidentifiedImageError
 
-from zsseg.analysis.confusion import class_iou, confusion
+from zsseg.analysis.confusion import class_iou, confusion, harmonic_mean
 from zsseg.analysis.label_table import Synonyms, parse_table
 from zsseg.errors import UserError
 from zsseg.image.load import MAX_PIXELS
@@ -237,4 +237,4 @@ def _mean(values: Sequence[float | None]) -> float | None:
 def _harmonic(seen: float | None, unseen: float | None) -> float | None:
     if seen is None or unseen is None:
         return None
-    return 2 * seen * unseen / (seen + unseen) if seen + unseen else 0.0
+    return harmonic_mean(seen, unseen)

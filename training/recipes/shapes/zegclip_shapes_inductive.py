@@ -1,11 +1,11 @@
-"""ZegCLIP in the world of shapes, inductive: unseen names are new combinations of known words.
+"""ZegCLIP on the shapes data set, inductive: unseen classes are new combinations of known words.
 
     make train-shapes
     python -m training.train --recipe zegclip_shapes_inductive --data-root runs/shapes --minutes 5
 
-The scenes are drawn, so every pixel has a name: the ground's, a seen or an unseen one. Pixels of unseen names are left
-out of the loss, for as negatives of every seen name they would say where the unseen names are. The head begins as the
-cosine, which knows the unseen names already, and learns outlines.
+The scenes are synthetic, so every pixel is ground, a seen or an unseen class. Pixels of unseen classes are left out of
+the loss: as negatives of every seen class they would tell the head where the unseen classes are. The head starts as
+the training-free cosine, which recognises the unseen classes already, and learns boundaries.
 """
 
 from training.recipes.base import Recipe, Source
@@ -30,7 +30,7 @@ RECIPE = Recipe(
     clip_norm=5.0,
     ema=0.98,
     scale=(1.0, 1.25),
-    # The colours have names.
+    # Colours are part of the class names.
     photometric=False,
     seen_penalty=0.0,
     eval_every=400,

@@ -7,7 +7,7 @@ As `zegclip_mini_transductive`, changed by `without_masks`, which says why. No s
 
 import dataclasses
 
+from training.recipes.mini.zegclip_mini_transductive import RECIPE as PUBLISHED
 from training.recipes.self_training import without_masks
-from training.recipes.zegclip_mini_transductive import RECIPE as PUBLISHED
 
 RECIPE = dataclasses.replace(without_masks(PUBLISHED), name="zegclip_mini_transductive_unlabelled")

@@ -1,14 +1,14 @@
-"""CLIP-RC in the world of shapes, inductive: unseen names are new combinations of known words.
+"""CLIP-RC on the shapes data set, inductive: unseen classes are new combinations of known words.
 
     make train-shapes
     python -m training.train --recipe clip_rc_shapes_inductive --data-root runs/shapes --minutes 5
 
-As `zegclip_shapes_inductive`; four region tokens, because a region asks about each of the 61 seen names.
+As `zegclip_shapes_inductive`. Four region tokens only: the decoder has a query per region and per seen class (4 x 61).
 """
 
 import dataclasses
 
-from training.recipes.zegclip_shapes_inductive import RECIPE as ZEGCLIP
+from training.recipes.shapes.zegclip_shapes_inductive import RECIPE as ZEGCLIP
 from zsseg.models import ModelConfig
 
 RECIPE = dataclasses.replace(

@@ -15,7 +15,7 @@ with an inductive head.
 Must reach a higher hIoU on the VOC validation photos than the head it begins with; training/LOG.md says whether it did.
 """
 
+from training.recipes.mini.zegclip_mini_inductive import RECIPE as INDUCTIVE
 from training.recipes.self_training import second_stage
-from training.recipes.zegclip_mini_inductive import RECIPE as INDUCTIVE
 
 RECIPE = second_stage(INDUCTIVE, "zegclip_mini_transductive", start_from="zegclip-mini-inductive")

@@ -9,7 +9,7 @@ No dropout: drawing its masks for 16 x K queries doubles the time of the decoder
 """
 
 from training.recipes.base import Recipe
-from training.recipes.zegclip_mini_inductive import SOURCES, VIEWS
+from training.recipes.mini.zegclip_mini_inductive import SOURCES, VIEWS
 from zsseg.models import ModelConfig
 
 RECIPE = Recipe(

@@ -8,7 +8,7 @@ from the masks of unseen names.
 Must reach a higher hIoU on the VOC validation photos than the head it begins with; training/LOG.md says whether it did.
 """
 
-from training.recipes.clip_rc_mini_inductive import RECIPE as INDUCTIVE
+from training.recipes.mini.clip_rc_mini_inductive import RECIPE as INDUCTIVE
 from training.recipes.self_training import second_stage
 
 RECIPE = second_stage(INDUCTIVE, "clip_rc_mini_transductive", start_from="clip_rc-mini-inductive")

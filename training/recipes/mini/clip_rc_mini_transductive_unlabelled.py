@@ -7,7 +7,7 @@ As `clip_rc_mini_transductive`, changed by `without_masks`, which says why. No s
 
 import dataclasses
 
-from training.recipes.clip_rc_mini_transductive import RECIPE as PUBLISHED
+from training.recipes.mini.clip_rc_mini_transductive import RECIPE as PUBLISHED
 from training.recipes.self_training import without_masks
 
 RECIPE = dataclasses.replace(without_masks(PUBLISHED), name="clip_rc_mini_transductive_unlabelled")

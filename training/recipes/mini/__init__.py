@@ -1,0 +1,1 @@
+"""Recipes of the heads over the embedded backbone, which the demo ships."""

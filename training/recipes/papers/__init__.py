@@ -1,0 +1,1 @@
+"""Recipes of the two papers: their data sets, backbone and hyper-parameters."""

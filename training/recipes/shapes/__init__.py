@@ -1,0 +1,1 @@
+"""Recipes of the synthetic shapes data set: drawn scenes with exact masks."""
