@@ -66,7 +66,7 @@ def test_contact_sheet__writes_one_picture(tmp_path: Path, checkpoints: list[str
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"--out": str(ROOT / "runs/never-made.png")}, "must not go"),
+        ({"--out": str(ROOT / "runs/never-made.png")}, "git repository"),
         ({"--ids": "voc2012/1999_000000"}, "no photo 'voc2012/1999_000000'"),
         ({"--ids": "elsewhere/1"}, "no data set 'elsewhere'"),
         ({"--checkpoints": "nothing"}, "no checkpoint nothing"),
