@@ -110,5 +110,5 @@ def test_batches__only_the_published_variant_knows_where_unseen_names_are(tmp_pa
 def test_assemble__refuses_a_start_that_is_another_kind_of_head(tmp_path: Path) -> None:
     draw_voc(tmp_path)
     recipe = shrink(load_recipe("zegclip_mini_transductive"), toy_start(tmp_path, "clip_rc"))
-    with pytest.raises(UserError, match="model or backbone differ"):
+    with pytest.raises(UserError, match="backbone differ"):
         assemble(recipe, tmp_path, tmp_path / "tiny-clip")
