@@ -1,7 +1,8 @@
 """Everyday names of ImageNet classes.
 
-ImageNet has 120 breeds of dogs and calls a horse "sorrel". People type
-"dog" and "horse"; so the classes below get their everyday name in addition. Numbers are indices in the ILSVRC order (sorted WordNet ids), in which related animals are adjacent.
+ImageNet has 120 breeds of dogs and calls a horse "sorrel". People type "dog" and "horse"; so the classes below get
+their everyday name in addition. Numbers are indices in the ILSVRC order (sorted WordNet ids), in which related
+animals are adjacent.
 """
 
 from collections.abc import Iterable, Mapping
