@@ -85,7 +85,8 @@ def export(experiment: Experiment, out: Path, folder: Path) -> Path:
         {experiment.metadata.backbone_sha256: experiment.model.backbone},
     )
     path = folder / f"{experiment.metadata.name}.safetensors"
-    save_checkpoint(model, dataclasses.replace(metadata, name=experiment.metadata.name), path)
+    metadata = dataclasses.replace(metadata, name=experiment.metadata.name)
+    save_checkpoint(model, metadata, path, pack=experiment.recipe.pack)
     print(f"{path}: evaluate it with python -m training.evaluate --checkpoint {experiment.metadata.name}")
     return path
 

@@ -1,5 +1,6 @@
 """Heads' files: what is written is read, and whatever is wrong is said in one sentence."""
 
+import dataclasses
 import json
 import struct
 from pathlib import Path
@@ -8,11 +9,11 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from tests.tiny import CLIP_CONFIG, tiny_backbone, tiny_checkpoint
+from tests.tiny import CLIP_CONFIG, tiny_backbone, tiny_checkpoint, tiny_config
 from zsseg.errors import UserError
 from zsseg.models import Backbone, build_clip
 from zsseg.weights.backbone import WEIGHTS_FILE, load_backbone, save_backbone
-from zsseg.weights.checkpoint import load_checkpoint
+from zsseg.weights.checkpoint import load_checkpoint, replace_metadata, save_checkpoint
 from zsseg.weights.metadata import Metadata, from_json, read_metadata, to_json
 from zsseg.weights.search import CONFIG_FILE, find_checkpoint, list_checkpoints
 
@@ -234,3 +235,27 @@ def test_packed_matrices_without_their_scales_are_damage(tmp_path: Path) -> None
     save_file({name: value for name, value in load_file(file).items() if not name.endswith(".scales")}, file)
     with pytest.raises(UserError, match="damaged"):
         load_backbone(folder)
+
+
+def test_a_packed_head_is_smaller_and_nearly_the_same(tmp_path: Path) -> None:
+    exact = tiny_checkpoint(tmp_path, "clip_rc", config=dataclasses.replace(tiny_config("clip_rc"), decoder_ffn=2048))
+    model, metadata = load_checkpoint(exact)
+    packed = tmp_path / "packed.safetensors"
+    save_checkpoint(model, metadata, packed, pack=True)
+    assert packed.stat().st_size < 0.7 * exact.stat().st_size
+    for name, value in load_checkpoint(packed)[0].state_dict().items():
+        kept = model.state_dict()[name]
+        assert float((value - kept).abs().max()) <= float(kept.abs().max()) / 250 + 1e-6, name
+
+
+@pytest.mark.parametrize("pack", [False, True])
+def test_a_new_header_leaves_every_stored_bit(tmp_path: Path, pack: bool) -> None:
+    path = tiny_checkpoint(tmp_path, "zegclip")
+    model, metadata = load_checkpoint(path)
+    save_checkpoint(model, metadata, path, torch.float32, pack)
+    before = load_file(path)
+    replace_metadata(path, dataclasses.replace(metadata, seen_penalty=0.3))
+    after = load_file(path)
+    assert before.keys() == after.keys()
+    assert all(torch.equal(value, after[name]) and value.dtype == after[name].dtype for name, value in before.items())
+    assert read_metadata(path).seen_penalty == 0.3

@@ -10,7 +10,7 @@ from zsseg.errors import UserError
 from zsseg.models import Backbone, SegmentationModel
 from zsseg.predictor import Predictor
 from zsseg.weights.backbone import load_backbone
-from zsseg.weights.checkpoint import load_checkpoint, save_checkpoint
+from zsseg.weights.checkpoint import load_checkpoint, replace_metadata
 from zsseg.weights.metadata import Metadata
 from zsseg.weights.search import find_backbone, find_checkpoint
 
@@ -59,7 +59,7 @@ def rewrite_metadata(predictor: Predictor, checkpoint: str | None, metadata: Met
     """
     if checkpoint is None or not isinstance(predictor.model, SegmentationModel):
         raise UserError("--write needs a --checkpoint: the baseline has no file.")
-    save_checkpoint(predictor.model, metadata, find_checkpoint(checkpoint))
+    replace_metadata(find_checkpoint(checkpoint), metadata)
 
 
 def add_model_options(parser: argparse.ArgumentParser) -> None:

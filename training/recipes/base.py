@@ -106,6 +106,7 @@ class Recipe:
         ship: export the weights of the last iteration, or the best on the development split.
         seen_penalty: default of the checkpoint.
         threshold: default of the checkpoint.
+        pack: store large matrices of the shipped checkpoint in 8 bits.
         seed: of all random choices.
 
     Raises:
@@ -157,6 +158,7 @@ class Recipe:
     ship: Literal["last", "best"] = "last"
     seen_penalty: float = 0.1
     threshold: float = 0.0
+    pack: bool = False
     seed: int = 0
 
     def __post_init__(self) -> None:

@@ -22,6 +22,7 @@ from torch import Tensor, nn
 
 from zsseg.errors import UserError
 from zsseg.models.backbone import Backbone, build_clip
+from zsseg.weights import packing
 from zsseg.weights.search import CONFIG_FILE
 
 WEIGHTS_FILE = "open_clip_model.safetensors"
@@ -29,8 +30,6 @@ TRUNKS_FILE = "trunks.safetensors"
 # The frozen networks of a TrunkStem have a file of their own, so that none is too large for its host.
 _TRUNKS = ("visual.conv1.lite2.", "visual.conv1.vit.", "visual.conv1.reduce_")
 _TRUNKS_SHA256 = "trunks_sha256"
-_ROWS, _SCALES = ".rows", ".scales"
-_PACKED_FROM = 2**14  # numbers in a tensor that is worth packing
 
 Triple = tuple[float, float, float]
 
@@ -47,7 +46,7 @@ def load_backbone(folder: Path) -> Backbone:
             raise UserError(f"The backbone {folder} has no {path.name}: copy the whole folder again.")
     try:
         clip = build_clip(json.loads((folder / CONFIG_FILE).read_text(encoding="utf-8")))
-        clip.load_state_dict(_unpacked(load_file(weights) | _read_trunks(weights)))
+        clip.load_state_dict(packing.unpack(load_file(weights) | _read_trunks(weights)))
     except (SafetensorError, RuntimeError, ValueError, KeyError, TypeError) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise UserError(f"The backbone {folder} is damaged ({reason}): copy the whole folder again.") from error
@@ -86,10 +85,7 @@ def save_backbone(
     """
     folder.mkdir(parents=True, exist_ok=True)
     state = {name: value.detach().cpu() for name, value in clip.state_dict().items()}
-    tensors: dict[str, Tensor] = {}
-    for name, value in state.items():
-        large = pack and value.ndim > 1 and value.numel() >= _PACKED_FROM
-        tensors |= _packed(name, value) if large else {name: _stored(value, dtype)}
+    tensors = packing.pack(state, dtype) if pack else {n: packing.stored(v, dtype) for n, v in state.items()}
     trunks = {name: value for name, value in tensors.items() if name.startswith(_TRUNKS)}
     (folder / CONFIG_FILE).write_text(json.dumps(config, indent=1) + "\n", encoding="utf-8")
     header = {}
@@ -101,33 +97,12 @@ def save_backbone(
     return file_sha256(folder / WEIGHTS_FILE)
 
 
-def _stored(value: Tensor, dtype: torch.dtype) -> Tensor:
-    # Counters of batch norms stay whole numbers.
-    return (value.to(dtype) if value.is_floating_point() else value).contiguous()
-
-
 def _write_tensors(tensors: Mapping[str, Tensor], path: Path, header: dict[str, str]) -> None:
     """The file appears whole or not at all."""
     partial = path.with_name(path.name + ".part")
     save_file(dict(tensors), partial, header)
     partial.chmod(0o644)
     partial.replace(path)
-
-
-def _packed(name: str, matrix: Tensor) -> dict[str, Tensor]:
-    """A tensor (R, ...) as int8 rows of the same shape and their fp32 scales (R,)."""
-    rows = matrix.float().flatten(1)
-    scales = rows.abs().amax(1).clamp(min=1e-12) / 127
-    return {name + _ROWS: (rows / scales[:, None]).round().to(torch.int8).view_as(matrix), name + _SCALES: scales}
-
-
-def _unpacked(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The tensors of a file, those whole again that were packed."""
-    whole = {name: value for name, value in tensors.items() if not name.endswith((_ROWS, _SCALES))}
-    for name in (key.removesuffix(_ROWS) for key in tensors if key.endswith(_ROWS)):
-        rows = tensors[name + _ROWS].float()
-        whole[name] = rows * tensors[name + _SCALES].view(-1, *[1] * (rows.ndim - 1))
-    return whole
 
 
 def file_sha256(path: Path) -> str:

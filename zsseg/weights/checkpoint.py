@@ -8,16 +8,18 @@ from pathlib import Path
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
+from torch import Tensor
 
 from zsseg.errors import UserError
 from zsseg.models import Backbone, SegmentationModel, build_model
+from zsseg.weights import packing
 from zsseg.weights.backbone import load_backbone
 from zsseg.weights.metadata import HEADER_KEY, Metadata, read_metadata, to_json
 from zsseg.weights.search import CONFIG_FILE, checkpoint_folders, find_checkpoint
 
 
 def save_checkpoint(
-    model: SegmentationModel, metadata: Metadata, path: Path, dtype: torch.dtype = torch.float16
+    model: SegmentationModel, metadata: Metadata, path: Path, dtype: torch.dtype = torch.float16, pack: bool = False
 ) -> None:
     """Write a head; the file appears whole or not at all.
 
@@ -26,8 +28,19 @@ def save_checkpoint(
         metadata: goes into the header.
         path: ends in .safetensors.
         dtype: of the stored tensors; fp32 for an exact copy.
+        pack: store large matrices in 8 bits; see `zsseg.weights.packing`.
     """
-    tensors = {name: value.detach().to("cpu", dtype).contiguous() for name, value in model.state_dict().items()}
+    state = {name: value.detach().cpu() for name, value in model.state_dict().items()}
+    tensors = packing.pack(state, dtype) if pack else {n: packing.stored(v, dtype) for n, v in state.items()}
+    _write(tensors, metadata, path)
+
+
+def replace_metadata(path: Path, metadata: Metadata) -> None:
+    """Exchange a head's header; its tensors stay as they are stored, to the bit."""
+    _write(load_file(path), metadata, path)
+
+
+def _write(tensors: dict[str, Tensor], metadata: Metadata, path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, partial = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}-")
     os.close(handle)
@@ -58,7 +71,7 @@ def load_checkpoint(
         known[metadata.backbone_sha256] = _load_backbone_of(path, metadata)
     try:
         model = build_model(metadata.config, known[metadata.backbone_sha256])
-        model.load_state_dict(load_file(path))
+        model.load_state_dict(packing.unpack(load_file(path)))
     except (SafetensorError, RuntimeError, ValueError) as error:
         reason = str(error).splitlines()[0]
         raise UserError(f"The checkpoint {path} is damaged ({reason}): copy it again.") from error

@@ -51,4 +51,5 @@ RECIPE = Recipe(
     seen_penalty=0.0,
     eval_every=500,
     eval_photos=60,
+    pack=True,
 )

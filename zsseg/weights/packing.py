@@ -1,0 +1,43 @@
+"""Matrices in 8 bits: rows of whole numbers, each row with a scale of its own."""
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor
+
+PACKED_FROM = 2**14
+"""Numbers in a tensor that is worth packing."""
+
+_ROWS, _SCALES = ".rows", ".scales"
+
+
+def pack(tensors: Mapping[str, Tensor], dtype: torch.dtype) -> dict[str, Tensor]:
+    """Pack large matrices; the others become `dtype`. Each packed value moves by at most 1/254 of its row's largest."""
+    packed: dict[str, Tensor] = {}
+    for name, value in tensors.items():
+        if value.ndim > 1 and value.numel() >= PACKED_FROM:
+            packed |= _pack_rows(name, value)
+        else:
+            packed[name] = stored(value, dtype)
+    return packed
+
+
+def stored(value: Tensor, dtype: torch.dtype) -> Tensor:
+    """A tensor as it is written: counters, such as those of batch norms, stay whole numbers."""
+    return (value.to(dtype) if value.is_floating_point() else value).contiguous()
+
+
+def unpack(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The tensors of a file, packed matrices in fp32."""
+    whole = {name: value for name, value in tensors.items() if not name.endswith((_ROWS, _SCALES))}
+    for name in (key.removesuffix(_ROWS) for key in tensors if key.endswith(_ROWS)):
+        rows = tensors[name + _ROWS].float()
+        whole[name] = rows * tensors[name + _SCALES].view(-1, *[1] * (rows.ndim - 1))
+    return whole
+
+
+def _pack_rows(name: str, matrix: Tensor) -> dict[str, Tensor]:
+    """A tensor (R, ...) as int8 rows of the same shape and their fp32 scales (R,)."""
+    rows = matrix.float().flatten(1)
+    scales = rows.abs().amax(1).clamp(min=1e-12) / 127
+    return {name + _ROWS: (rows / scales[:, None]).round().to(torch.int8).view_as(matrix), name + _SCALES: scales}
