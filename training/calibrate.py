@@ -21,7 +21,6 @@ from typing import Any
 import numpy as np
 
 from training.data.datasets import Item, PhotoSet, open_set
-from training.data.splits import UNSEEN
 from training.evaluation.metrics import ConfusionMatrix
 from training.evaluation.models import add_data_options, add_model_options, open_predictor, rewrite_metadata
 from training.evaluation.protocol import MIN_PHOTOS, PENALTIES, EvalProtocol, PenaltySweep, predictions, protocol_for
@@ -46,7 +45,7 @@ def calibrate(options: argparse.Namespace) -> dict[str, Any]:
     """
     predictor = open_predictor(options)
     photos = open_set(options.data, options.root, "development")
-    protocol = protocol_for(photos, predictor.metadata, UNSEEN[options.data] if options.strict else ())
+    protocol = protocol_for(photos, predictor.metadata, photos.default_unseen if options.strict else ())
     if not protocol.evaluated_unseen:
         raise UserError("No unseen class is left to evaluate: calibrate a run whose recipe has held_out classes.")
     items = photos.items[: options.limit]

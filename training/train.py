@@ -13,8 +13,7 @@ from pathlib import Path
 
 from training.core.assemble import Experiment, assemble
 from training.core.engine import Evaluator, RunOptions, Trainer
-from training.data.datasets import open_set
-from training.data.splits import split_names
+from training.data.datasets import has_development, open_set
 from training.evaluation.protocol import Scores, build_protocol, evaluate_predictor, summarise
 from training.recipes import Recipe, load_recipe, recipe_names
 from training.runtime.console import run_for_person
@@ -38,9 +37,7 @@ def train(options: argparse.Namespace) -> Path | None:
     Raises:
         UserError: the options contradict each other, or --out holds a run already.
     """
-    recipe = load_recipe(options.recipe)
-    changes = {"iters": options.iters, "seed": options.seed}
-    recipe = dataclasses.replace(recipe, **{name: value for name, value in changes.items() if value is not None})
+    recipe = chosen_recipe(options)
     context = setup_device(recipe.precision, options.device)
     if options.minutes is not None and context.world_size > 1:
         raise UserError("--minutes works in one process only: give --iters under torchrun.")
@@ -58,15 +55,33 @@ def train(options: argparse.Namespace) -> Path | None:
     return export(experiment, out, options.export)
 
 
-def development_evaluator(recipe: Recipe, data_root: Path, context: DeviceContext) -> Evaluator:
+def chosen_recipe(options: argparse.Namespace) -> Recipe:
+    """Return the recipe with the changes of the options `data`, `iters` and `seed`.
+
+    Raises:
+        UserError: there is no such recipe.
+    """
+    recipe = load_recipe(options.recipe)
+    if options.data is not None:
+        source = dataclasses.replace(recipe.sources[0], name=options.data, weight=1.0, unseen=None)
+        recipe = dataclasses.replace(recipe, name=f"{recipe.name}_{options.data}", sources=(source,))
+    changes = {"iters": options.iters, "seed": options.seed}
+    return dataclasses.replace(recipe, **{name: value for name, value in changes.items() if value is not None})
+
+
+def development_evaluator(recipe: Recipe, data_root: Path, context: DeviceContext) -> Evaluator | None:
     """Return an evaluator on development photos of the recipe's first data set.
 
     All class names compete, the unseen ones too, but only labels that training may use count: those of seen classes
     and, as "unseen", those of the classes that the recipe holds out. So no unseen label decides which weights are kept.
+    None, after a message, if the data set is too small to have development photos.
     """
     source = recipe.sources[0]
+    if not has_development(source.name, data_root):
+        print(f"{source.name} has no development photos: there is no evaluation during training.")
+        return None
     photos = open_set(source.name, data_root, "development")
-    seen, unseen = split_names(source.name, source.unseen)
+    seen, unseen = photos.split_names(source.unseen)
     held = tuple(n for n in seen if n in recipe.held_out)
     protocol = build_protocol(photos.raw_names, [n for n in seen if n not in held], held + unseen, hide=unseen)
     items = photos.items[: recipe.eval_photos]
@@ -94,6 +109,7 @@ def export(experiment: Experiment, out: Path, folder: Path) -> Path:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="training.train", description=__doc__.split("\n")[0] if __doc__ else None)
     parser.add_argument("--recipe", required=True, help=f"one of {', '.join(recipe_names())}")
+    parser.add_argument("--data", help="train on this data set alone, e.g. the folder name of your own data")
     parser.add_argument("--data-root", type=Path, default=Path("data"), help="folder that holds the data sets (data)")
     parser.add_argument("--out", type=Path, help="folder of the run (runs/NAME)")
     parser.add_argument("--export", type=Path, default=Path("checkpoints"), help="folder of the result (checkpoints)")

@@ -9,6 +9,7 @@ import pytest
 
 from tests.photosets import draw_two_colours, draw_voc
 from tests.tiny import tiny_backbone, tiny_checkpoint
+from tests.training.test_data_sets import own_data
 from tests.training.test_engine import NOT_TOY, make_recipe
 from training import calibrate, evaluate, train
 from training.data.datasets import open_set, read_mask
@@ -174,6 +175,25 @@ def test_train__from_recipe_to_a_checkpoint_that_answers(
     capsys.readouterr()
     assert train.main(arguments) == 2
     assert "--resume" in capsys.readouterr().err
+
+
+def test_train__own_data_from_folder_to_scores(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    own_data(tmp_path)
+    tiny_backbone(tmp_path)
+    monkeypatch.setenv("ZSSEG_WEIGHTS", str(tmp_path))
+    monkeypatch.setattr(train, "load_recipe", lambda name: make_recipe("zegclip"))
+    arguments = ["--recipe", "toy", "--data", "garden", "--data-root", str(tmp_path), "--out", str(tmp_path / "run")]
+    assert train.main([*arguments, "--export", str(tmp_path), "--iters", "3"]) == 0
+    metadata = read_metadata(tmp_path / "zegclip-toy-garden.safetensors")
+    assert (metadata.seen, metadata.unseen, metadata.data) == (("rose", "lawn"), ("tulip",), ("garden",))
+    document = tmp_path / "scores.json"
+    arguments = ["--checkpoint", "zegclip-toy-garden", "--data", "garden", "--root", str(tmp_path)]
+    assert evaluate.main([*arguments, "--json", str(document)]) == 0
+    report = json.loads(document.read_text())
+    assert {name: row["seen"] for name, row in report["per_class"].items()} == {
+        "rose": True, "lawn": True, "tulip": False,
+    }  # fmt: skip
+    assert all(0 <= report[key] <= 1 for key in ("pAcc", "mIoU_seen", "mIoU_unseen"))
 
 
 def test_train__says_what_is_wrong(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -48,7 +48,7 @@ def test_open_set__says_what_is_wrong(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="no data set"):
         open_set("voc2013", tmp_path, "train")
     home = draw_voc(tmp_path)
-    with pytest.raises(UserError, match="no list for the split 'test'"):
+    with pytest.raises(UserError, match="no split 'test'"):
         open_set("voc2012", tmp_path, "test")
     (home / "SegmentationClassAug/2007_000003.png").unlink()
     with pytest.raises(UserError, match="is missing"):

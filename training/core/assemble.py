@@ -14,7 +14,7 @@ from training.data.balance import repeats
 from training.data.batches import Part
 from training.data.datasets import open_set
 from training.data.feature_cache import FeatureCache, fill_cache
-from training.data.splits import split_names, union_names
+from training.data.splits import union_names
 from training.data.transforms import Augmentation
 from training.data.views import PhotoFile
 from training.recipes import Recipe
@@ -98,10 +98,10 @@ def build_parts(recipe: Recipe, data_root: Path, split: str = "train") -> tuple[
     reveal = recipe.setting == "transductive" and recipe.pseudo_label_where == "unseen_pixels"
     parts = []
     for source in recipe.sources:
-        seen, unseen = split_names(source.name, source.unseen)
+        photos = open_set(source.name, data_root, split)
+        seen, unseen = photos.split_names(source.unseen)
         held = tuple(n for n in seen if n in recipe.held_out)
         labelled = tuple(n for n in seen if n not in held)
-        photos = open_set(source.name, data_root, split)
         parts.append(
             Part(
                 photos=photos,

@@ -5,7 +5,6 @@ from pathlib import Path
 
 import torch
 
-from training.data.splits import SETS
 from zsseg.errors import UserError
 from zsseg.models import Backbone, SegmentationModel
 from zsseg.predictor import Predictor
@@ -79,6 +78,6 @@ def add_device_options(parser: argparse.ArgumentParser) -> None:
 
 def add_data_options(parser: argparse.ArgumentParser) -> None:
     """Add the options that choose the photos."""
-    parser.add_argument("--data", choices=SETS, default="voc2012", help="data set (voc2012)")
+    parser.add_argument("--data", default="voc2012", help="data set (voc2012), or the folder name of your own data")
     parser.add_argument("--root", type=Path, required=True, help="folder of the data set, or its parent folder")
     parser.add_argument("--limit", type=int, help="use only the first LIMIT photos")

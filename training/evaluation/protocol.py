@@ -8,7 +8,6 @@ from tqdm import tqdm
 
 from training.data.datasets import Item, PhotoSet, read_mask
 from training.data.labels import label_table
-from training.data.splits import split_names
 from training.evaluation.metrics import ConfusionMatrix
 from zsseg.analysis.confusion import harmonic_mean
 from zsseg.predictor import Predictor
@@ -84,7 +83,7 @@ def protocol_for(photos: PhotoSet, metadata: Metadata, hide: Iterable[str] = ())
         seen = tuple(n for n in names if n in metadata.seen)
         unseen = tuple(n for n in names if n not in metadata.seen)
     else:
-        seen, unseen = split_names(photos.name)
+        seen, unseen = photos.split_names()
     return build_protocol(photos.raw_names, seen, unseen, hide)
 
 

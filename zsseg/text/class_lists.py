@@ -41,6 +41,14 @@ COCO171 = COCO80 + _listed(
 )
 """COCO-Stuff 164k in the order of its train ids, in the data set's spelling, which the published heads were fed."""
 
+CONTEXT59 = _listed(
+    "aeroplane, bag, bed, bedclothes, bench, bicycle, bird, boat, book, bottle, building, bus, cabinet, car, cat,"
+    "ceiling, chair, cloth, computer, cow, cup, curtain, dog, door, fence, floor, flower, food, grass, ground, horse,"
+    "keyboard, light, motorbike, mountain, mouse, person, plate, platform, potted plant, road, rock, sheep, shelves,"
+    "sidewalk, sign, sky, snow, sofa, table, track, train, tree, truck, tv monitor, wall, water, window, wood"
+)
+"""PASCAL Context in the order of its ids 1..59, in natural spelling; id 0 is background."""
+
 CAMVID11 = _listed("sky, building, pole, road, sidewalk, tree, sign, fence, car, pedestrian, bicyclist")
 """CamVid in the order of its ids."""
 

@@ -1,0 +1,75 @@
+"""Your own data: a folder of photos, index masks and a file of class names, described without any code.
+
+    my_set/
+      classes.txt    one class name per mask id, from id 0; "-" for an id that is no class (background)
+      unseen.txt     optional: the unseen class names, one per line
+      images/ID.jpg  photos (.jpg, .jpeg, .png or .webp)
+      masks/ID.png   8-bit index masks of the same size; 255 is unlabelled
+      train.txt      optional: ids of the training photos, one per line; then val.txt is needed, too
+      val.txt
+
+Without the two lists every fifth photo, chosen by its id, is a validation photo.
+"""
+
+import zlib
+from pathlib import Path
+
+from training.data.description import DataSet, Files
+from zsseg.errors import UserError
+
+CLASSES_FILE, UNSEEN_FILE = "classes.txt", "unseen.txt"
+NO_CLASS = "-"
+_VALIDATION_OF = 5
+_PHOTOS = tuple(f"images/{{id}}.{suffix}" for suffix in ("jpg", "jpeg", "png", "webp", "JPG", "JPEG", "PNG"))
+_MASKS = ("masks/{id}.png",)
+
+
+def is_own(folder: Path) -> bool:
+    """Whether a folder looks like own data: it has class names and masks."""
+    return (folder / CLASSES_FILE).is_file() and (folder / "masks").is_dir()
+
+
+def describe_own(folder: Path) -> DataSet:
+    """Describe a folder of own data.
+
+    Args:
+        folder: its name is the name of the data set.
+
+    Raises:
+        UserError: the names are empty, occur twice or are too many, or an unseen name is no class.
+    """
+    names = tuple(None if line == NO_CLASS else line for line in _lines(folder / CLASSES_FILE))
+    classes = [name for name in names if name is not None]
+    if not classes or len(set(classes)) < len(classes) or len(names) > 255:
+        raise UserError(
+            f"{folder / CLASSES_FILE} needs one class name per mask id, 1 to 255 lines, each name once, "
+            f"and {NO_CLASS!r} for an id that is no class."
+        )
+    unseen = tuple(_lines(folder / UNSEEN_FILE)) if (folder / UNSEEN_FILE).is_file() else ()
+    if strange := sorted(set(unseen) - set(classes)):
+        raise UserError(f"{folder / UNSEEN_FILE} names {', '.join(strange)}, which {CLASSES_FILE} does not have.")
+    return DataSet(
+        name=folder.name,
+        title=f"your own data {folder.name}",
+        class_names=names,
+        unseen={"own": unseen},
+        folders=(folder.name, ""),
+        proof=CLASSES_FILE,
+        splits=_splits(folder),
+    )
+
+
+def _splits(folder: Path) -> dict[str, Files]:
+    if (folder / "train.txt").is_file():
+        return {split: Files(_PHOTOS, _MASKS, lists=((f"{split}.txt",),)) for split in ("train", "val")}
+    ids = sorted(path.stem for path in (folder / "masks").glob("*.png"))
+    validation = {one for one in ids if zlib.crc32(f"val {one}".encode()) % _VALIDATION_OF == 0}
+    return {
+        "train": Files(_PHOTOS, _MASKS, ids=tuple(one for one in ids if one not in validation)),
+        "val": Files(_PHOTOS, _MASKS, ids=tuple(one for one in ids if one in validation)),
+    }
+
+
+def _lines(path: Path) -> list[str]:
+    text = path.read_text(encoding="utf-8-sig")
+    return [" ".join(line.split()) for line in text.splitlines() if line.strip()]
