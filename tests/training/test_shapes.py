@@ -53,11 +53,11 @@ def test_open_set__reads_the_scenes(scenes: Path) -> None:
 
 
 def test_open_set__refuses_scenes_with_other_names(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="world of shapes was not found"):
+    with pytest.raises(UserError, match="shapes data set was not found"):
         open_set("shapes", tmp_path, "train")
     home = write_scenes(tmp_path, {"train": 1, "val": 1})
     (home / "classes.txt").write_text("ground\nplain red cube\n")
-    with pytest.raises(UserError, match="drawn with other names"):
+    with pytest.raises(UserError, match="other class names"):
         open_set("shapes", tmp_path, "train")
 
 
