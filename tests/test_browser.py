@@ -18,7 +18,7 @@ from tests.tiny import tiny_checkpoint
 from zsseg.demo import build_demo, find_catalog
 from zsseg.demo.server import running
 from zsseg.examples import EXAMPLES
-from zsseg.predictor import DEFAULT_CHECKPOINTS
+from zsseg.predictor import default_checkpoints
 from zsseg.synthetic import NAMES
 
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
@@ -380,7 +380,7 @@ def test_a_model_of_drawn_scenes_draws_them_and_scores_itself(
     browser: Browser, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("zsseg.weights.search.checkpoint_folders", lambda: [])
-    for method, name in DEFAULT_CHECKPOINTS.items():
+    for method, name in default_checkpoints().items():
         tiny_checkpoint(tmp_path, method, name=name)  # type: ignore[arg-type]
         tiny_checkpoint(  # type: ignore[arg-type]
             tmp_path, method, name=f"{method}-shapes", setting="transductive", data=("shapes",), seen=NAMES[:90]
@@ -453,7 +453,7 @@ def test_another_model_brings_its_own_settings(
 ) -> None:
     monkeypatch.setattr("zsseg.weights.search.checkpoint_folders", lambda: [])
     for setting, threshold in (("inductive", 0.0), ("transductive", 0.25)):
-        for method, name in DEFAULT_CHECKPOINTS.items():
+        for method, name in default_checkpoints().items():
             own = name.replace("inductive", setting)
             tiny_checkpoint(tmp_path, method, name=own, setting=setting, threshold=threshold)  # type: ignore[arg-type]
     catalog = find_catalog(str(tmp_path))
@@ -463,7 +463,7 @@ def test_another_model_brings_its_own_settings(
         segment(page, "dog", "cow")
         page.evaluate("document.querySelectorAll('.zs-view').forEach((view) => { view.dataset.old = 'yes'; })")
         pick_model(page, "Real photos: tiny-clip, transductive")
-        for method in DEFAULT_CHECKPOINTS:
+        for method in default_checkpoints():
             expect(page.locator(f"#zs-{method} .zs-card-title")).to_contain_text("transductive")
             number = page.locator(f"#zs-{method}").get_by_label("number input for Score threshold")
             expect(number).to_have_value("0.25")

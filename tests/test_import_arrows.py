@@ -30,9 +30,9 @@ ARROWS: dict[str, set[str]] = {
     "zsseg.predictor": {"zsseg.cache", "zsseg.segmentation", "zsseg.models", "zsseg.text", "zsseg.image"}
     | {"zsseg.weights", "zsseg.analysis"},
     "zsseg": {"zsseg.segmentation", "zsseg.text", "zsseg.image", "zsseg.predictor"},
-    "zsseg.demo": {"zsseg.synthetic", "zsseg.examples", "zsseg.segmentation", "zsseg.text", "zsseg.image"}
-    | {"zsseg.weights", "zsseg.analysis", "zsseg.visualize", "zsseg.export", "zsseg.predictor"},
-    "zsseg.cli": {"zsseg.segmentation", "zsseg.text", "zsseg.image", "zsseg.weights", "zsseg.export"}
+    "zsseg.demo": {"zsseg.synthetic", "zsseg.examples", "zsseg.segmentation", "zsseg.models", "zsseg.text"}
+    | {"zsseg.image", "zsseg.weights", "zsseg.analysis", "zsseg.visualize", "zsseg.export", "zsseg.predictor"},
+    "zsseg.cli": {"zsseg.segmentation", "zsseg.models", "zsseg.text", "zsseg.image", "zsseg.weights", "zsseg.export"}
     | {"zsseg.predictor", "zsseg.demo"},
     "zsseg.__main__": {"zsseg.cli"},
     "app": {"zsseg.cli"},

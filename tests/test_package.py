@@ -18,7 +18,7 @@ from PIL import Image
 
 from zsseg import Predictor, __version__
 from zsseg.examples import EXAMPLES
-from zsseg.predictor import DEFAULT_CHECKPOINTS
+from zsseg.predictor import default_checkpoints
 
 ROOT = Path(__file__).resolve().parents[1]
 SOURCES = ("pyproject.toml", "setup.py", "README.md", "LICENSE", "zsseg", "checkpoints", "assets")
@@ -97,7 +97,7 @@ def test_installed_command_answers_from_another_folder(environment: Path, tmp_pa
     words = ("--seen", SEEN, "--unseen", UNSEEN, "--method", "both", "--out", "answer")
     result = zsseg(environment, tmp_path, "segment", "photo.jpg", *words)
     assert result.returncode == 0, result.stderr
-    for method, name in DEFAULT_CHECKPOINTS.items():
+    for method, name in default_checkpoints().items():
         expected = Predictor.from_checkpoint(ROOT / "checkpoints" / f"{name}.safetensors").predict(PHOTO, SEEN, UNSEEN)
         with Image.open(tmp_path / "answer" / method / "labels.png") as picture:
             assert (np.asarray(picture) == expected.labels.astype(np.uint8)).mean() > 0.999
@@ -105,7 +105,7 @@ def test_installed_command_answers_from_another_folder(environment: Path, tmp_pa
 
 def test_installed_command_lists_the_models_of_the_package(environment: Path, tmp_path: Path) -> None:
     rows = json.loads(zsseg(environment, tmp_path, "info", "--json").stdout)
-    assert {row["name"] for row in rows} >= set(DEFAULT_CHECKPOINTS.values())
+    assert {row["name"] for row in rows} >= set(default_checkpoints().values())
     assert all(Path(row["file"]).parent.parts[-2:] == ("zsseg", "checkpoints") for row in rows)
 
 

@@ -17,13 +17,13 @@ import torch.nn.functional as F
 from tests.tiny import SIDE, tiny_checkpoint, tiny_metadata
 from zsseg.errors import UserError
 from zsseg.image.windows import window_boxes
-from zsseg.models import ClipRC, ImageTokens, MaskOutput, Method
+from zsseg.models import ClipRC, ImageTokens, MaskOutput
 from zsseg.predictor import Predictor
 from zsseg.text.vocabulary import build_vocabulary
 from zsseg.weights.backbone import load_backbone
 from zsseg.weights.search import CONFIG_FILE
 
-METHODS: tuple[Method, ...] = ("zegclip", "clip_rc")
+METHODS: tuple[str, ...] = ("zegclip", "clip_rc")
 PHOTO = np.random.default_rng(0).integers(0, 256, (48, 70, 3), dtype=np.uint8)
 
 

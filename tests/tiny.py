@@ -1,11 +1,12 @@
 """A backbone and heads small enough to build in every test; untrained, the same at every call."""
 
+import dataclasses
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from zsseg.models import Backbone, Method, ModelConfig, SegmentationModel, build_clip, build_model
+from zsseg.models import Backbone, MethodConfig, SegmentationModel, build_clip, build_model, method_of
 from zsseg.weights.backbone import load_backbone, save_backbone
 from zsseg.weights.checkpoint import save_checkpoint
 from zsseg.weights.metadata import Metadata
@@ -22,11 +23,13 @@ CLIP_CONFIG: dict[str, Any] = {
 }
 
 
-def tiny_config(method: Method, **changes: object) -> ModelConfig:
+def tiny_config(method: str, **changes: object) -> MethodConfig:
     """Sizes of a tiny head."""
     regions = 4 if method == "clip_rc" else 0
     sizes: dict[str, Any] = {"prompts": 3, "regions": regions, "decoder_heads": 2, "decoder_ffn": 32}
-    return ModelConfig(method, **{**sizes, **changes})
+    config = method_of(method).config
+    own = {field.name for field in dataclasses.fields(config)}  # a method need not have all of these sizes
+    return config(**{**{name: size for name, size in sizes.items() if name in own}, **changes})
 
 
 def tiny_backbone(tmp_path: Path, stem: bool = False) -> Path:
@@ -39,7 +42,7 @@ def tiny_backbone(tmp_path: Path, stem: bool = False) -> Path:
     return folder
 
 
-def tiny_checkpoint(tmp_path: Path, method: Method, **changes: object) -> Path:
+def tiny_checkpoint(tmp_path: Path, method: str, **changes: object) -> Path:
     """Write a tiny head, and its backbone where `tmp_path` has none, and return the head's path.
 
     `changes` are fields of the metadata, `name` among them; "config" changes the head itself.
@@ -52,7 +55,7 @@ def tiny_checkpoint(tmp_path: Path, method: Method, **changes: object) -> Path:
     return path
 
 
-def tiny_model(backbone: Backbone, config: ModelConfig) -> SegmentationModel:
+def tiny_model(backbone: Backbone, config: MethodConfig) -> SegmentationModel:
     """A head whose outputs differ from class to class and patch to patch; evaluation mode."""
     with torch.random.fork_rng():
         torch.manual_seed(1)
@@ -64,7 +67,7 @@ def tiny_model(backbone: Backbone, config: ModelConfig) -> SegmentationModel:
     return model
 
 
-def tiny_metadata(backbone: Backbone, method: Method, **changes: object) -> Metadata:
+def tiny_metadata(backbone: Backbone, method: str, **changes: object) -> Metadata:
     """Complete metadata for a tiny head."""
     fields: dict[str, Any] = {
         "name": f"{method}-tiny-inductive",

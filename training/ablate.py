@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from training.ablation.trials import BASELINE, Plan, Trial, read_scores, run_trial, write_text
-from training.ablation.variants import DOMAINS, Length, base_recipe
+from training.ablation.variants import DOMAINS, METHODS, Length, base_recipe
 from training.evaluation.scores import SCORES
 from training.runtime.console import run_for_person
 from training.runtime.devices import available_cores
@@ -71,7 +71,7 @@ def make_plan(options: argparse.Namespace) -> Plan:
         UserError: the backbone or the recipes of the domain do not exist.
     """
     domain, length = DOMAINS[options.domain], Length(options.iters, options.size)
-    backbone = find_backbone(options.backbone or base_recipe(domain, "zegclip", length).backbone)
+    backbone = find_backbone(options.backbone or base_recipe(domain, METHODS[0], length).backbone)
     split = options.split or domain.split
     places = (options.data_root, backbone, options.out, options.features)
     return Plan(domain, length, split, options.limit, *places, options.device)

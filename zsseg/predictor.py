@@ -3,9 +3,8 @@
 The photo is encoded once and the words once, each cached alone: new words never re-encode the photo.
 """
 
-import json
 import time
-from collections.abc import Mapping, MutableMapping, Sequence
+from collections.abc import MutableMapping, Sequence
 from pathlib import Path
 from typing import Self
 
@@ -18,36 +17,33 @@ from zsseg.errors import UserError
 from zsseg.image.encoder import EncodedImage, ImageEncoder
 from zsseg.image.load import Pixels, load_image
 from zsseg.image.windows import Preprocessing, Windows, stitch_grids, window_scores
-from zsseg.models import Backbone, ClipRC, MaskOutput, ModelConfig, SegmentationModel
-from zsseg.models.training_free import TrainingFree
+from zsseg.models import METHODS, Backbone, MaskOutput, SegmentationModel, TrainingFreeConfig, method_of
 from zsseg.segmentation import FloatArray, Segmentation, check_fraction, check_penalty, check_size
 from zsseg.text.checks import VocabularyWarning
 from zsseg.text.encoder import TextEncoder
 from zsseg.text.vocabulary import Vocabulary, build_vocabulary
-from zsseg.weights.backbone import file_sha256, load_backbone
+from zsseg.weights.backbone import WEIGHTS_FILE, BackboneDefaults, file_sha256, load_backbone, read_defaults
 from zsseg.weights.checkpoint import load_checkpoint
 from zsseg.weights.metadata import Metadata
-from zsseg.weights.search import CONFIG_FILE, checkpoint_folders, find_checkpoint
+from zsseg.weights.search import find_backbone, find_checkpoint
 
-DEFAULT_CHECKPOINTS: Mapping[str, str] = {"zegclip": "zegclip-mini-inductive", "clip_rc": "clip_rc-mini-inductive"}
-"""Method: the checkpoint it is asked through when none is named."""
 
-_NO_HEAD = ModelConfig("zegclip", prompts=1)  # metadata must hold sizes of a head; the baseline has none
+def default_checkpoints() -> dict[str, str]:
+    """Key of each method that is shown and trained -> the checkpoint that it is used with when none is named."""
+    return {key: method.checkpoint for key, method in METHODS.items() if method.shown and method.checkpoint}
 
 
 class Predictor:
-    """One loaded model, ready to be asked; may be shared by threads.
+    """One loaded model, ready to answer; may be shared by threads.
 
     Args:
-        model: ZegCLIP, CLIP-RC or the training-free baseline, with its weights.
-        metadata: how its photos and words are to be prepared.
+        model: a model of any method, with its weights.
+        metadata: how its photos and names are to be prepared.
         device: where it runs.
-        sha256: of its checkpoint file, for the record.
+        sha256: of its checkpoint file, for the record; empty for a model without one.
     """
 
-    def __init__(
-        self, model: SegmentationModel | TrainingFree, metadata: Metadata, device: str = "cpu", sha256: str = ""
-    ) -> None:
+    def __init__(self, model: SegmentationModel, metadata: Metadata, device: str = "cpu", sha256: str = "") -> None:
         self.model = model.to(device).eval()
         self.metadata = metadata
         self.device = torch.device(device)
@@ -56,7 +52,7 @@ class Predictor:
             metadata.size, metadata.stride, metadata.mean, metadata.std, metadata.antialias, metadata.layout,
             model.backbone.patch_size,
         )  # fmt: skip
-        clip_target = isinstance(model, ClipRC) and metadata.recovery_target == "clip"
+        clip_target = model.has_recovery and metadata.recovery_target == "clip"
         self.image_encoder = ImageEncoder(self.model, preprocessing, self.device, clip_target)
         self.text_encoder = TextEncoder(model.backbone, metadata.templates, (*metadata.seen, *metadata.unseen))
 
@@ -82,31 +78,33 @@ class Predictor:
         size: int | None = None,
         stride: int | None = None,
         templates: Sequence[str] = ("a photo of a {}",),
+        backbones: MutableMapping[str, Backbone] | None = None,
+        method: str = TrainingFreeConfig.method,
     ) -> Self:
-        """Make the baseline that learns nothing from a backbone alone.
+        """Make a model that has no weights of its own from a backbone alone.
 
         Args:
             backbone: its folder, or the folder's name among the weights; its own mean and std are used.
             device: where it runs.
-            size: side of a window in pixels; None takes the one its folder names, else that of its tower.
+            size: side of a window in pixels; None takes the one its folder names, else that of its image encoder.
             stride: step between windows in pixels; None takes five sixths of the side, as the published heads.
             templates: texts with one ``{}`` for the class name.
+            backbones: backbones already loaded, by sha256; shared and added to.
+            method: key of a method that is not trained; the baseline unless another is named.
 
         Raises:
-            UserError: the folder is missing or damaged.
+            UserError: the folder is missing or damaged, or the method needs a checkpoint.
         """
-        places = [Path(backbone), *(parent / backbone for parent in checkpoint_folders())]
-        folder = next((place for place in places if place.is_dir()), Path(backbone))
-        towers = load_backbone(folder)
-        config = json.loads((folder / CONFIG_FILE).read_text(encoding="utf-8"))
-        mean, std = (tuple(255 * value for value in config["preprocess_cfg"][key]) for key in ("mean", "std"))
-        side = size or int(config.get("window", towers.visual.image_size[0]))
+        chosen = method_of(method)
+        if chosen.trained:
+            raise UserError(f"{chosen.title} must be trained: name one of its checkpoints.")
+        frozen, defaults = _shared_backbone(find_backbone(backbone), backbones)
+        config, side = chosen.config(), size or defaults.size
         metadata = Metadata(
-            f"training-free-{towers.name}", _NO_HEAD.method, "training-free", _NO_HEAD, towers.name, towers.sha256,
-            tuple(templates), mean, std, side, stride or max(1, side * 5 // 6), bool(config.get("antialias", False)),
-            config.get("layout", "sliding"),
+            f"{method}-{frozen.name}", method, "training-free", config, frozen.name, frozen.sha256, tuple(templates),
+            defaults.mean, defaults.std, side, stride or max(1, side * 5 // 6), defaults.antialias, defaults.layout,
         )  # fmt: skip
-        return cls(TrainingFree(towers), metadata, device)
+        return cls(chosen.build(config, frozen), metadata, device)
 
     @property
     def name(self) -> str:
@@ -115,8 +113,23 @@ class Predictor:
 
     @property
     def method(self) -> str:
-        """Which method answers: "zegclip", "clip_rc" or "training-free"."""
-        return "training-free" if isinstance(self.model, TrainingFree) else self.metadata.method
+        """Key of the method that answers, such as "clip_rc"."""
+        return self.metadata.method
+
+    @property
+    def title(self) -> str:
+        """Name of the method for people, such as "CLIP-RC"."""
+        return METHODS[self.method].title
+
+    @property
+    def has_regions(self) -> bool:
+        """Whether `region_view` has something to show."""
+        return self.model.has_regions
+
+    @property
+    def has_recovery(self) -> bool:
+        """Whether answers carry the features of a recovery decoder."""
+        return self.model.has_recovery
 
     def predict(
         self,
@@ -159,7 +172,7 @@ class Predictor:
     def region_view(
         self, image: object, seen: str | Sequence[str] = (), unseen: str | Sequence[str] = ()
     ) -> RegionView:
-        """Look at CLIP-RC's region tokens one by one; a photo or words that are remembered are not encoded again.
+        """Show the region tokens one by one; a photo or names that are cached are not encoded again.
 
         Args:
             image, seen, unseen: as in `predict`.
@@ -167,9 +180,8 @@ class Predictor:
         Raises:
             UserError: the method has no region tokens, or the photo or the names cannot be used.
         """
-        if not isinstance(self.model, ClipRC):
-            owner = "ZegCLIP" if self.method == "zegclip" else "The training-free baseline"
-            raise UserError(f"{owner} has no region tokens.")
+        if not self.has_regions:
+            raise UserError(f"{self.title} has no region tokens.")
         vocabulary = build_vocabulary(seen, unseen)
         photo = self.preprocess(load_image(image))
         rows, columns = (side // self.model.backbone.patch_size for side in photo.pixels.shape[-2:])
@@ -235,7 +247,7 @@ class Predictor:
 
     def _features_of_windows(self, batch: EncodedImage, output: MaskOutput) -> dict[str, Tensor]:
         """(n, N, D) each; empty for a method without recovery."""
-        if not isinstance(self.model, ClipRC):
+        if not self.has_recovery:
             return {}
         recovery = self.model.recover(batch.tokens, output, batch.target)
         return {
@@ -255,3 +267,15 @@ class Predictor:
         if features:
             features["recovery_cosine"] = F.cosine_similarity(features["recovered"], features["target"], dim=-1)
         return {name: feature.cpu().numpy() for name, feature in features.items()}
+
+
+def _shared_backbone(
+    folder: Path, backbones: MutableMapping[str, Backbone] | None
+) -> tuple[Backbone, BackboneDefaults]:
+    """The backbone of a folder, read only where it is not among `backbones`, and what the folder says of photos."""
+    known = {} if backbones is None else backbones
+    sha256 = file_sha256(folder / WEIGHTS_FILE) if (folder / WEIGHTS_FILE).is_file() else ""
+    if sha256 not in known:
+        backbone = load_backbone(folder)
+        known[backbone.sha256] = backbone
+    return known[sha256], read_defaults(folder)

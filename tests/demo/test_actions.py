@@ -14,7 +14,7 @@ from zsseg import examples
 from zsseg.demo import actions, catalog_of
 from zsseg.demo.actions import DisplaySettings
 from zsseg.demo.answer.card import card
-from zsseg.demo.catalog import Predictors, problems, working
+from zsseg.demo.catalog import Predictors, problems, shown, working
 from zsseg.demo.html.parts import text
 from zsseg.errors import UserError
 from zsseg.image.load import load_image
@@ -35,9 +35,16 @@ def photo(tmp_path: Path) -> str:
 def test_answer_holds_the_numbers_of_the_predictor(predictors: Predictors, photo: str) -> None:
     answer = actions.segment(predictors, photo, "dog, person", "cow")
     assert list(answer.results) == ["zegclip", "clip_rc"]
-    for method, predictor in working(predictors).items():
+    for method, predictor in working(shown(predictors)).items():
         expected = predictor.predict(load_image(photo), "dog, person", "cow")
         np.testing.assert_array_equal(answer.results[method].scores, expected.scores)
+
+
+def test_only_the_wanted_methods_answer(predictors: Predictors, photo: str) -> None:
+    answer = actions.segment(predictors, photo, "dog", "cow", methods=["training-free", "clip_rc"])
+    assert list(answer.results) == ["clip_rc", "training-free"]
+    with pytest.raises(UserError, match="No checkpoint is loaded"):
+        actions.segment(predictors, photo, "dog", "cow", methods=[])
 
 
 def test_progress_is_reported_per_method(predictors: Predictors, photo: str) -> None:

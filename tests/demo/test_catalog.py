@@ -8,7 +8,7 @@ from tests.tiny import tiny_checkpoint
 from zsseg import Predictor, UserError
 from zsseg.demo import find_catalog
 from zsseg.demo.catalog import problems, working
-from zsseg.predictor import DEFAULT_CHECKPOINTS
+from zsseg.predictor import default_checkpoints
 
 
 @pytest.fixture
@@ -18,7 +18,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def _both(folder: Path, setting: str) -> None:
-    for method, name in DEFAULT_CHECKPOINTS.items():
+    for method, name in default_checkpoints().items():
         tiny_checkpoint(folder, method, name=name.replace("inductive", setting), setting=setting)  # type: ignore[arg-type]
 
 
@@ -37,9 +37,11 @@ def test_one_entry_per_setting_the_default_first_the_rest_when_asked(
     monkeypatch.setattr(Predictor, "from_checkpoint", note)
     catalog = find_catalog(str(folder))
     assert catalog.titles == ["tiny-clip, inductive", "tiny-clip, transductive"]
-    assert loaded == list(DEFAULT_CHECKPOINTS.values())
+    assert loaded == list(default_checkpoints().values())
     other = catalog.get("tiny-clip, transductive")
-    assert [predictor.metadata.setting for predictor in working(other).values()] == ["transductive", "transductive"]
+    assert [predictor.metadata.setting for predictor in working(other).values()] == [
+        *("transductive", "transductive", "training-free")
+    ]
     assert catalog.get("tiny-clip, transductive") is other  # once
     assert len(loaded) == 4
 
@@ -49,13 +51,13 @@ def test_a_method_that_is_missing_in_an_entry_is_told(folder: Path) -> None:
     tiny_checkpoint(folder, "zegclip", name="more", setting="transductive")
     catalog = find_catalog(str(folder))
     half = catalog.get("tiny-clip, transductive")
-    assert list(working(half)) == ["zegclip"]
+    assert list(working(half)) == ["zegclip", "training-free"]
     assert "no CLIP-RC checkpoint for tiny-clip, transductive" in problems(half)["clip_rc"]
 
 
 def test_each_entry_says_what_kind_of_pictures_it_knows(folder: Path) -> None:
     _both(folder, "inductive")
-    for method in DEFAULT_CHECKPOINTS:
+    for method in default_checkpoints():
         tiny_checkpoint(folder, method, name=f"{method}-drawn", setting="transductive", data=("shapes",))  # type: ignore[arg-type]
     catalog = find_catalog(str(folder))
     assert catalog.domains == ["Real photos", "Drawn shapes"]
@@ -73,6 +75,6 @@ def test_two_of_one_kind_are_both_offered(folder: Path) -> None:
 
 def test_a_place_that_cannot_be_searched_is_told_and_the_page_still_starts(tmp_path: Path) -> None:
     catalog = find_catalog(str(tmp_path / "nowhere"))
-    assert set(problems(catalog.get(catalog.first))) == set(DEFAULT_CHECKPOINTS)
+    assert set(problems(catalog.get(catalog.first))) == {*default_checkpoints(), "training-free"}
     with pytest.raises(UserError, match="no model “x”"):
         catalog.get("x")

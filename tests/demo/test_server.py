@@ -24,7 +24,7 @@ from zsseg import Predictor, UserError, __version__, examples
 from zsseg.demo import catalog_of, find_catalog
 from zsseg.demo import server as serving
 from zsseg.demo.theme import launch_options
-from zsseg.predictor import DEFAULT_CHECKPOINTS
+from zsseg.predictor import default_checkpoints
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -64,7 +64,8 @@ def test_health_names_what_is_loaded(url: str, checkpoints: dict[str, str]) -> N
                 "sha256": Predictor.from_checkpoint(path).sha256,
             }
             for method, path in checkpoints.items()
-        },
+        }
+        | {"training-free": {"loaded": True, "checkpoint": "training-free-tiny-clip", "sha256": ""}},
     }
 
 
@@ -90,16 +91,16 @@ def test_one_method_of_two_is_degraded(checkpoints: dict[str, str]) -> None:
     catalog = catalog_of({**checkpoints, "clip_rc": "gone"})
     half = catalog.get(catalog.first)
     assert serving.health(half)["status"] == "degraded"
-    assert [model["loaded"] for model in serving.health(half)["models"].values()] == [True, False]
+    assert [model["loaded"] for model in serving.health(half)["models"].values()] == [True, False, True]
     assert serving.health({})["status"] == "down"
 
 
 def test_load_searches_the_given_place_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("zsseg.weights.search.checkpoint_folders", lambda: [])
-    tiny_checkpoint(tmp_path, "zegclip", name=DEFAULT_CHECKPOINTS["zegclip"])
+    tiny_checkpoint(tmp_path, "zegclip", name=default_checkpoints()["zegclip"])
     catalog = find_catalog(str(tmp_path))
     loaded = catalog.get(catalog.first)
-    assert list(loaded) == list(DEFAULT_CHECKPOINTS)
+    assert list(loaded) == [*default_checkpoints(), "training-free"]
     assert isinstance(loaded["zegclip"], Predictor)
     assert isinstance(loaded["clip_rc"], UserError)
     assert str(tmp_path) in str(loaded["clip_rc"])
@@ -190,8 +191,8 @@ def test_ctrl_c_ends_the_wait() -> None:
 
 @pytest.mark.slow
 def test_app_serves_until_it_is_stopped(tmp_path: Path) -> None:
-    for method in DEFAULT_CHECKPOINTS:
-        tiny_checkpoint(tmp_path, method, name=DEFAULT_CHECKPOINTS[method])
+    for method in default_checkpoints():
+        tiny_checkpoint(tmp_path, method, name=default_checkpoints()[method])
     port = free_port()
     command = [sys.executable, "app.py", "--weights", str(tmp_path), "--port", str(port)]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
@@ -201,7 +202,7 @@ def test_app_serves_until_it_is_stopped(tmp_path: Path) -> None:
             _, errors = process.communicate(timeout=20)
         finally:
             process.kill()
-    assert content["models"]["zegclip"]["checkpoint"] == DEFAULT_CHECKPOINTS["zegclip"]
+    assert content["models"]["zegclip"]["checkpoint"] == default_checkpoints()["zegclip"]
     assert content["status"] == "ok"
     assert process.returncode == 0
     assert "Traceback" not in errors

@@ -10,7 +10,7 @@ import torch
 
 from zsseg.errors import UserError
 from zsseg.layers import TrunkStem
-from zsseg.models import Backbone, ClipRC, ModelConfig, ZegCLIP, build_clip, build_model, plain_image_tokens
+from zsseg.models import Backbone, ClipRC, ZegCLIP, build_clip, build_model, method_of, plain_image_tokens
 from zsseg.weights.backbone import TRUNKS_FILE, WEIGHTS_FILE, load_backbone, save_backbone
 
 CONFIG: dict[str, Any] = {
@@ -65,7 +65,8 @@ def test_a_cell_answers_to_what_lies_in_it(backbone: Backbone) -> None:
 @pytest.mark.parametrize("method", ["zegclip", "clip_rc"])
 @torch.no_grad()
 def test_heads_read_the_shared_embedding(backbone: Backbone, method: str) -> None:
-    config = ModelConfig(method, 3, 4 if method == "clip_rc" else 0, decoder_heads=2, decoder_ffn=8)
+    regions = 4 if method == "clip_rc" else 0
+    config = method_of(method).config(prompts=3, regions=regions, decoder_heads=2, decoder_ffn=8)
     head = build_model(config, backbone).eval()
     assert isinstance(head, ZegCLIP | ClipRC)
     text = torch.nn.functional.normalize(torch.randn(3, 24), dim=-1)

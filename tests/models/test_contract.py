@@ -9,14 +9,16 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from tests.tiny import GRID, SIDE, tiny_backbone, tiny_config, tiny_metadata, tiny_model
+from zsseg.errors import UserError
 from zsseg.layers import run_block
 from zsseg.models import (
     Backbone,
     ClipRC,
-    Method,
-    ModelConfig,
+    ClipRCConfig,
+    MethodConfig,
     SegmentationModel,
     ZegCLIP,
+    ZegCLIPConfig,
     build_model,
     plain_image_tokens,
     prompted_vit,
@@ -25,7 +27,7 @@ from zsseg.weights.backbone import load_backbone
 from zsseg.weights.checkpoint import load_checkpoint, save_checkpoint
 from zsseg.weights.metadata import from_json, to_json
 
-METHODS: tuple[Method, ...] = ("zegclip", "clip_rc")
+METHODS: tuple[str, ...] = ("zegclip", "clip_rc")
 WORDS = ("dog", "a red bus", "potted plant", "sky")
 
 
@@ -137,7 +139,7 @@ def test_descriptors_as_specified(zegclip: ZegCLIP, clip_rc: ClipRC, text: Tenso
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_queries_of_the_text_alone(backbone: Backbone, text: Tensor, method: Method) -> None:
+def test_queries_of_the_text_alone(backbone: Backbone, text: Tensor, method: str) -> None:
     """Without the relationship descriptor every picture, and every region, asks with the same queries."""
     head = build_model(tiny_config(method, relationship=False), backbone).eval()
     descriptor = head.decode(head.encode_image(photo()), text).relationship_descriptor
@@ -167,7 +169,7 @@ def test_without_prompts_the_tower_is_untouched(backbone: Backbone, text: Tensor
 
 @pytest.mark.parametrize("method", METHODS)
 def test_prompts_at_the_first_layer_run_on_through_the_others(
-    backbone: Backbone, monkeypatch: pytest.MonkeyPatch, method: Method
+    backbone: Backbone, monkeypatch: pytest.MonkeyPatch, method: str
 ) -> None:
     shallow = tiny_model(backbone, tiny_config(method, prompt_depth=1))
     assert shallow.get_parameter("encoder.prompts.embeddings").shape == (1, 3, 32)
@@ -306,7 +308,7 @@ def test_save_and_load(model: SegmentationModel, text: Tensor, tmp_path: Path) -
 @pytest.mark.parametrize("changes", [{"relationship": False}, {"prompt_depth": 0}, {"prompt_depth": 1}])
 @pytest.mark.parametrize("method", METHODS)
 def test_a_changed_head_comes_back(
-    backbone: Backbone, text: Tensor, tmp_path: Path, method: Method, changes: dict[str, object]
+    backbone: Backbone, text: Tensor, tmp_path: Path, method: str, changes: dict[str, object]
 ) -> None:
     tiny_backbone(tmp_path)
     config = tiny_config(method, **changes)
@@ -334,7 +336,6 @@ def test_a_stem_replaces_the_patch_embedding(text: Tensor, tmp_path: Path) -> No
 @pytest.mark.parametrize(
     "changes",
     [
-        {"method": "segformer"},
         {"prompts": 0},
         {"regions": 3},
         {"regions": 0},
@@ -344,6 +345,19 @@ def test_a_stem_replaces_the_patch_embedding(text: Tensor, tmp_path: Path) -> No
     ],
 )
 def test_impossible_sizes(changes: dict[str, object]) -> None:
-    fields: dict[str, object] = {"method": "clip_rc", "prompts": 2, "regions": 4, **changes}
-    with pytest.raises(ValueError, match=r"must be|unknown|cannot"):
-        ModelConfig(**fields)  # type: ignore[arg-type]
+    fields: dict[str, object] = {"prompts": 2, "regions": 4, **changes}
+    with pytest.raises(ValueError, match=r"must be|cannot"):
+        ClipRCConfig(**fields)  # type: ignore[arg-type]
+
+
+def test_only_clip_rc_has_regions() -> None:
+    with pytest.raises(ValueError, match="zegclip cannot have 4 regions"):
+        ZegCLIPConfig(prompts=2, regions=4)
+
+
+def test_an_unknown_method_is_refused(backbone: Backbone) -> None:
+    class Segformer(MethodConfig):
+        method = "segformer"
+
+    with pytest.raises(UserError, match=r"no method 'segformer': choose one of zegclip, clip_rc, training-free\."):
+        build_model(Segformer(), backbone)

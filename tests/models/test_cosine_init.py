@@ -6,7 +6,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from tests.tiny import GRID, SIDE, tiny_backbone, tiny_config
-from zsseg.models import Backbone, ClipRC, Method, SegmentationModel, build_model, init_from_cosine, plain_image_tokens
+from zsseg.models import Backbone, ClipRC, SegmentationModel, build_model, init_from_cosine, plain_image_tokens
 from zsseg.weights.backbone import load_backbone
 
 WORDS = ("dog", "a red bus", "potted plant", "sky")
@@ -18,12 +18,12 @@ def backbone(tmp_path_factory: pytest.TempPathFactory) -> Backbone:
 
 
 @pytest.fixture(params=["zegclip", "clip_rc"])
-def method(request: pytest.FixtureRequest) -> Method:
+def method(request: pytest.FixtureRequest) -> str:
     return "zegclip" if request.param == "zegclip" else "clip_rc"
 
 
 @pytest.fixture(params=[{}, {"relationship": False}, {"prompt_depth": 0}, {"prompt_depth": 1}], ids=str)
-def head(request: pytest.FixtureRequest, backbone: Backbone, method: Method) -> SegmentationModel:
+def head(request: pytest.FixtureRequest, backbone: Backbone, method: str) -> SegmentationModel:
     return build_model(tiny_config(method, **request.param), backbone).eval()
 
 

@@ -18,7 +18,6 @@ from training.data.splits import split_names
 from training.recipes import Recipe, load_recipe, recipe_names
 from training.runtime.devices import DeviceContext
 from zsseg.errors import UserError
-from zsseg.models import Method
 from zsseg.weights.checkpoint import load_checkpoint
 from zsseg.weights.metadata import read_metadata
 
@@ -37,7 +36,7 @@ def shrink(recipe: Recipe, start_from: str) -> Recipe:
     return dataclasses.replace(recipe, **small, **whole, sources=sources, start_from=start_from)
 
 
-def toy_start(tmp_path: Path, method: Method) -> str:
+def toy_start(tmp_path: Path, method: str) -> str:
     tiny_backbone(tmp_path)
     return str(tiny_checkpoint(tmp_path, method, seen=SEEN, unseen=UNSEEN))
 

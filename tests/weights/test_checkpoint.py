@@ -44,7 +44,7 @@ def test_header_says_everything(weights: Path) -> None:
     assert metadata.backbone_sha256 == load_backbone(weights / "tiny-clip").sha256
     assert metadata.templates == ("a photo of a {}",)
     assert metadata.seen == ("dog", "person")
-    assert header(path)["format_version"] == 1
+    assert header(path)["format_version"] == 2
     assert from_json(to_json(metadata)) == metadata
 
 
@@ -93,13 +93,15 @@ def test_missing_optional_fields_take_defaults(weights: Path) -> None:
 @pytest.mark.parametrize(
     ("changes", "reason"),
     [
-        ({"format_version": 2}, "format version 2"),
+        ({"format_version": 3}, "format version 3 where this program reads 1 and 2"),
         ({"colour": "red"}, "unknown fields colour"),
         ({"backbone": None}, "backbone"),
         ({"config": None}, "config"),
-        ({"config": {"method": "zegclip", "prompts": 0}}, "must be at least 1"),
-        ({"config": {"method": "zegclip", "prompts": 1, "depth": 3}}, "depth"),
-        ({"method": "clip_rc"}, "method is clip_rc"),
+        ({"config": {"prompts": 0}}, "must be at least 1"),
+        ({"config": {"prompts": 1, "depth": 3}}, "depth"),
+        ({"config": {"method": "zegclip", "prompts": 1}}, "method"),
+        ({"method": "clip_rc"}, "clip_rc cannot have 0 regions"),
+        ({"method": "segformer"}, "cannot be used. There is no method 'segformer'"),
         ({"setting": "magic"}, "magic"),
         ({"templates": ["a photo"]}, "template"),
         ({"mean": [1.0]}, "three values"),
@@ -110,6 +112,17 @@ def test_damaged_headers(weights: Path, changes: dict[str, object], reason: str)
     rewrite(path, **changes)
     with pytest.raises(UserError, match=reason):
         load_checkpoint(path)
+
+
+def test_a_file_of_format_version_1_is_read(weights: Path) -> None:
+    path = weights / "zegclip-tiny-inductive.safetensors"
+    written, fields = read_metadata(path), header(path)
+    old = {name: value for name, value in fields.items() if name != "layout"}
+    old |= {"format_version": 1, "config": {"method": "zegclip", **dict(fields["config"])}}  # type: ignore[call-overload]
+    assert from_json(json.dumps(old)) == written
+    assert from_json(json.dumps({**old, "layout": "whole"})).layout == "whole"
+    with pytest.raises(ValueError, match="method is clip_rc but config says zegclip"):
+        from_json(json.dumps({**old, "method": "clip_rc"}))
 
 
 def test_files_that_are_no_checkpoints(weights: Path) -> None:

@@ -7,17 +7,17 @@ import numpy as np
 import pytest
 
 from zsseg import Predictor
-from zsseg.predictor import DEFAULT_CHECKPOINTS
+from zsseg.predictor import default_checkpoints
 from zsseg.weights.backbone import load_backbone
 from zsseg.weights.metadata import read_metadata
 
 ROOT = Path(__file__).resolve().parents[2]
 WEIGHTS = ROOT / "checkpoints"
-METHODS = sorted(DEFAULT_CHECKPOINTS)
+METHODS = sorted(default_checkpoints())
 
 
 def path_of(method: str) -> Path:
-    return WEIGHTS / f"{DEFAULT_CHECKPOINTS[method]}.safetensors"
+    return WEIGHTS / f"{default_checkpoints()[method]}.safetensors"
 
 
 @pytest.fixture(scope="module")

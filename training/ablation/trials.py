@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from pydantic import TypeAdapter, ValidationError
 
-from training.ablation.variants import Domain, Length, Variant, base_recipe, recipes_of
+from training.ablation.variants import METHODS, Domain, Length, Variant, base_recipe, recipes_of
 from training.core.assemble import assemble
 from training.core.engine import STATE_FILE, RunOptions, Trainer
 from training.data.datasets import open_set
@@ -19,12 +19,13 @@ from training.evaluation.scores import ScoreReport, score_report
 from training.recipes import Recipe
 from training.runtime.devices import setup_device
 from zsseg.errors import UserError
+from zsseg.models import TrainingFreeConfig
 from zsseg.predictor import Predictor
 from zsseg.weights.backbone import WEIGHTS_FILE, file_sha256
 from zsseg.weights.checkpoint import load_checkpoint
 from zsseg.weights.search import CONFIG_FILE
 
-BASELINE = "training-free"
+BASELINE = TrainingFreeConfig.method
 SCORES_FILE = "scores.json"
 
 
@@ -167,7 +168,7 @@ def write_text(path: Path, text: str) -> None:
 
 
 def _training_free(plan: Plan) -> Predictor:
-    recipe = base_recipe(plan.domain, "zegclip", plan.length)
+    recipe = base_recipe(plan.domain, METHODS[0], plan.length)
     device = plan.device or ("cuda" if torch.cuda.is_available() else "cpu")
     return Predictor.training_free(
         plan.backbone, device, size=recipe.size, stride=recipe.stride, templates=recipe.templates

@@ -9,10 +9,11 @@ from typing import Any, Literal
 from training.recipes import Recipe, load_recipe
 from training.recipes.self_training import both_stages, without_masks
 from zsseg.errors import UserError
-from zsseg.models import Method
+from zsseg.models import ClipRCConfig, ZegCLIPConfig
 
 DomainName = Literal["mini", "shapes"]
-METHODS: tuple[Method, ...] = ("zegclip", "clip_rc")
+METHODS: tuple[str, ...] = (ZegCLIPConfig.method, ClipRCConfig.method)
+"""The methods of the papers, whose ablations the tables repeat."""
 _WARMUP_SHARE = 10  # in a shortened run the warm-up takes at most 1 in 10 iterations
 
 
@@ -51,7 +52,7 @@ class Variant:
     name: str
     about: str
     change: Callable[[Recipe], Recipe]
-    methods: tuple[Method, ...] = METHODS
+    methods: tuple[str, ...] = METHODS
 
 
 @dataclass(frozen=True)
@@ -77,7 +78,7 @@ def loss(changes: Mapping[str, Any]) -> Callable[[Recipe], Recipe]:
     return lambda recipe: dataclasses.replace(recipe, **changes)
 
 
-_CLIP_RC: tuple[Method, ...] = ("clip_rc",)
+_CLIP_RC = (ClipRCConfig.method,)
 VARIANTS: tuple[Variant, ...] = (
     Variant("", "the recipe as it is", lambda recipe: recipe),
     Variant("no-descriptor", "text-only queries, no relationship descriptor", head({"relationship": False})),
@@ -107,7 +108,7 @@ VARIANTS: tuple[Variant, ...] = (
 )
 
 
-def base_recipe(domain: Domain, method: Method, length: Length) -> Recipe:
+def base_recipe(domain: Domain, method: str, length: Length) -> Recipe:
     """Return a method's shortened recipe in a domain; the last weights are kept, without evaluation on the way.
 
     Raises:

@@ -12,7 +12,7 @@ from training.core.losses import IGNORE, LossWeights, count_labelled, count_pair
 from training.core.pseudo_labels import UNLABELLED, pseudo_labels
 from training.data.labels import HIDDEN
 from training.recipes import Recipe
-from zsseg.models import ClipRC, ImageTokens, MaskOutput, SegmentationModel, plain_tokens
+from zsseg.models import ImageTokens, MaskOutput, SegmentationModel, plain_tokens
 
 # Its sigmoid is 0 in fp32: a pixel left out adds nothing to any term, and has no gradient.
 _LEFT_OUT = -80.0
@@ -85,7 +85,7 @@ class Objective(nn.Module):
         return pseudo_labels(open_labels, logits, unseen, recipe.pseudo_label_where, recipe.pseudo_label_threshold)
 
     def _recovery(self, patches: Tensor, image: ImageTokens, output: MaskOutput) -> dict[str, Tensor]:
-        if not isinstance(self.model, ClipRC) or self.weights.recovery == 0:
+        if not self.model.has_recovery or self.weights.recovery == 0:
             return {}
         target = None
         if self.recipe.recovery_target == "clip":

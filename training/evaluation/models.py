@@ -6,7 +6,7 @@ from pathlib import Path
 import torch
 
 from zsseg.errors import UserError
-from zsseg.models import Backbone, SegmentationModel
+from zsseg.models import Backbone, TrainingFreeConfig
 from zsseg.predictor import Predictor
 from zsseg.weights.backbone import load_backbone
 from zsseg.weights.checkpoint import load_checkpoint, replace_metadata
@@ -38,12 +38,12 @@ def open_checkpoint(options: argparse.Namespace) -> Predictor:
 
 
 def open_baseline(options: argparse.Namespace) -> Predictor:
-    """Open the training-free predictor named by the options `baseline`, `size` and `device`.
+    """Open the predictor without a checkpoint named by the options `baseline`, `method`, `size` and `device`.
 
     Raises:
-        UserError: the backbone does not exist.
+        UserError: the backbone does not exist, or the method needs a checkpoint.
     """
-    return Predictor.training_free(find_backbone(options.baseline), _device(options), size=options.size)
+    return Predictor.training_free(options.baseline, _device(options), size=options.size, method=options.method)
 
 
 def _device(options: argparse.Namespace) -> str:
@@ -56,7 +56,7 @@ def rewrite_metadata(predictor: Predictor, checkpoint: str | None, metadata: Met
     Raises:
         UserError: the predictor was not loaded from a checkpoint.
     """
-    if checkpoint is None or not isinstance(predictor.model, SegmentationModel):
+    if checkpoint is None:
         raise UserError("--write needs a --checkpoint: the baseline has no file.")
     replace_metadata(find_checkpoint(checkpoint), metadata)
 
@@ -72,6 +72,9 @@ def add_model_options(parser: argparse.ArgumentParser) -> None:
 def add_device_options(parser: argparse.ArgumentParser) -> None:
     """Add the options that choose backbone, window size and device."""
     parser.add_argument("--backbone", help="folder of the checkpoint's backbone, if not beside the checkpoint")
+    parser.add_argument(
+        "--method", default=TrainingFreeConfig.method, help="of the baseline: one that is not trained (%(default)s)"
+    )
     parser.add_argument("--size", type=int, help="window size of the baseline in pixels (default: the backbone's own)")
     parser.add_argument("--device", help="cpu or cuda (default: cuda if available)")
 

@@ -6,7 +6,7 @@ from typing import Literal
 from training.data.views import ViewPlan
 from training.runtime.devices import Precision
 from zsseg.image import Layout
-from zsseg.models import ModelConfig
+from zsseg.models import MethodConfig
 
 Init = Literal["default", "cosine"]
 Setting = Literal["inductive", "transductive"]
@@ -55,7 +55,7 @@ class Recipe:
 
     Attributes:
         name: of the run, and of the checkpoint with "-" instead of "_".
-        model: architecture of the head.
+        model: architecture of the head, of any registered method.
         backbone: name of a folder under `checkpoints/`, or path of a backbone folder.
         sources: data sets.
         size: side in pixels of training crops and of inference windows.
@@ -114,7 +114,7 @@ class Recipe:
     """
 
     name: str
-    model: ModelConfig
+    model: MethodConfig
     backbone: str
     sources: tuple[Source, ...]
     size: int = 512

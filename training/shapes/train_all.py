@@ -22,11 +22,12 @@ from training.runtime.console import run_for_person
 from training.runtime.devices import available_cores
 from training.shapes.dataset import write_scenes
 from zsseg.errors import UserError
+from zsseg.models import ClipRCConfig, ZegCLIPConfig
 from zsseg.weights.backbone import WEIGHTS_FILE
 from zsseg.weights.search import SUFFIX, WEIGHTS_VARIABLE
 
 BACKBONE = "shapes-clip"
-METHODS = ("zegclip", "clip_rc")
+METHODS = (ZegCLIPConfig.method, ClipRCConfig.method)
 STAGES = ("inductive", "transductive")
 SCENES = {"train": 4000, "val": 300}
 # Shares of the minutes.

@@ -10,7 +10,7 @@ import torch
 from zsseg.errors import UserError
 from zsseg.image.windows import Box, Windows
 from zsseg.layers import region_attention_mask, region_of_patch
-from zsseg.models import ClipRC, MaskOutput
+from zsseg.models import MaskOutput, SegmentationModel
 from zsseg.segmentation import FloatArray
 from zsseg.text.vocabulary import Vocabulary
 
@@ -111,11 +111,13 @@ def check_regions(places: int, classes: int) -> None:
         raise UserError(f"The regions of {classes} classes need too much memory: ask for fewer classes.")
 
 
-def view_regions(model: ClipRC, photo: Windows, outputs: Iterable[MaskOutput], vocabulary: Vocabulary) -> RegionView:
+def view_regions(
+    model: SegmentationModel, photo: Windows, outputs: Iterable[MaskOutput], vocabulary: Vocabulary
+) -> RegionView:
     """Put a `RegionView` together.
 
     Args:
-        model: the method that answered.
+        model: of a method that has region tokens.
         photo: the windows it was asked about.
         outputs: its answers for all windows in order, in any batches, for every synonym of the vocabulary.
         vocabulary: the K classes.

@@ -100,7 +100,8 @@ def _add_segment(parser: argparse.ArgumentParser) -> None:
     add("--unseen", metavar="NAMES", help="classes never seen in training")
     add("--out", type=Path, required=True, metavar="OUT", help="folder where the results go, replacing earlier ones")
     which = parser.add_mutually_exclusive_group()
-    which.add_argument("--method", choices=("zegclip", "clip_rc", "both"), help="default: both")
+    help_text = 'a method by its key, such as clip_rc; "both" (default) for those of the papers, "all" for every one'
+    which.add_argument("--method", metavar="METHOD", help=help_text)
     which.add_argument("--checkpoint", action="append", metavar="NAME", help="name or file of a model; may be repeated")
     which.add_argument(
         "--manifest", "--recipe", type=Path, metavar="FILE", help="ask again what this recipe.json says, of one photo"

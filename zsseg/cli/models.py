@@ -2,16 +2,16 @@
 
 import argparse
 import hashlib
-from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from zsseg.cli.terminal import warn
 from zsseg.errors import UserError
 from zsseg.export import slug
 from zsseg.export.manifest import Manifest, ManifestMethod
-from zsseg.predictor import DEFAULT_CHECKPOINTS, Predictor
-from zsseg.weights.search import find_checkpoint, list_checkpoints
+from zsseg.models import METHODS, Backbone, Method, method_of, shown_methods
+from zsseg.predictor import Predictor, default_checkpoints
+from zsseg.weights.metadata import read_metadata
+from zsseg.weights.search import find_backbone, find_backbone_of, find_checkpoint, list_checkpoints
 
 
 def named_models(args: argparse.Namespace) -> dict[str, Predictor]:
@@ -22,9 +22,12 @@ def named_models(args: argparse.Namespace) -> dict[str, Predictor]:
     Raises:
         UserError: a model cannot be read, or two would write into one folder.
     """
-    shared: dict[str, Any] = {}  # the backbone, which both methods stand on, is read once
-    files = [find_checkpoint(name, args.weights) for name in _checkpoints(args)]
-    predictors = [Predictor.from_checkpoint(file, backbones=shared) for file in files]
+    shared: dict[str, Backbone] = {}  # the backbone, which all methods usually stand on, is read once
+    if args.checkpoint:
+        files = [find_checkpoint(name, args.weights) for name in dict.fromkeys(args.checkpoint)]
+        predictors = [Predictor.from_checkpoint(file, backbones=shared) for file in files]
+    else:
+        predictors = [_default_model(method, args.weights, shared) for method in _methods(args.method)]
     methods = [predictor.method for predictor in predictors]
     folders = [slug(p.method if methods.count(p.method) == 1 else p.name) for p in predictors]
     if len(set(folders)) < len(folders):
@@ -32,10 +35,24 @@ def named_models(args: argparse.Namespace) -> dict[str, Predictor]:
     return dict(zip(folders, predictors, strict=True))
 
 
-def _checkpoints(args: argparse.Namespace) -> Sequence[str]:
-    if args.checkpoint:
-        return list(dict.fromkeys(args.checkpoint))
-    return [name for method, name in DEFAULT_CHECKPOINTS.items() if args.method in (method, "both", None)]
+def _methods(wanted: str | None) -> tuple[Method, ...]:
+    """The methods that --method names; "all" leaves out those that ship no checkpoint and need one."""
+    if wanted in (None, "both"):
+        return shown_methods()
+    if wanted == "all":
+        return tuple(method for method in METHODS.values() if method.checkpoint or not method.trained)
+    return (method_of(str(wanted)),)
+
+
+def _default_model(method: Method, weights: str | None, shared: dict[str, Backbone]) -> Predictor:
+    """A method's default checkpoint; one without weights of its own takes the backbone of another's."""
+    if not method.trained:
+        file = find_checkpoint(next(iter(default_checkpoints().values())), weights)
+        folder = find_backbone_of(file, read_metadata(file))
+        return Predictor.training_free(folder, backbones=shared, method=method.key)
+    if not method.checkpoint:
+        raise UserError(f"{method.title} ships no checkpoint: train one, and name it with --checkpoint.")
+    return Predictor.from_checkpoint(find_checkpoint(method.checkpoint, weights), backbones=shared)
 
 
 def manifest_models(manifest: Manifest, force: bool, weights: str | None = None) -> dict[str, Predictor]:
@@ -49,7 +66,7 @@ def manifest_models(manifest: Manifest, force: bool, weights: str | None = None)
     Raises:
         UserError: a model cannot be read, or is another one, unless forced.
     """
-    shared: dict[str, Any] = {}
+    shared: dict[str, Backbone] = {}
     predictors: dict[str, Predictor] = {}
     for step in manifest.methods:
         predictor = _model_of(step, shared, weights)
@@ -60,9 +77,10 @@ def manifest_models(manifest: Manifest, force: bool, weights: str | None = None)
     return predictors
 
 
-def _model_of(step: ManifestMethod, shared: dict[str, Any], weights: str | None) -> Predictor:
-    if step.method == "training-free":
-        return Predictor.training_free(step.backbone)
+def _model_of(step: ManifestMethod, shared: dict[str, Backbone], weights: str | None) -> Predictor:
+    if not method_of(step.method).trained:
+        folder = find_backbone(step.backbone, weights)
+        return Predictor.training_free(folder, backbones=shared, method=step.method)
     return Predictor.from_checkpoint(_file_of(step, weights), backbones=shared)
 
 

@@ -5,13 +5,13 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from zsseg.demo.catalog import TITLES, Predictors, problems, working
+from zsseg.demo.catalog import Predictors, problems, shown, title_of, working
 from zsseg.errors import UserError
 from zsseg.export import write_outputs, write_zip
 from zsseg.export.manifest import manifest_of
@@ -92,8 +92,9 @@ def segment(
     unseen: str,
     report: Callable[[float, str], object] = lambda _fraction, _text: None,
     model: str = "",
+    methods: Collection[str] | None = None,
 ) -> Answer:
-    """Answer one question with every method that works.
+    """Answer one question with the methods that are wanted and work.
 
     Args:
         predictors: an entry of the catalog.
@@ -102,18 +103,20 @@ def segment(
         unseen: names typed in the second box.
         report: called with the share done (0..1) and a line to show meanwhile.
         model: title of the catalog entry, for the record.
+        methods: keys of the wanted methods; None takes those that the page starts with.
 
     Raises:
         UserError: no picture, an unreadable picture, bad names, or no working checkpoint.
     """
-    able = working(predictors)
+    wanted = shown(predictors) if methods is None else {key: predictors[key] for key in predictors if key in methods}
+    able = working(wanted)
     if not able:
-        raise UserError(" ".join(problems(predictors).values()) or "No checkpoint is loaded.")
+        raise UserError(" ".join(problems(wanted).values()) or "No checkpoint is loaded.")
     image = _read(photo)
     vocabulary = check_names(seen, unseen)
     results = {}
     for step, (method, predictor) in enumerate(able.items()):
-        report(step / len(able), f"{TITLES[method]} is running")
+        report(step / len(able), f"{title_of(method)} is running")
         results[method] = predictor.predict(image, seen, unseen)
     return Answer(image, Path(photo or "").name, vocabulary, results, model)
 

@@ -5,7 +5,7 @@ import gradio as gr
 from zsseg.demo import actions, endpoint
 from zsseg.demo.answer import events as answer_events
 from zsseg.demo.answer.layout import make_banner, make_card, make_opacity, own_settings
-from zsseg.demo.catalog import Catalog
+from zsseg.demo.catalog import Catalog, shown
 from zsseg.demo.html.parts import text
 from zsseg.demo.page import Page
 from zsseg.demo.question import events, load, model_events
@@ -46,7 +46,7 @@ def _lay_out(catalog: Catalog) -> Page:
             panel = make_panel(catalog)
         with gr.Column(scale=8, min_width=300, elem_id="zs-answer"):
             with gr.Row(elem_id="zs-cards"):
-                cards = [make_card(method, predictors) for method in predictors]
+                cards = [make_card(method, predictors) for method in shown(predictors)]
             opacity = make_opacity()
             pixel = gr.HTML(text("no_point"), elem_id="zs-pixel")
     details = make_details(predictors, own_settings(cards[0].method, predictors)[0])

@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,11 +10,11 @@ from typing import Any
 import torch
 
 from zsseg.errors import UserError
-from zsseg.predictor import DEFAULT_CHECKPOINTS, Predictor
-from zsseg.weights.metadata import Metadata
-from zsseg.weights.search import find_checkpoint, list_checkpoints
+from zsseg.models import METHODS, shown_methods
+from zsseg.predictor import Predictor, default_checkpoints
+from zsseg.weights.metadata import Metadata, read_metadata
+from zsseg.weights.search import find_backbone_of, find_checkpoint, list_checkpoints
 
-TITLES: Mapping[str, str] = {"zegclip": "ZegCLIP", "clip_rc": "CLIP-RC"}
 DRAWN = "shapes"
 """Name of the drawn domain in a checkpoint's record of what it was trained on."""
 
@@ -27,7 +28,8 @@ class ModelEntry:
 
     Attributes:
         title: as it stands in the list, different from all others.
-        checkpoints: method -> name or path of its checkpoint, or the sentence that says why there is none.
+        checkpoints: method -> name or path of its checkpoint, or the sentence that says why there is none; methods
+            that need no checkpoint come with the backbone of the first that is there.
         domain: what kind of pictures it knows, for a visitor who has never heard of its backbone.
     """
 
@@ -58,6 +60,12 @@ class Catalog:
         return list(self._entries)
 
     @property
+    def methods(self) -> list[str]:
+        """Keys of all methods that can be asked for, in the registry's order; the same in every entry."""
+        held = {method for entry in self._entries.values() for method in entry.checkpoints}
+        return [key for key, method in METHODS.items() if key in held or not method.trained]
+
+    @property
     def options(self) -> list[tuple[str, str]]:
         """What the drop-down list shows of each entry, and its title."""
         return [
@@ -75,7 +83,7 @@ class Catalog:
         return next(iter(self._entries))
 
     def get(self, title: str) -> Predictors:
-        """The predictors of an entry, loaded first if need be.
+        """The predictors of an entry by method, one for each of `methods`, loaded first if need be.
 
         Raises:
             UserError: there is no such entry.
@@ -88,25 +96,47 @@ class Catalog:
             return self._loaded[title]
 
     def _load(self, entry: ModelEntry) -> Predictors:
-        return {method: self._open(source) for method, source in entry.checkpoints.items()}
+        return {key: self._open(key, entry) for key in self.methods}
 
-    def _open(self, source: str | UserError) -> Predictor | UserError:
-        if isinstance(source, UserError):
-            return source
+    def _open(self, key: str, entry: ModelEntry) -> Predictor | UserError:
         try:
+            if not METHODS[key].trained:
+                folder = _backbone_of(entry)
+                return Predictor.training_free(folder, self._device, backbones=self._backbones, method=key)
+            source = entry.checkpoints.get(key, _missing(key, entry.title))
+            if isinstance(source, UserError):
+                return source
             return Predictor.from_checkpoint(source, device=self._device, backbones=self._backbones)
         except UserError as error:
             return error
 
 
-def catalog_of(checkpoints: Mapping[str, str] = DEFAULT_CHECKPOINTS, title: str = "model") -> Catalog:
+def _backbone_of(entry: ModelEntry) -> Path:
+    """The backbone folder that the entry's first checkpoint stands on.
+
+    Raises:
+        UserError: there is no usable checkpoint.
+    """
+    for source in entry.checkpoints.values():
+        if not isinstance(source, UserError):
+            with suppress(UserError):  # the checkpoint's own method says what is wrong with it
+                path = find_checkpoint(source)
+                return find_backbone_of(path, read_metadata(path))
+    raise UserError(f"It needs the backbone of another method, and {entry.title} has no checkpoint that can be used.")
+
+
+def _missing(key: str, title: str) -> UserError:
+    return UserError(f"There is no {METHODS[key].title} checkpoint for {title}: train one.")
+
+
+def catalog_of(checkpoints: Mapping[str, str] | None = None, title: str = "model") -> Catalog:
     """A catalog with one entry.
 
     Args:
-        checkpoints: method -> name or path of its checkpoint.
+        checkpoints: method -> name or path of its checkpoint; None takes the default ones.
         title: of the entry.
     """
-    return Catalog([ModelEntry(title, dict(checkpoints))])
+    return Catalog([ModelEntry(title, dict(default_checkpoints() if checkpoints is None else checkpoints))])
 
 
 def find_catalog(weights: str | None = None) -> Catalog:
@@ -117,7 +147,7 @@ def find_catalog(weights: str | None = None) -> Catalog:
     Args:
         weights: searched first; see `zsseg.weights.search.list_checkpoints`.
     """
-    default = {method: _find(name, weights) for method, name in DEFAULT_CHECKPOINTS.items()}
+    default = {method: _find(name, weights) for method, name in default_checkpoints().items()}
     try:
         found = list_checkpoints(weights)
     except UserError:  # told by the default checkpoints, which were looked for in the same place
@@ -155,11 +185,12 @@ def _group(found: Iterable[tuple[Path, Metadata]]) -> dict[str, dict[str, str | 
         if metadata.method in entries.get(title, {}):
             title = f"{title} ({path.stem})"
         entries.setdefault(title, {})[metadata.method] = str(path)
+    expected = [method.key for method in shown_methods() if method.trained]
     for title, checkpoints in entries.items():
-        for method in TITLES.keys() - checkpoints.keys():
-            checkpoints[method] = UserError(f"There is no {TITLES[method]} checkpoint for {title}: train one.")
-    # Both methods in one order everywhere.
-    return {title: {method: sources[method] for method in TITLES} for title, sources in entries.items()}
+        for method in expected:
+            checkpoints.setdefault(method, _missing(method, title))
+    # One order everywhere.
+    return {title: {key: sources[key] for key in METHODS if key in sources} for title, sources in entries.items()}
 
 
 def working(predictors: Predictors) -> dict[str, Predictor]:
@@ -168,10 +199,20 @@ def working(predictors: Predictors) -> dict[str, Predictor]:
 
 
 def with_regions(predictors: Predictors) -> dict[str, Predictor]:
-    """Return only the methods that can answer and whose head has region tokens."""
-    return {m: predictor for m, predictor in working(predictors).items() if predictor.metadata.config.regions}
+    """Return only the methods that can answer and have region tokens."""
+    return {m: predictor for m, predictor in working(predictors).items() if predictor.has_regions}
 
 
 def problems(predictors: Predictors) -> dict[str, str]:
     """Return method -> sentence for each method that cannot answer."""
     return {method: str(error) for method, error in predictors.items() if isinstance(error, UserError)}
+
+
+def title_of(method: str) -> str:
+    """Name of a method for people, by its key; the key itself where an old answer's method is not known any more."""
+    return METHODS[method].title if method in METHODS else method
+
+
+def shown(predictors: Predictors) -> dict[str, Predictor | UserError]:
+    """Return only the methods that the page starts with."""
+    return {method: predictor for method, predictor in predictors.items() if METHODS[method].shown}

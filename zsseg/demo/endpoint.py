@@ -6,13 +6,13 @@ from typing import Any
 import gradio as gr
 
 from zsseg.demo import actions
-from zsseg.demo.catalog import TITLES, Catalog
+from zsseg.demo.catalog import Catalog
 from zsseg.demo.page import MODEL_QUEUE, as_error, uploaded
 
 
 def wire_endpoint(catalog: Catalog) -> None:
     """Offer ``/segment``; unlike the page's own events it is called by the names of its parameters."""
-    first = next(iter(TITLES))
+    first = catalog.methods[0]
 
     def segment(
         photo: Mapping[str, Any],
@@ -35,7 +35,7 @@ def wire_endpoint(catalog: Catalog) -> None:
             names, settings = (seen, unseen), (seen_penalty, threshold)
             return actions.segment_one(predictors, uploaded(photo), names, settings, method)
 
-    inputs, outputs = _components(first)
+    inputs, outputs = _components(catalog.methods)
     gr.Button("segment", visible=False).click(
         segment,
         inputs,
@@ -47,12 +47,12 @@ def wire_endpoint(catalog: Catalog) -> None:
     )
 
 
-def _components(first: str) -> tuple[list[Any], list[Any]]:
+def _components(methods: list[str]) -> tuple[list[Any], list[Any]]:
     """Inputs and outputs of its own: those of the page would show what they hold as a program's defaults."""
     inputs: list[Any] = [gr.Image(type="filepath", image_mode=None, label="Photo", visible=False)]
     inputs += [gr.Textbox("", label=f"{kind} classes", visible=False) for kind in ("Seen", "Unseen")]
     inputs += [gr.Number(None, label=name, visible=False) for name in ("Seen penalty", "Threshold")]
-    inputs += [gr.Radio(list(TITLES), value=first, label="Method", visible=False)]
+    inputs += [gr.Radio(methods, value=methods[0], label="Method", visible=False)]
     inputs += [gr.Textbox("", label="Model", visible=False)]
     outputs: list[Any] = [gr.JSON(visible=False, label="Result")]
     outputs += [gr.File(visible=False, label=name) for name in ("Label map", "Scores")]

@@ -10,7 +10,6 @@ from zsseg.cache import LRU
 from zsseg.image.load import Pixels
 from zsseg.image.windows import Preprocessing, Windows, make_windows
 from zsseg.models import ImageTokens, SegmentationModel, plain_tokens
-from zsseg.models.training_free import TrainingFree
 
 WINDOWS_AT_ONCE = 8
 _PHOTOS_KEPT = 8
@@ -57,7 +56,7 @@ class ImageEncoder:
 
     def __init__(
         self,
-        model: SegmentationModel | TrainingFree,
+        model: SegmentationModel,
         preprocessing: Preprocessing,
         device: torch.device,
         clip_target: bool = False,

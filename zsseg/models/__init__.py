@@ -1,37 +1,51 @@
-"""The two methods over a frozen open_clip backbone. Neither knows any word: text vectors are an input.
+"""The methods over a frozen open_clip backbone. None of them knows any word: text vectors are an input.
 
-A name is imported with its first use: a program that only reads `ModelConfig` does not wait for torch.
+A name is imported with its first use: a program that only reads configurations does not wait for torch.
 """
 
 import importlib
 from typing import TYPE_CHECKING
 
-from zsseg.models.config import Method, ModelConfig
+from zsseg.models.config import ClipRCConfig, MethodConfig, ModelConfig, TrainingFreeConfig, ZegCLIPConfig
+from zsseg.models.method import Method
+from zsseg.models.registry import METHODS, build_model, method_of, register, registered, shown_methods
 
 if TYPE_CHECKING:
     from zsseg.models.backbone import Backbone, build_clip
-    from zsseg.models.base import SegmentationModel
+    from zsseg.models.base import PromptedModel, SegmentationModel
     from zsseg.models.clip_rc import ClipRC
     from zsseg.models.cosine_init import init_from_cosine
     from zsseg.models.outputs import ImageTokens, MaskOutput, Recovery
     from zsseg.models.prompted_vit import plain_image_tokens, plain_tokens
+    from zsseg.models.training_free import TrainingFree
     from zsseg.models.zegclip import ZegCLIP
 
 __all__ = [
+    "METHODS",
     "Backbone",
     "ClipRC",
+    "ClipRCConfig",
     "ImageTokens",
     "MaskOutput",
     "Method",
+    "MethodConfig",
     "ModelConfig",
+    "PromptedModel",
     "Recovery",
     "SegmentationModel",
+    "TrainingFree",
+    "TrainingFreeConfig",
     "ZegCLIP",
+    "ZegCLIPConfig",
     "build_clip",
     "build_model",
     "init_from_cosine",
+    "method_of",
     "plain_image_tokens",
     "plain_tokens",
+    "register",
+    "registered",
+    "shown_methods",
 ]
 
 _HOME = {
@@ -39,8 +53,10 @@ _HOME = {
     "ClipRC": "zsseg.models.clip_rc",
     "ImageTokens": "zsseg.models.outputs",
     "MaskOutput": "zsseg.models.outputs",
+    "PromptedModel": "zsseg.models.base",
     "Recovery": "zsseg.models.outputs",
     "SegmentationModel": "zsseg.models.base",
+    "TrainingFree": "zsseg.models.training_free",
     "ZegCLIP": "zsseg.models.zegclip",
     "build_clip": "zsseg.models.backbone",
     "init_from_cosine": "zsseg.models.cosine_init",
@@ -54,11 +70,3 @@ def __getattr__(name: str) -> object:
     if name not in _HOME:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(importlib.import_module(_HOME[name]), name)
-
-
-def build_model(config: ModelConfig, backbone: "Backbone") -> "SegmentationModel":
-    """An untrained head of either method over `backbone`."""
-    from zsseg.models.clip_rc import ClipRC
-    from zsseg.models.zegclip import ZegCLIP
-
-    return {"zegclip": ZegCLIP, "clip_rc": ClipRC}[config.method](config, backbone)

@@ -7,8 +7,8 @@ from torch import Tensor, nn
 
 from zsseg.layers import DecoderBlock, resize_grid
 from zsseg.models.backbone import Backbone
-from zsseg.models.base import SegmentationModel, as_maps, concat_descriptor
-from zsseg.models.config import ModelConfig
+from zsseg.models.base import PromptedModel, as_maps, concat_descriptor
+from zsseg.models.config import ClipRCConfig
 from zsseg.models.outputs import ImageTokens, MaskOutput, Recovery
 
 
@@ -20,7 +20,7 @@ class RecoveryDecoder(nn.Module):
         config: heads, hidden channels and dropout, shared with the decoder.
     """
 
-    def __init__(self, dim: int, config: ModelConfig) -> None:
+    def __init__(self, dim: int, config: ClipRCConfig) -> None:
         super().__init__()
         self.query_in = nn.Linear(dim, dim)
         self.patch_in = nn.Linear(dim, dim)
@@ -43,15 +43,17 @@ class RecoveryDecoder(nn.Module):
         return self.query_out(queries), self.patch_out(patches)
 
 
-class ClipRC(SegmentationModel):
+class ClipRC(PromptedModel):
     """Region alignment, a two-way decoder and the mean over regions.
 
     Patches attend to the descriptors of all classes asked, so that the answer for one class depends on the others.
     """
 
+    config: ClipRCConfig
     has_recovery: ClassVar[bool] = True
+    has_regions: ClassVar[bool] = True
 
-    def __init__(self, config: ModelConfig, backbone: Backbone) -> None:
+    def __init__(self, config: ClipRCConfig, backbone: Backbone) -> None:
         super().__init__(config, backbone)
         dim = backbone.joint_dim
         self.descriptor = nn.Linear(config.descriptor_width(dim), dim)

@@ -1,21 +1,39 @@
-"""What must be known of a head, beside its backbone, to build it."""
+"""What must be known of a model, beside its backbone, to build it: one frozen dataclass per method.
+
+No torch here: a checkpoint's header is read into these classes, and listing checkpoints must be quick.
+"""
 
 import math
 from dataclasses import dataclass
-from typing import Literal
-
-Method = Literal["zegclip", "clip_rc"]
+from typing import ClassVar
 
 
-@dataclass(frozen=True)
-class ModelConfig:
-    """Sizes of a head; width, depth and joint dimension come from the backbone.
+@dataclass(frozen=True, kw_only=True)
+class MethodConfig:
+    """The part that the configurations of all methods share; checkpoints store its fields by name.
 
     Attributes:
-        method: which of the two methods.
-        prompts: learned tokens P at each layer of the image tower that has any, at least 1.
-        regions: region tokens M, a square number; 0 for ZegCLIP, at least 1 for CLIP-RC.
-        decoder_layers: blocks of the decoder, the last (ZegCLIP) reduced to its scores.
+        method: key of the method, the same for every instance of a subclass; see `zsseg.models.registry`.
+        regions: region tokens M; 0 where the method has none.
+    """
+
+    method: ClassVar[str]
+    regions: int = 0
+
+    @property
+    def prompt_tokens(self) -> int:
+        """Prompts that each layer of the image encoder sees; 0 where the method has none."""
+        return 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelConfig(MethodConfig):
+    """Sizes of a head over the prompted encoder; width, depth and joint dimension come from the backbone.
+
+    Attributes:
+        prompts: learned tokens P at each layer of the image encoder that has any, at least 1.
+        regions: region tokens M, a square number, because they lie on a square grid.
+        decoder_layers: blocks of the decoder, at least 1.
         decoder_heads: attention heads of the decoder; must divide the joint dimension.
         decoder_ffn: hidden channels of the decoder's perceptrons.
         dropout: probability of every dropout, 0..1; acts in training mode only.
@@ -27,9 +45,7 @@ class ModelConfig:
         ValueError: a value outside its range.
     """
 
-    method: Method
     prompts: int
-    regions: int = 0
     decoder_layers: int = 3
     decoder_heads: int = 8
     decoder_ffn: int = 2048
@@ -38,22 +54,57 @@ class ModelConfig:
     relationship: bool = True
 
     def __post_init__(self) -> None:
-        if self.method not in ("zegclip", "clip_rc"):
-            raise ValueError(f"unknown method {self.method!r}: zegclip and clip_rc exist")
         if min(self.prompts, self.decoder_layers, self.decoder_heads, self.decoder_ffn) < 1:
             raise ValueError("prompts, decoder_layers, decoder_heads and decoder_ffn must be at least 1")
         if self.prompt_depth is not None and self.prompt_depth < 0:
             raise ValueError(f"prompt_depth must be 0 or more, not {self.prompt_depth}")
         if not 0 <= self.dropout < 1:
             raise ValueError(f"dropout must be in 0..1, not {self.dropout}")
-        if (self.regions > 0) != (self.method == "clip_rc") or math.isqrt(max(self.regions, 0)) ** 2 != self.regions:
-            raise ValueError(f"{self.method} cannot have {self.regions} regions: a square for clip_rc, 0 for zegclip")
+        if math.isqrt(max(self.regions, 0)) ** 2 != self.regions:
+            raise ValueError(f"{self.method} cannot have {self.regions} regions: their number must be a square")
 
     @property
     def prompt_tokens(self) -> int:
-        """Prompts that each layer sees: P, or 0 where the tower has none."""
+        """Prompts that each layer sees: P, or 0 where the encoder has none."""
         return 0 if self.prompt_depth == 0 else self.prompts
 
     def descriptor_width(self, dim: int) -> int:
         """Channels of what a query is made of: 2D, or D without the relationship descriptor; `dim` is D."""
         return 2 * dim if self.relationship else dim
+
+
+@dataclass(frozen=True, kw_only=True)
+class ZegCLIPConfig(ModelConfig):
+    """Sizes of a ZegCLIP head; of its last decoder layer only the scores exist, and it has no region tokens."""
+
+    method: ClassVar[str] = "zegclip"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.regions:
+            raise ValueError(f"zegclip cannot have {self.regions} regions: leave them out")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClipRCConfig(ModelConfig):
+    """Sizes of a CLIP-RC head; it needs at least one region token."""
+
+    method: ClassVar[str] = "clip_rc"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.regions < 1:
+            raise ValueError(f"clip_rc cannot have {self.regions} regions: their number must be a square from 1 up")
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingFreeConfig(MethodConfig):
+    """What can be chosen where nothing is learned.
+
+    Attributes:
+        scale: logit of a cosine of 1. The order of the classes does not depend on it; it is small enough that the
+            sigmoid stays far from 1 and keeps cosines apart.
+    """
+
+    method: ClassVar[str] = "training-free"
+    scale: float = 10.0

@@ -5,6 +5,7 @@ what the backbone knows of every word.
 """
 
 import math
+from functools import singledispatch
 
 import torch
 from torch import nn
@@ -15,9 +16,9 @@ from zsseg.models.clip_rc import ClipRC
 from zsseg.models.zegclip import ZegCLIP
 
 
-@torch.no_grad()
+@singledispatch
 def init_from_cosine(model: SegmentationModel, scale: float = 10.0, bias: float = 0.0) -> None:
-    """Make an untrained head answer `scale * cosine + bias`.
+    """Make an untrained head predict `scale * cosine + bias`; other methods register an implementation of their own.
 
     The cosine is that of the text vector and the patch token without their means over channels, which layer norm takes
     away: of D directions one is lost. (ZegCLIP does not norm the patch token: its length after the loss stays in, and
@@ -29,17 +30,30 @@ def init_from_cosine(model: SegmentationModel, scale: float = 10.0, bias: float 
         model: the head, changed in place.
         scale: slope of the logit over the cosine, > 0.
         bias: logit at cosine 0.
+
+    Raises:
+        TypeError: no implementation is registered for this kind of model.
     """
+    raise TypeError(f"{type(model).__name__} cannot start from the cosine: register an implementation")
+
+
+@init_from_cosine.register(ZegCLIP)
+@torch.no_grad()
+def _init_zegclip(model: ZegCLIP, scale: float = 10.0, bias: float = 0.0) -> None:
+    _keep_last(model.descriptor, model.backbone.joint_dim)
+    _pass_through(model.blocks)
+    _score_cosine(model, scale, bias)
+
+
+@init_from_cosine.register(ClipRC)
+@torch.no_grad()
+def _init_clip_rc(model: ClipRC, scale: float = 10.0, bias: float = 0.0) -> None:
     dim = model.backbone.joint_dim
-    _keep_last(model.get_submodule("descriptor"), dim)
-    if isinstance(model, ZegCLIP):
-        _pass_through(model.blocks)
-        _score_cosine(model, scale, bias)
-    elif isinstance(model, ClipRC):
-        _keep_last(model.patch_projection, dim)
-        _pass_through(model.query_blocks)
-        _pass_through(model.patch_blocks)
-        _match_cosine(model, scale, bias)
+    _keep_last(model.descriptor, dim)
+    _keep_last(model.patch_projection, dim)
+    _pass_through(model.query_blocks)
+    _pass_through(model.patch_blocks)
+    _match_cosine(model, scale, bias)
 
 
 def _keep_last(linear: nn.Module, dim: int) -> None:

@@ -1,26 +1,24 @@
 """ZegCLIP (Zhou et al., CVPR 2023): classes as queries, masks as the scores of the last attention."""
 
-from typing import ClassVar
-
 from torch import Tensor, nn
 
 from zsseg.layers import AttentionScores, DecoderBlock
 from zsseg.models.backbone import Backbone
-from zsseg.models.base import SegmentationModel, as_maps, concat_descriptor
-from zsseg.models.config import ModelConfig
+from zsseg.models.base import PromptedModel, as_maps, concat_descriptor
+from zsseg.models.config import ZegCLIPConfig
 from zsseg.models.outputs import ImageTokens, MaskOutput
 
 
-class ZegCLIP(SegmentationModel):
+class ZegCLIP(PromptedModel):
     """Relationship descriptor [g * t ; t] and text queries that attend to the patches.
 
     Queries never see each other, so that the mask of a class does not depend on which other classes are asked. Of the
     last layer only the scores are ever used, hence only those are built.
     """
 
-    has_recovery: ClassVar[bool] = False
+    config: ZegCLIPConfig
 
-    def __init__(self, config: ModelConfig, backbone: Backbone) -> None:
+    def __init__(self, config: ZegCLIPConfig, backbone: Backbone) -> None:
         super().__init__(config, backbone)
         dim, heads = backbone.joint_dim, config.decoder_heads
         self.descriptor = nn.Linear(config.descriptor_width(dim), dim)

@@ -12,6 +12,7 @@ The configuration is open_clip's own ("model_cfg", "preprocess_cfg") plus, where
 import hashlib
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from zsseg.errors import UserError
+from zsseg.image import Layout
 from zsseg.models.backbone import Backbone, build_clip
 from zsseg.weights import packing
 from zsseg.weights.search import CONFIG_FILE
@@ -111,10 +113,50 @@ def file_sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def read_normalisation(folder: Path) -> tuple[Triple, Triple]:
-    """Mean and std of a backbone, RGB, 0..255; open_clip's file has them in 0..1."""
-    config = json.loads((folder / CONFIG_FILE).read_text(encoding="utf-8")).get("preprocess_cfg", {})
-    if not {"mean", "std"} <= config.keys():
+@dataclass(frozen=True)
+class BackboneDefaults:
+    """How a backbone wants its photos, as its folder says.
+
+    Attributes:
+        mean: subtracted from red, green, blue, 0..255.
+        std: then divided by.
+        size: side of a window in pixels: the one that the folder names, else that of the image encoder.
+        antialias: photos are downscaled with area averaging; see `zsseg.image.load.resize`.
+        layout: how windows lie; see `zsseg.image.windows`.
+    """
+
+    mean: Triple
+    std: Triple
+    size: int
+    antialias: bool
+    layout: Layout
+
+
+def read_defaults(folder: Path) -> BackboneDefaults:
+    """Read what a backbone's folder says of photos; open_clip's file has mean and std in 0..1.
+
+    Raises:
+        UserError: the folder has no mean or std.
+    """
+    config = json.loads((folder / CONFIG_FILE).read_text(encoding="utf-8"))
+    photos = config.get("preprocess_cfg", {})
+    if not {"mean", "std"} <= photos.keys():
         raise UserError(f"{folder / CONFIG_FILE} has no preprocess_cfg with mean and std: add them.")
-    mean, std = ([255 * float(v) for v in config[key]] for key in ("mean", "std"))
-    return (mean[0], mean[1], mean[2]), (std[0], std[1], std[2])
+    mean, std = ([255 * float(v) for v in photos[key]] for key in ("mean", "std"))
+    return BackboneDefaults(
+        (mean[0], mean[1], mean[2]),
+        (std[0], std[1], std[2]),
+        int(config.get("window", config["model_cfg"]["vision_cfg"]["image_size"])),
+        bool(config.get("antialias", False)),
+        config.get("layout", "sliding"),
+    )
+
+
+def read_normalisation(folder: Path) -> tuple[Triple, Triple]:
+    """Mean and std of a backbone, RGB, 0..255.
+
+    Raises:
+        UserError: the folder has none.
+    """
+    defaults = read_defaults(folder)
+    return defaults.mean, defaults.std

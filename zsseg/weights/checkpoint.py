@@ -2,7 +2,7 @@
 
 import os
 import tempfile
-from collections.abc import Iterator, MutableMapping
+from collections.abc import MutableMapping
 from pathlib import Path
 
 import torch
@@ -15,7 +15,7 @@ from zsseg.models import Backbone, SegmentationModel, build_model
 from zsseg.weights import packing
 from zsseg.weights.backbone import load_backbone
 from zsseg.weights.metadata import HEADER_KEY, Metadata, read_metadata, to_json
-from zsseg.weights.search import CONFIG_FILE, checkpoint_folders, find_checkpoint
+from zsseg.weights.search import find_backbone_of, find_checkpoint
 
 
 def save_checkpoint(
@@ -79,11 +79,7 @@ def load_checkpoint(
 
 
 def _load_backbone_of(path: Path, metadata: Metadata) -> Backbone:
-    folder = next((folder for folder in _backbone_folders(path, metadata) if (folder / CONFIG_FILE).is_file()), None)
-    if folder is None:
-        raise UserError(
-            f"The checkpoint {path.name} needs the backbone folder {metadata.backbone} beside it: copy that folder too."
-        )
+    folder = find_backbone_of(path, metadata)
     backbone = load_backbone(folder)
     if backbone.sha256 != metadata.backbone_sha256:
         raise UserError(
@@ -91,10 +87,3 @@ def _load_backbone_of(path: Path, metadata: Metadata) -> Backbone:
             "copy both from the same place again."
         )
     return backbone
-
-
-def _backbone_folders(path: Path, metadata: Metadata) -> Iterator[Path]:
-    # Beside the file comes before where it leads: in the Hugging Face cache every file is a link into one heap.
-    yield path.absolute().parent / metadata.backbone
-    yield path.resolve().parent / metadata.backbone
-    yield from (folder / metadata.backbone for folder in checkpoint_folders())

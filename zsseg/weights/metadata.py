@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -10,11 +11,15 @@ from safetensors import SafetensorError, safe_open
 
 from zsseg.errors import UserError
 from zsseg.image import Layout
-from zsseg.models.config import Method, ModelConfig
+from zsseg.models.config import MethodConfig
+from zsseg.models.registry import method_of
 
 Setting = Literal["inductive", "transductive", "training-free", "fully-supervised"]
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
+"""Rises whenever fields are added. 2: `layout`, and no `method` inside `config`, which `method` says already."""
+
+_READABLE = (1, 2)
 HEADER_KEY = "zsseg"
 
 
@@ -24,9 +29,9 @@ class Metadata:
 
     Attributes:
         name: the file's name without its ending.
-        method: as in `config`.
+        method: key of the method, as in `config`.
         setting: what training knew of the unseen classes.
-        config: sizes of the head.
+        config: sizes of the head, of the class that the method's `config` names.
         backbone: name of the backbone's folder, beside the file.
         backbone_sha256: of the backbone's weights file.
         templates: texts with one `{}` for the class name; their vectors are averaged.
@@ -50,9 +55,9 @@ class Metadata:
     """
 
     name: str
-    method: Method
+    method: str
     setting: Setting
-    config: ModelConfig
+    config: MethodConfig
     backbone: str
     backbone_sha256: str
     templates: tuple[str, ...]
@@ -100,16 +105,23 @@ def from_json(text: str) -> Metadata:
     """
     fields: dict[str, Any] = json.loads(text)
     version = fields.pop("format_version", None)
-    if version != FORMAT_VERSION:
-        raise ValueError(f"format version {version} where this program reads {FORMAT_VERSION}")
+    if version not in _READABLE:
+        raise ValueError(f"format version {version} where this program reads {' and '.join(map(str, _READABLE))}")
     known = {item.name for item in dataclasses.fields(Metadata)}
     if unknown := sorted(fields.keys() - known):
         raise ValueError(f"unknown fields {', '.join(unknown)}")
     lists = {name: tuple(value) for name, value in fields.items() if isinstance(value, list)}
     try:
-        return Metadata(**{**fields, **lists, "config": ModelConfig(**fields["config"])})
+        return Metadata(**{**fields, **lists, "config": _config(fields["method"], fields["config"], version)})
     except (TypeError, KeyError) as error:
         raise ValueError(f"incomplete metadata: {error}") from error
+
+
+def _config(method: str, fields: Mapping[str, Any], version: int) -> MethodConfig:
+    sizes = dict(fields)
+    if version == 1 and (said := sizes.pop("method", method)) != method:
+        raise ValueError(f"method is {method} but config says {said}")
+    return method_of(method).config(**sizes)
 
 
 def read_metadata(path: str | Path) -> Metadata:
@@ -126,5 +138,7 @@ def read_metadata(path: str | Path) -> Metadata:
         raise UserError(f"There is no file {path}: check the name.") from error
     except KeyError as error:
         raise UserError(f"{path} is no checkpoint of this program: its header has no {HEADER_KEY} entry.") from error
+    except UserError as error:  # a plug-in's method, on a machine without the plug-in
+        raise UserError(f"The checkpoint {path} cannot be used. {error}") from error
     except (SafetensorError, ValueError, OSError) as error:
         raise UserError(f"The checkpoint {path} is damaged ({error}): copy it again.") from error

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from zsseg.errors import UserError
-from zsseg.models import Backbone, ModelConfig, SegmentationModel, build_clip, build_model
+from zsseg.models import Backbone, ClipRCConfig, ModelConfig, SegmentationModel, ZegCLIPConfig, build_clip, build_model
 from zsseg.text.class_lists import DATASETS
 from zsseg.weights.backbone import save_backbone
 from zsseg.weights.checkpoint import save_checkpoint
@@ -81,7 +81,7 @@ def convert_state_dict(state: Mapping[str, Tensor]) -> ConvertedOfficial:
         positions[0] += state[_CLASS_TOKEN]
     except (KeyError, IndexError, ValueError, RuntimeError) as error:
         raise UserError(f"This is no checkpoint of ZegCLIP or CLIP-RC ({error}): give a released .pth file.") from error
-    scores_layer = config.decoder_layers - 1 if config.method == "zegclip" else None
+    scores_layer = config.decoder_layers - 1 if config.method == ZegCLIPConfig.method else None
     backbone, dropped, unknown = {"logit_scale": torch.tensor(_LOGIT_SCALE)}, [], []
     for name, value in state.items():
         if target := clip_name(name):
@@ -205,8 +205,8 @@ def _head_config(state: Mapping[str, Tensor]) -> ModelConfig:
     regions = len(state.get("backbone.region_level_bridge", ()))
     stack = "decode_head.decoder_q" if regions else "decode_head.decoder_1"
     ffn, dim = state[f"{stack}.layers.0.linear1.weight"].shape
-    return ModelConfig(
-        "clip_rc" if regions else "zegclip",
+    kind = ClipRCConfig if regions else ZegCLIPConfig
+    return kind(
         prompts=state[_FIRST_PROMPTS].shape[1],
         regions=regions,
         decoder_layers=_count(state, stack + ".layers"),

@@ -61,19 +61,54 @@ def find_checkpoint(name: str | Path, weights: str | None = None) -> Path:
     )
 
 
-def find_backbone(name: str) -> Path:
-    """The folder of a backbone given by its path or its name under the checkpoint folders.
+def find_backbone(name: str | Path, weights: str | None = None) -> Path:
+    """The folder of a backbone, given by its path or by its name in one of the folders searched.
+
+    Args:
+        name: a path, or the folder's name.
+        weights: searched before `checkpoint_folders`; what `zsseg.weights.hub.weights_folder` takes.
+
+    Raises:
+        UserError: there is none, or a place to search cannot be had.
+    """
+    if (Path(name) / CONFIG_FILE).is_file():
+        return Path(name)
+    folder = _backbone_in(_search_folders(weights), name)
+    if folder is None:
+        raise UserError(
+            f"There is no backbone {name}: give the path of its folder, or set {WEIGHTS_VARIABLE} to the folder that "
+            "has it."
+        )
+    return folder
+
+
+def find_backbone_of(path: Path, metadata: Metadata) -> Path:
+    """The folder of the backbone that a head was trained on.
+
+    Args:
+        path: the head's file; the backbone usually lies beside it.
+        metadata: the file's own.
 
     Raises:
         UserError: there is none.
     """
-    folders = [Path(name), *(folder / name for folder in checkpoint_folders())]
-    for folder in folders:
-        if (folder / CONFIG_FILE).is_file():
-            return folder
-    raise UserError(
-        f"There is no backbone {name!r}: make it with training.pretrain, or give its folder with --backbone."
-    )
+    folder = _backbone_in(_folders_near(path), metadata.backbone)
+    if folder is None:
+        raise UserError(
+            f"The checkpoint {path.name} needs the backbone folder {metadata.backbone} beside it: copy that folder too."
+        )
+    return folder
+
+
+def _folders_near(path: Path) -> Iterator[Path]:
+    # Beside the file comes before where it leads: in the Hugging Face cache every file is a link into one heap.
+    yield path.absolute().parent
+    yield path.resolve().parent
+    yield from checkpoint_folders()
+
+
+def _backbone_in(parents: Iterator[Path], name: str | Path) -> Path | None:
+    return next((parent / name for parent in parents if (parent / name / CONFIG_FILE).is_file()), None)
 
 
 def list_checkpoints(weights: str | None = None) -> list[tuple[Path, Metadata | UserError]]:

@@ -10,11 +10,11 @@ No dropout: drawing its masks for 16 x K queries doubles the time of the decoder
 
 from training.recipes.base import Recipe
 from training.recipes.mini.zegclip_mini_inductive import SOURCES, VIEWS
-from zsseg.models import ModelConfig
+from zsseg.models import ClipRCConfig
 
 RECIPE = Recipe(
     name="clip_rc_mini_inductive",
-    model=ModelConfig("clip_rc", prompts=10, regions=16, decoder_heads=6, decoder_ffn=384, dropout=0.0),
+    model=ClipRCConfig(prompts=10, regions=16, decoder_heads=6, decoder_ffn=384, dropout=0.0),
     backbone="mini-clip",
     sources=SOURCES,
     size=320,

@@ -12,7 +12,7 @@ forgets every unseen one.
 
 from training.data.views import ViewPlan
 from training.recipes.base import Recipe, Source
-from zsseg.models import ModelConfig
+from zsseg.models import ZegCLIPConfig
 
 # A dog is in 1,075 of the 2,840 VOC photos, a table in 16.
 RARE = 0.2
@@ -28,7 +28,7 @@ VIEWS = ViewPlan(grid=16, views=4, scale=(0.55, 1.0))
 
 RECIPE = Recipe(
     name="zegclip_mini_inductive",
-    model=ModelConfig("zegclip", prompts=10, decoder_heads=6, decoder_ffn=384),
+    model=ZegCLIPConfig(prompts=10, decoder_heads=6, decoder_ffn=384),
     backbone="mini-clip",
     sources=SOURCES,
     # Twenty cells on the short side; photos of usual shape are seen whole, without seams.

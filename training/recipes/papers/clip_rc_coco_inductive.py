@@ -7,11 +7,11 @@ Not run by this project: it needs OpenAI's ViT-B/16 as `checkpoints/ViT-B-16`, t
 """
 
 from training.recipes.base import CLIP_TEMPLATES, Recipe, Source
-from zsseg.models import ModelConfig
+from zsseg.models import ClipRCConfig
 
 RECIPE = Recipe(
     name="clip_rc_coco_inductive",
-    model=ModelConfig("clip_rc", prompts=100, regions=16),
+    model=ClipRCConfig(prompts=100, regions=16),
     backbone="ViT-B-16",
     sources=(Source("coco_stuff164k"),),
     templates=CLIP_TEMPLATES,

@@ -9,11 +9,11 @@ recovers the prompted encoder's features; ours the untouched CLIP's, as the pape
 
 from training.data.splits import PAPER_VOC_UNSEEN
 from training.recipes.base import Recipe, Source
-from zsseg.models import ModelConfig
+from zsseg.models import ClipRCConfig
 
 RECIPE = Recipe(
     name="clip_rc_voc_inductive",
-    model=ModelConfig("clip_rc", prompts=10, regions=16),
+    model=ClipRCConfig(prompts=10, regions=16),
     backbone="ViT-B-16",
     sources=(Source("voc2012", unseen=PAPER_VOC_UNSEEN),),
     # The papers' photos are normalised as for ImageNet, not as CLIP's own.

@@ -7,11 +7,11 @@ Not run by this project: it needs OpenAI's ViT-B/16 as `checkpoints/ViT-B-16`, t
 """
 
 from training.recipes.base import CLIP_TEMPLATES, Recipe, Source
-from zsseg.models import ModelConfig
+from zsseg.models import ZegCLIPConfig
 
 RECIPE = Recipe(
     name="zegclip_coco_inductive",
-    model=ModelConfig("zegclip", prompts=100),
+    model=ZegCLIPConfig(prompts=100),
     backbone="ViT-B-16",
     sources=(Source("coco_stuff164k"),),
     templates=CLIP_TEMPLATES,

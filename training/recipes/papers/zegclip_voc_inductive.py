@@ -8,11 +8,11 @@ Not run by this project: it needs OpenAI's ViT-B/16 as `checkpoints/ViT-B-16`, t
 
 from training.data.splits import PAPER_VOC_UNSEEN
 from training.recipes.base import Recipe, Source
-from zsseg.models import ModelConfig
+from zsseg.models import ZegCLIPConfig
 
 RECIPE = Recipe(
     name="zegclip_voc_inductive",
-    model=ModelConfig("zegclip", prompts=10),
+    model=ZegCLIPConfig(prompts=10),
     backbone="ViT-B-16",
     sources=(Source("voc2012", unseen=PAPER_VOC_UNSEEN),),
     # The papers' photos are normalised as for ImageNet, not as CLIP's own.

@@ -9,12 +9,12 @@ As `zegclip_shapes_inductive`. Four region tokens only: the decoder has a query 
 import dataclasses
 
 from training.recipes.shapes.zegclip_shapes_inductive import RECIPE as ZEGCLIP
-from zsseg.models import ModelConfig
+from zsseg.models import ClipRCConfig
 
 RECIPE = dataclasses.replace(
     ZEGCLIP,
     name="clip_rc_shapes_inductive",
-    model=ModelConfig("clip_rc", prompts=4, regions=4, decoder_heads=4, decoder_ffn=256, dropout=0.0),
+    model=ClipRCConfig(prompts=4, regions=4, decoder_heads=4, decoder_ffn=256, dropout=0.0),
     iters=600,
     recovery=2.0,
     recovery_target="clip",

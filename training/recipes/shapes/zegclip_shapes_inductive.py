@@ -9,11 +9,11 @@ the training-free cosine, which recognises the unseen classes already, and learn
 """
 
 from training.recipes.base import Recipe, Source
-from zsseg.models import ModelConfig
+from zsseg.models import ZegCLIPConfig
 
 RECIPE = Recipe(
     name="zegclip_shapes_inductive",
-    model=ModelConfig("zegclip", prompts=4, decoder_heads=4, decoder_ffn=256, dropout=0.0),
+    model=ZegCLIPConfig(prompts=4, decoder_heads=4, decoder_ffn=256, dropout=0.0),
     backbone="shapes-clip",
     sources=(Source("shapes", void_ignored=True),),
     size=128,

@@ -2,11 +2,11 @@
 
 from markupsafe import Markup
 
-from zsseg.demo.catalog import TITLES, Predictors, problems
+from zsseg.demo.catalog import Predictors, problems, shown, title_of
 from zsseg.demo.html.templates import render
 
 
 def banner(predictors: Predictors) -> Markup:
     """Say prominently which checkpoint cannot be used and why; empty when all can."""
-    sentences = {TITLES[method]: sentence for method, sentence in problems(predictors).items()}
+    sentences = {title_of(method): sentence for method, sentence in problems(shown(predictors)).items()}
     return render("banner.html", problems=sentences) if sentences else Markup()

@@ -3,7 +3,7 @@
 from markupsafe import Markup
 
 from zsseg.demo.actions import Answer, DisplaySettings
-from zsseg.demo.catalog import TITLES, Predictors
+from zsseg.demo.catalog import Predictors, title_of
 from zsseg.demo.html.pictures import jpeg_uri, png_uri
 from zsseg.demo.html.templates import render
 from zsseg.errors import UserError
@@ -25,7 +25,7 @@ def title(method: str, predictors: Predictors) -> Markup:
     """Name the method and its training setting, above its picture."""
     predictor = predictors[method]
     setting = "" if isinstance(predictor, UserError) else predictor.metadata.setting
-    return render("card_title.html", title=TITLES[method], setting=setting, meaning=SETTINGS.get(setting, ""))
+    return render("card_title.html", title=title_of(method), setting=setting, meaning=SETTINGS.get(setting, ""))
 
 
 def card(answer: Answer, method: str, display: DisplaySettings) -> Markup:
@@ -34,7 +34,7 @@ def card(answer: Answer, method: str, display: DisplaySettings) -> Markup:
     layers = [(index, png_uri(layer)) for index, layer in enumerate(isolation_masks(shown)) if layer is not None]
     return render(
         "card.html",
-        title=TITLES.get(method, method),
+        title=title_of(method),
         picture=jpeg_uri(overlay(answer.photo, shown, display.opacity)),
         layers=layers,
         warnings=shown.warnings,
@@ -54,7 +54,7 @@ def legend(segmentation: Segmentation) -> Markup:
     left_over = max(0.0, 1.0 - sum(segmentation.area))
     return render(
         "legend.html",
-        title=TITLES.get(segmentation.method, segmentation.method),
+        title=title_of(segmentation.method),
         rows=[row for row in every if row not in folded],
         folded=folded,
         unpainted=_share(left_over),

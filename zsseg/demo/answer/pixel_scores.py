@@ -4,7 +4,7 @@ from markupsafe import Markup
 
 from zsseg.analysis.regions import region_of
 from zsseg.demo.actions import Answer, DisplaySettings
-from zsseg.demo.catalog import TITLES, Predictors, with_regions
+from zsseg.demo.catalog import Predictors, title_of, with_regions
 from zsseg.demo.html.templates import render
 from zsseg.visualize import PixelScore, pixel_scores
 
@@ -30,7 +30,7 @@ def _panel(answer: Answer, method: str, display: DisplaySettings, y: int, x: int
     shown = display.apply(answer, method)
     rows, label = pixel_scores(shown, y, x), shown.labels[y, x]
     return {
-        "title": TITLES[method],
+        "title": title_of(method),
         "winner": shown.names[label] if label >= 0 else "none of these",
         "rows": [_bar(row) for row in rows[:_SHOWN]],
         "rest": max(0, len(rows) - _SHOWN),
@@ -51,5 +51,5 @@ def _owners(answer: Answer, predictors: Predictors, y: int, x: int) -> list[str]
             view = predictor.region_view(answer.photo, *answer.boxes)
             window, region = region_of(view, y, x)
             where = f" of window {window + 1}" if len(view.boxes) > 1 else ""
-            sentences.append(f"In {TITLES[method]} its patch belongs to region token {region + 1}{where}.")
+            sentences.append(f"In {title_of(method)} its patch belongs to region token {region + 1}{where}.")
     return sentences

@@ -7,7 +7,7 @@ from pathlib import Path
 from markupsafe import Markup
 
 from zsseg.demo.actions import Answer, DisplaySettings, fresh_folder, segment
-from zsseg.demo.catalog import TITLES, Predictors
+from zsseg.demo.catalog import Predictors, title_of
 from zsseg.demo.html.parts import help_text, table
 from zsseg.errors import UserError
 from zsseg.export import answer_files
@@ -77,5 +77,5 @@ def _rows(answer: Answer, display: DisplaySettings, photo: PhotoPath) -> list[tu
         shown = display.apply(answer, method)
         ranked = sorted(zip(shown.area, shown.names, strict=True), reverse=True)[:3]
         found = ", ".join(f"{name} {area:.0%}" for area, name in ranked if area > 0) or "none of these"
-        rows.append((photo.name, TITLES[method], found))
+        rows.append((photo.name, title_of(method), found))
     return rows

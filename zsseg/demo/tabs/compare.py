@@ -9,7 +9,7 @@ from markupsafe import Markup
 
 from zsseg.analysis.compare import compare
 from zsseg.demo.actions import Answer, DisplaySettings
-from zsseg.demo.catalog import TITLES, Predictors, working
+from zsseg.demo.catalog import Predictors, title_of, working
 from zsseg.demo.html.parts import class_table, figure, help_text, table
 from zsseg.demo.html.pictures import jpeg_uri
 from zsseg.demo.html.templates import render
@@ -24,7 +24,7 @@ def comparison(answer: Answer, display: DisplaySettings, predictors: Predictors)
         return ALONE
     first, second = (display.apply(answer, method) for method in answer.results)
     found = compare(first, second)
-    one, two = (TITLES[method] for method in answer.results)
+    one, two = (title_of(method) for method in answer.results)
     sides = [
         {"title": title, "picture": jpeg_uri(overlay(answer.photo, seg, display.opacity))}
         for title, seg in ((one, first), (two, second))
@@ -48,5 +48,5 @@ def _sizes(answer: Answer, predictors: Predictors) -> Markup:
     rows = []
     for method, seg in answer.results.items():
         head = f"{able[method].parameters[0]:,}" if method in able else "–"
-        rows.append((TITLES[method], f"{seg.seconds:.2f} s", head))
+        rows.append((title_of(method), f"{seg.seconds:.2f} s", head))
     return table(("method", "time of this answer", "trained parameters"), rows)

@@ -4,7 +4,7 @@ from markupsafe import Markup
 
 from zsseg.analysis.ground_truth import Truth, read_truth, score
 from zsseg.demo.actions import Answer, DisplaySettings
-from zsseg.demo.catalog import TITLES
+from zsseg.demo.catalog import title_of
 from zsseg.demo.html.parts import help_text, number, table
 
 _SUMMARY = (
@@ -33,7 +33,7 @@ def truth_table(answer: Answer, display: DisplaySettings, truth: Truth) -> Marku
         (name, *(number(result.iou[index], 3) for result in scores.values())) for index, name in enumerate(truth.names)
     ]
     rows += [(label, *(number(getattr(result, key), 3) for result in scores.values())) for label, key in _SUMMARY]
-    head = ("IoU on this photo", *(TITLES[method] for method in scores))
+    head = ("IoU on this photo", *(title_of(method) for method in scores))
     return table(head, rows) + _left_out(truth)
 
 

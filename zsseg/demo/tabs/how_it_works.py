@@ -4,7 +4,7 @@ import numpy as np
 from markupsafe import Markup
 
 from zsseg.demo.actions import Answer, DisplaySettings
-from zsseg.demo.catalog import TITLES, Predictors, with_regions, working
+from zsseg.demo.catalog import Predictors, title_of, with_regions, working
 from zsseg.demo.html.parts import figure
 from zsseg.demo.html.templates import render
 from zsseg.demo.tabs.scores import own_level
@@ -24,11 +24,11 @@ def _pictures(answer: Answer, display: DisplaySettings, predictors: Predictors) 
     painted = overlay(answer.photo, display.apply(answer, method), display.opacity)
     counts = overlap(result, own_level(display.settings[method][0]))
     pictures = {
-        "painted": figure(painted, "Your photo, painted", f"Painted by {TITLES[method]}", photo=True),
+        "painted": figure(painted, "Your photo, painted", f"Painted by {title_of(method)}", photo=True),
         "counts": figure(
             overlap_map(counts, max(2, int(counts.max()))),
             "How many classes score high at each pixel",
-            f"{TITLES[method]}: black is none, yellow the most",
+            f"{title_of(method)}: black is none, yellow the most",
         ),
     }
     if method in (able := working(predictors)):

@@ -2,7 +2,7 @@
 
 from markupsafe import Markup
 
-from zsseg.demo.catalog import TITLES, Predictors
+from zsseg.demo.catalog import Predictors, title_of
 from zsseg.demo.html.templates import render
 from zsseg.errors import UserError
 from zsseg.predictor import Predictor
@@ -16,12 +16,12 @@ def models(predictors: Predictors) -> Markup:
 
 def _model(method: str, predictor: Predictor | UserError) -> dict[str, object]:
     if isinstance(predictor, UserError):
-        return {"title": TITLES[method], "problem": str(predictor)}
+        return {"title": title_of(method), "problem": str(predictor)}
     head, backbone = predictor.parameters
     metadata = predictor.metadata
     sizes = {"parameters": f"{head:,} trained, {backbone:,} in the frozen backbone"}
     return {
-        "title": TITLES[method],
+        "title": title_of(method),
         "problem": "",
         "facts": {**_provenance(metadata, predictor.sha256), **sizes},
         "names": {"seen": metadata.seen, "unseen": metadata.unseen},

@@ -4,7 +4,7 @@ import numpy as np
 from markupsafe import Markup
 
 from zsseg.demo.actions import Answer, DisplaySettings
-from zsseg.demo.catalog import TITLES
+from zsseg.demo.catalog import title_of
 from zsseg.demo.html.parts import class_table, figure, scale
 from zsseg.demo.html.pictures import MAP_SIDE, Picture
 from zsseg.demo.html.templates import render
@@ -23,9 +23,9 @@ _RAMP = np.linspace(0, 1, 256, dtype=np.float32)[None].repeat(8, axis=0)
 def recovery(answer: Answer, display: DisplaySettings) -> Markup:
     """Show the recovery decoder's features of each method that has one, and say which has none."""
     panels = [
-        _panel(TITLES[method], display.apply(answer, method))
+        _panel(title_of(method), display.apply(answer, method))
         if result.features
-        else {"title": TITLES[method], "figures": []}
+        else {"title": title_of(method), "figures": []}
         for method, result in answer.results.items()
     ]
     return render("tabs/recovery.html", panels=panels)

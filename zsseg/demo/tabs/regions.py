@@ -4,7 +4,7 @@ from markupsafe import Markup
 
 from zsseg.analysis.regions import RegionView
 from zsseg.demo.actions import Answer
-from zsseg.demo.catalog import TITLES, Predictors, with_regions
+from zsseg.demo.catalog import Predictors, title_of, with_regions
 from zsseg.demo.html.parts import figure, help_text, text
 from zsseg.demo.html.templates import render
 from zsseg.visualize import draw_attention, draw_mask, draw_regions, enlarge, region_maps
@@ -23,7 +23,7 @@ def regions(answer: Answer, predictors: Predictors, name: str | None, window: in
     """
     able = [predictor for method, predictor in with_regions(predictors).items() if method in answer.results]
     if not able:
-        without = " and ".join(TITLES[method] for method in answer.results)
+        without = " and ".join(title_of(method) for method in answer.results)
         return text("regions_help") + help_text(f"No answer here has region tokens: {without} has none.")
     view = able[0].region_view(answer.photo, *answer.boxes)
     window = window if 0 <= window < len(view.boxes) else 0

@@ -7,7 +7,7 @@ import numpy.typing as npt
 from markupsafe import Markup
 
 from zsseg.demo.actions import Answer, DisplaySettings
-from zsseg.demo.catalog import TITLES
+from zsseg.demo.catalog import title_of
 from zsseg.demo.html.parts import figure, scale
 from zsseg.demo.html.templates import render
 from zsseg.segmentation import FloatArray, Segmentation, margin, overlap, softmax_scores
@@ -56,7 +56,10 @@ def score_grid(answer: Answer, kind: str = SIGMOID) -> Markup:
 def _block(index: int, first: Segmentation, scores: Mapping[str, FloatArray]) -> dict[str, object]:
     name, figures = first.names[index], []
     for method, maps in scores.items():
-        alt, caption = f"{TITLES[method]}: score map of {name}", f"{TITLES[method]}, largest {maps[index].max():.2f}"
+        alt, caption = (
+            f"{title_of(method)}: score map of {name}",
+            f"{title_of(method)}, largest {maps[index].max():.2f}",
+        )
         figures.append(figure(score_map(maps[index]), alt, caption))
     return {"name": name, "seen": first.seen[index], "figures": figures}
 
@@ -74,10 +77,10 @@ def claims(answer: Answer, display: DisplaySettings, level: float = LEVEL) -> Ma
     return render(
         "tabs/claims.html",
         colors=[f"rgb{color}" for color in overlap_colors(most)],
-        counts=[_claimed(TITLES[method], count, most) for method, count in counts.items()],
+        counts=[_claimed(title_of(method), count, most) for method, count in counts.items()],
         ramp=scale(margin_map(_RAMP), "colour scale of the lead", high=f"{LEAD}"),
         leads=[
-            _lead(TITLES[method], seg.with_settings(seen_penalty=display.settings[method][1]))
+            _lead(title_of(method), seg.with_settings(seen_penalty=display.settings[method][1]))
             for method, seg in answer.results.items()
         ],
     )
