@@ -20,12 +20,13 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 from typing import Any
 
-from training.ablation.trials import BASELINE, Plan, Trial, read_scores, run_trial, write_text
+from training.ablation.trials import BASELINE, Plan, Trial, read_scores, run_trial
 from training.ablation.variants import DOMAINS, METHODS, Length, base_recipe
 from training.evaluation.scores import SCORES
 from training.runtime.console import run_for_person
 from training.runtime.devices import available_cores
 from zsseg.errors import UserError
+from zsseg.files import write_text
 from zsseg.weights.search import find_backbone
 
 LOG_FILE = "log.txt"

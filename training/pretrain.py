@@ -26,8 +26,9 @@ from training.pretraining.trunks import fit_reduction, load_trunks
 from training.runtime.console import run_for_person
 from training.runtime.devices import flush_denormals
 from zsseg.errors import UserError
+from zsseg.files import atomic_path
+from zsseg.imagenet import MEAN, STD
 from zsseg.layers import TrunkStem
-from zsseg.layers.trunk_stem import MEAN, STD
 from zsseg.models import Backbone, build_clip
 from zsseg.open_clip_compat import OpenClip, import_open_clip
 from zsseg.weights.backbone import load_backbone, save_backbone
@@ -103,10 +104,8 @@ def _load_stem(stem: TrunkStem, places: list[tuple[str, PhotoFile]], args: argpa
     load_trunks(stem, args.vit)
     chosen = np.random.default_rng(0).permutation(len(places))[: mini_clip.REDUCTION_PHOTOS]
     fit_reduction(stem.eval(), _pixels(draw_views([places[i] for i in chosen], mini_clip.VIEWS)))
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_suffix(".part")
-    torch.save({name: value for name, value in stem.state_dict().items() if not name.startswith("mix.")}, partial)
-    partial.replace(path)
+    with atomic_path(path) as partial:
+        torch.save({name: value for name, value in stem.state_dict().items() if not name.startswith("mix.")}, partial)
 
 
 def _pixels(views: list[View]) -> Iterator[Tensor]:

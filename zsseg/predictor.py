@@ -14,6 +14,7 @@ from torch import Tensor
 
 from zsseg.analysis.regions import RegionView, check_regions, view_regions
 from zsseg.errors import UserError
+from zsseg.files import file_sha256
 from zsseg.image.encoder import EncodedImage, ImageEncoder
 from zsseg.image.load import Pixels, load_image
 from zsseg.image.windows import Preprocessing, Windows, stitch_grids, window_scores
@@ -21,8 +22,9 @@ from zsseg.models import METHODS, Backbone, MaskOutput, SegmentationModel, Train
 from zsseg.segmentation import FloatArray, Segmentation, check_fraction, check_penalty, check_size
 from zsseg.text.checks import VocabularyWarning
 from zsseg.text.encoder import TextEncoder
+from zsseg.text.templates import SINGLE_TEMPLATE
 from zsseg.text.vocabulary import Vocabulary, build_vocabulary
-from zsseg.weights.backbone import WEIGHTS_FILE, BackboneDefaults, file_sha256, load_backbone, read_defaults
+from zsseg.weights.backbone import WEIGHTS_FILE, BackboneDefaults, load_backbone, read_defaults
 from zsseg.weights.checkpoint import load_checkpoint
 from zsseg.weights.metadata import Metadata
 from zsseg.weights.search import find_backbone, find_checkpoint
@@ -77,7 +79,7 @@ class Predictor:
         *,
         size: int | None = None,
         stride: int | None = None,
-        templates: Sequence[str] = ("a photo of a {}",),
+        templates: Sequence[str] = SINGLE_TEMPLATE,
         backbones: MutableMapping[str, Backbone] | None = None,
         method: str = TrainingFreeConfig.method,
     ) -> Self:

@@ -250,11 +250,20 @@ def recovery_by_class(seg: Segmentation) -> list[float | None]:
     cosine = seg.features.get("recovery_cosine")
     if cosine is None:
         return [None] * len(seg.names)
-    rows, cols = (
-        (2 * np.arange(side) + 1) * cells // (2 * side)  # the cell that holds the centre of the pixel
-        for side, cells in zip(seg.labels.shape, cosine.shape, strict=True)
-    )
+    rows, cols = (cells_of_pixels(side, cells) for side, cells in zip(seg.labels.shape, cosine.shape, strict=True))
     slots = seg.labels.ravel() + 1  # NONE = -1 is counted at 0
     counts = np.bincount(slots, minlength=len(seg.names) + 1)[1:]
     sums = np.bincount(slots, cosine[np.ix_(rows, cols)].ravel(), minlength=len(seg.names) + 1)[1:]
     return [float(total / count) if count else None for total, count in zip(sums, counts, strict=True)]
+
+
+def cells_of_pixels(side: int, cells: int) -> npt.NDArray[np.int64]:
+    """Which of `cells` equal cells along a line holds the centre of each of its `side` pixels.
+
+    Every place that reads a coarse grid at pixels, or pixels at a coarse grid, must round alike: a pixel's centre lies
+    at (2i + 1) / (2 side) of the line, and whole numbers make the quotient exact.
+
+    Returns:
+        (side,) indices, 0..cells-1, not decreasing.
+    """
+    return (2 * np.arange(side) + 1) * cells // (2 * side)

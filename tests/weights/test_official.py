@@ -12,9 +12,10 @@ from torch import Tensor
 from tests.golden_weights import PORTABLE, fill, rule
 from zsseg.errors import UserError
 from zsseg.models import ClipRC
+from zsseg.text.templates import SCENE_TEMPLATES, SINGLE_TEMPLATE
 from zsseg.weights.checkpoint import load_checkpoint
 from zsseg.weights.metadata import read_metadata
-from zsseg.weights.official import SCENE_TEMPLATES, SINGLE_TEMPLATE, build_official, convert_state_dict, import_official
+from zsseg.weights.official import build_official, convert_state_dict, import_official
 
 State = dict[str, Tensor]
 METHODS = ("zegclip", "clip_rc")

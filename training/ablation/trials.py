@@ -19,9 +19,10 @@ from training.evaluation.scores import ScoreReport, score_report
 from training.recipes import Recipe
 from training.runtime.devices import setup_device
 from zsseg.errors import UserError
+from zsseg.files import file_sha256, write_text
 from zsseg.models import TrainingFreeConfig
 from zsseg.predictor import Predictor
-from zsseg.weights.backbone import WEIGHTS_FILE, file_sha256
+from zsseg.weights.backbone import WEIGHTS_FILE
 from zsseg.weights.checkpoint import load_checkpoint
 from zsseg.weights.search import CONFIG_FILE
 
@@ -158,13 +159,6 @@ def read_scores(plan: Plan, trial: Trial) -> TrialScores | None:
         different = [key for key, value in plan.identity.items() if result["plan"].get(key) != value]
         raise UserError(f"{path} was made with another {' and '.join(different)}: choose another --out, or remove it.")
     return result
-
-
-def write_text(path: Path, text: str) -> None:
-    """Write a file, whole or not at all."""
-    partial = path.with_name(path.name + ".part")
-    partial.write_text(text, encoding="utf-8")
-    partial.replace(path)
 
 
 def _training_free(plan: Plan) -> Predictor:

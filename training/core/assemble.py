@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from training.data.balance import repeats
@@ -19,10 +18,11 @@ from training.data.transforms import Augmentation
 from training.data.views import PhotoFile
 from training.recipes import Recipe
 from zsseg.errors import UserError
+from zsseg.imagenet import Triple
 from zsseg.layers import TrunkStem
 from zsseg.models import Backbone, SegmentationModel, build_model, init_from_cosine
-from zsseg.text.vocabulary import with_templates
-from zsseg.weights.backbone import Triple, load_backbone, read_normalisation
+from zsseg.text.encoder import name_embedding
+from zsseg.weights.backbone import load_backbone, read_normalisation
 from zsseg.weights.checkpoint import load_checkpoint
 from zsseg.weights.metadata import Metadata
 from zsseg.weights.search import find_backbone
@@ -181,5 +181,4 @@ def current_commit() -> str:
 
 def text_vectors(backbone: Backbone, names: Sequence[str], templates: Sequence[str]) -> Tensor:
     """Return (K, D) unit-norm text embeddings of names: the normalised mean over templates of unit vectors."""
-    vectors = [backbone.encode_text(with_templates(name, templates)).mean(0) for name in names]
-    return F.normalize(torch.stack(vectors), dim=-1)
+    return torch.stack([name_embedding(backbone, name, templates) for name in names])

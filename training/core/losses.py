@@ -1,13 +1,16 @@
-"""Losses of both methods.
+"""Losses of both methods; p is the sigmoid of an upsampled logit, t the label, 0 or 1, of one pixel and class.
 
-- Non-exclusive loss, NEL (ZegCLIP): L = a * focal + b * dice on one sigmoid per class, so classes do not
-  compete and unseen classes are not suppressed by a softmax.
-- Recovery loss (CLIP-RC): L1 between recovered and original queries and patch features.
+- Non-exclusive loss, NEL (ZegCLIP): L = a * focal + b * dice, on one sigmoid per class, so classes do not compete and
+  unseen classes are not suppressed by a softmax.
+  focal = alpha_t * (1 - p_t)^2 * cross-entropy, with alpha 0.25 for positives; mean over pixels, sum over all maps.
+  dice = 1 - (2 sum(p t) + 1) / (sum p + sum t + 1), for the classes that are present in an image.
+- Recovery loss (CLIP-RC): L = c * (mean |q' - q| + mean |v' - v|), L1 between the recovered and the original
+  relationship descriptors q and patch features v; the originals are detached.
 - Softmax cross-entropy, the baseline that both papers compare NEL with.
 
 Kept from the released code (ZiqinZhou66/ZegCLIP at 9ba4bb5, models/losses/criterion.py), and tested: ignored pixels
 are negatives of every class, not masked out; focal and dice are divided by the number of (image, present class) pairs
-of the batch, not by its number of masks.
+of the batch, not by its number of masks. JSeg (c14696d), the port of CLIP-RC, has no loss for its head.
 """
 
 from dataclasses import dataclass

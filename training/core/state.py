@@ -13,6 +13,7 @@ import torch
 from training.core.optim import MovingAverage
 from training.recipes import Recipe
 from zsseg.errors import UserError
+from zsseg.files import atomic_path
 from zsseg.models import SegmentationModel
 
 
@@ -51,9 +52,8 @@ def save_state(
         "optimizer": optimizer.state_dict(),
         "average": average.state_dict() if average else None,
     }
-    partial = path.with_suffix(".part")
-    torch.save(state, partial)
-    partial.replace(path)
+    with atomic_path(path) as partial:
+        torch.save(state, partial)
 
 
 def read_state(path: Path, recipe: Recipe) -> dict[str, Any]:

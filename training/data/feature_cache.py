@@ -18,8 +18,9 @@ from tqdm import tqdm
 from training.data.views import PhotoFile, View, ViewPlan, draw_views
 from training.runtime.devices import has_bf16
 from zsseg.errors import UserError
+from zsseg.files import atomic_path, write_text
+from zsseg.imagenet import MEAN, STD
 from zsseg.layers import TrunkStem
-from zsseg.layers.trunk_stem import MEAN, STD
 
 SHARD = 256
 _BATCH = 8
@@ -88,9 +89,8 @@ def fill_cache(
     shards = range(number, -(-len(views) // SHARD), parts)
     for shard in tqdm([s for s in shards if not (folder / f"{s:05d}.npy").exists()], desc=folder.name):
         rows = [_features(views[i : i + _BATCH], stem) for i in _batches(shard, len(views))]
-        partial = folder / f"{shard:05d}.part.npy"
-        np.save(partial, np.concatenate(rows))
-        partial.replace(folder / f"{shard:05d}.npy")
+        with atomic_path(folder / f"{shard:05d}.npy") as partial:
+            np.save(partial, np.concatenate(rows))
 
 
 def _batches(shard: int, views: int) -> range:
@@ -113,9 +113,7 @@ def _claim(folder: Path, photos: list[tuple[str, PhotoFile]], plan: ViewPlan, st
     path = folder / _VIEWS_FILE
     if not path.exists():
         views = draw_views(photos, plan)
-        partial = path.with_suffix(".part")
-        partial.write_text(json.dumps({**made_for, "views": [v.to_json() for v in views]}), encoding="utf-8")
-        partial.replace(path)
+        write_text(path, json.dumps({**made_for, "views": [v.to_json() for v in views]}))
         return views
     document = json.loads(path.read_text(encoding="utf-8"))
     views = [View.from_json(row) for row in document.pop("views")]

@@ -22,6 +22,7 @@ from training.pretraining.photos import LabelledPhoto
 from training.runtime.devices import has_bf16
 from training.runtime.runlog import RunLog
 from zsseg.errors import UserError
+from zsseg.files import atomic_path
 from zsseg.layers import run_block
 from zsseg.open_clip_compat import OpenClip
 
@@ -203,9 +204,8 @@ class AlignmentRun:
             "recipe": dataclasses.asdict(self.recipe),
             "views": len(self.items),
         }
-        partial = self.folder / (STATE_FILE + ".part")
-        torch.save(state, partial)
-        partial.replace(self.folder / STATE_FILE)
+        with atomic_path(self.folder / STATE_FILE) as partial:
+            torch.save(state, partial)
 
     def _resume(self) -> None:
         path = self.folder / STATE_FILE

@@ -14,6 +14,7 @@ from training.pretraining.text_targets import TextTargets
 from training.runtime.devices import has_bf16
 from training.runtime.loop import StepLoop
 from training.runtime.runlog import append_row
+from zsseg.files import atomic_path
 from zsseg.open_clip_compat import OpenClip
 
 # The embedding of a name should not depend on the template. Inference uses the first one.
@@ -126,8 +127,8 @@ class TextRun:
             "step": self.step,
             "recipe": asdict(self.recipe),
         }
-        torch.save(state, self.folder / "state.tmp")
-        (self.folder / "state.tmp").replace(self.folder / "state.pt")
+        with atomic_path(self.folder / "state.pt") as partial:
+            torch.save(state, partial)
 
     def _resume(self) -> None:
         if not (self.folder / "state.pt").exists():

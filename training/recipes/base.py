@@ -7,25 +7,13 @@ from training.data.views import ViewPlan
 from training.runtime.devices import Precision
 from zsseg.image import Layout
 from zsseg.models import MethodConfig
+from zsseg.text.templates import SINGLE_TEMPLATE
 
 Init = Literal["default", "cosine"]
 Setting = Literal["inductive", "transductive"]
 MaskLoss = Literal["nel", "softmax"]
 RecoveryTarget = Literal["clip", "prompted"]
 PseudoLabelWhere = Literal["unseen_pixels", "unlabelled_pixels"]
-
-# The 15 templates that the papers average over for COCO-Stuff.
-CLIP_TEMPLATES: tuple[str, ...] = (
-    *(
-        f"{start} {size}{{}}."
-        for start in ("a photo of a", "This is a photo of a")
-        for size in ("", "small ", "medium ", "large ")
-    ),
-    *(
-        f"{start} {{}} in the scene."
-        for start in ("a", "a photo of a", "There is a", "There is the", "This is a", "This is the", "This is one")
-    ),
-)
 
 
 @dataclass(frozen=True)
@@ -133,7 +121,7 @@ class Recipe:
     init_scale: float = 10.0
     init_bias: float = 0.0
     held_out: tuple[str, ...] = ()
-    templates: tuple[str, ...] = ("a photo of a {}",)
+    templates: tuple[str, ...] = SINGLE_TEMPLATE
     normalisation: tuple[tuple[float, float, float], tuple[float, float, float]] | None = None
     mask_loss: MaskLoss = "nel"
     focal: float = 100.0

@@ -2,13 +2,15 @@
 
 from typing import Any
 
+from zsseg.imagenet import MEAN, STD
+
 CONFIG: dict[str, Any] = {
     "model_cfg": {
         "embed_dim": 128,
         "vision_cfg": {"image_size": 128, "patch_size": 8, "width": 128, "layers": 2, "head_width": 64},
         "text_cfg": {"context_length": 16, "vocab_size": 49408, "width": 64, "heads": 2, "layers": 2},
     },
-    "preprocess_cfg": {"mean": [0.485, 0.456, 0.406], "std": [0.229, 0.224, 0.225]},
+    "preprocess_cfg": {"mean": list(MEAN), "std": list(STD)},
     "stem": [32, 64],
     "stem_dilations": [1, 2, 4, 2],
 }

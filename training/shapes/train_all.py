@@ -22,6 +22,7 @@ from training.runtime.console import run_for_person
 from training.runtime.devices import available_cores
 from training.shapes.dataset import write_scenes
 from zsseg.errors import UserError
+from zsseg.files import atomic_path
 from zsseg.models import ClipRCConfig, ZegCLIPConfig
 from zsseg.weights.backbone import WEIGHTS_FILE
 from zsseg.weights.search import SUFFIX, WEIGHTS_VARIABLE
@@ -114,9 +115,8 @@ def install(weights: Path, folder: Path) -> None:
     (folder / BACKBONE).mkdir(parents=True, exist_ok=True)
     for file in (*sorted((weights / BACKBONE).iterdir()), *sorted(weights.glob(f"*{SUFFIX}"))):
         target = folder / file.relative_to(weights)
-        partial = target.with_name(target.name + ".part")
-        shutil.copyfile(file, partial)
-        partial.replace(target)
+        with atomic_path(target) as partial:
+            shutil.copyfile(file, partial)
         print(target)
 
 

@@ -1,7 +1,5 @@
 """A ground-truth mask that a person brings along, and the scores of an answer against it."""
 
-import io
-import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,8 +11,8 @@ from PIL import Image, UnidentifiedImageError
 from zsseg.analysis.confusion import class_iou, confusion, harmonic_mean
 from zsseg.analysis.label_table import Synonyms, parse_table
 from zsseg.errors import UserError
-from zsseg.image.load import MAX_PIXELS
-from zsseg.segmentation import Segmentation
+from zsseg.image.load import check_pixels, open_guarded
+from zsseg.segmentation import Segmentation, cells_of_pixels
 
 NO_CLASS = -1
 """Label of a pixel without a true class: it is not scored."""
@@ -161,8 +159,7 @@ def _nearest(mask: tuple[int, int], photo: tuple[int, int]) -> tuple[Values, Val
             f"The mask has {w}x{h} pixels, which is another shape than the photo's {width}x{height}: "
             "give the mask of the whole photo."
         )
-    rows, cols = ((2 * np.arange(new) + 1) * old // (2 * new) for old, new in ((h, height), (w, width)))
-    return rows, cols
+    return cells_of_pixels(height, h), cells_of_pixels(width, w)
 
 
 def _open(source: object) -> Image.Image:
@@ -179,8 +176,7 @@ def _open(source: object) -> Image.Image:
         raise UserError("The mask is a JPEG or of another kind that alters ids and colours: save it as PNG.")
     if image.mode not in (*_ID_MODES, "LA", "RGB", "RGBA"):
         raise UserError(f"The mask has colours of a rare kind ({image.mode}): save it as PNG.")
-    if image.height * image.width > MAX_PIXELS:
-        raise UserError(_too_large(f" ({image.width}x{image.height})"))
+    check_pixels(image.height, image.width, "The mask")
     return image
 
 
@@ -194,20 +190,13 @@ def _read(path: Path) -> bytes:
 
 def _open_bytes(data: bytes) -> Image.Image:
     try:
-        with warnings.catch_warnings():
-            # Pillow only warns between 89 and 179 Mpx; our own limit is lower, so the warning is a refusal too.
-            warnings.simplefilter("error", Image.DecompressionBombWarning)
-            return Image.open(io.BytesIO(data), formats=(*_LOSSLESS, *_LOSSY))
-    except (Image.DecompressionBombError, Image.DecompressionBombWarning):
-        raise UserError(_too_large("")) from None
+        return open_guarded(data, (*_LOSSLESS, *_LOSSY), "The mask")
+    except UserError:
+        raise
     except UnidentifiedImageError:
         raise UserError("The mask is not a picture this program can read: save it as PNG.") from None
     except Exception as error:  # a damaged header can raise anything
         raise UserError("The mask is damaged or cut short: save it again as PNG.") from error
-
-
-def _too_large(size: str) -> str:
-    return f"The mask is too large{size}: shrink it below {MAX_PIXELS // 1_000_000} megapixels."
 
 
 def score(truth: Truth, seg: Segmentation) -> TruthScores:

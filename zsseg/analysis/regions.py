@@ -11,7 +11,7 @@ from zsseg.errors import UserError
 from zsseg.image.windows import Box, Windows
 from zsseg.layers import region_attention_mask, region_of_patch
 from zsseg.models import MaskOutput, SegmentationModel
-from zsseg.segmentation import FloatArray
+from zsseg.segmentation import FloatArray, cells_of_pixels
 from zsseg.text.vocabulary import Vocabulary
 
 MAX_REGION_LOGITS = 2**26
@@ -173,6 +173,5 @@ def region_of(view: RegionView, y: int, x: int) -> tuple[int, int]:
     window = min(range(len(view.boxes)), key=distance)
     y1, x1, y2, x2 = view.boxes[window]
     rows, cols = view.owner.shape
-    row = (2 * (y - y1) + 1) * rows // (2 * (y2 - y1))  # the patch that holds the centre of the pixel
-    col = (2 * (x - x1) + 1) * cols // (2 * (x2 - x1))
+    row, col = cells_of_pixels(y2 - y1, rows)[y - y1], cells_of_pixels(x2 - x1, cols)[x - x1]
     return window, int(view.owner[row, col])

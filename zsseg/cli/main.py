@@ -6,7 +6,6 @@ photos failed, each told in one sentence, and the others are done; 130 stopped b
 
 import argparse
 import dataclasses
-import hashlib
 import json
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,6 +14,7 @@ from zsseg.cli.demo import add_options as add_demo_options
 from zsseg.cli.demo import run as run_demo
 from zsseg.cli.terminal import say, warn
 from zsseg.errors import UserError
+from zsseg.files import file_sha256
 from zsseg.version import __version__
 
 _FILES = """\
@@ -143,7 +143,7 @@ def _model_row(path: Path, content: object) -> dict[str, object]:
     if not isinstance(content, Metadata):
         return {**row, "error": str(content)}
     # The file's own name is what finds it, whatever name it was saved under.
-    return {**dataclasses.asdict(content), **row, "sha256": hashlib.sha256(path.read_bytes()).hexdigest()}
+    return {**dataclasses.asdict(content), **row, "sha256": file_sha256(path)}
 
 
 def _as_text(row: dict[str, object]) -> str:

@@ -1,13 +1,13 @@
 """Which models ``segment`` asks: those named, the default ones, or those of a manifest."""
 
 import argparse
-import hashlib
 from pathlib import Path
 
 from zsseg.cli.terminal import warn
 from zsseg.errors import UserError
 from zsseg.export import slug
 from zsseg.export.manifest import Manifest, ManifestMethod
+from zsseg.files import file_sha256
 from zsseg.models import METHODS, Backbone, Method, method_of, shown_methods
 from zsseg.predictor import Predictor, default_checkpoints
 from zsseg.weights.metadata import read_metadata
@@ -87,7 +87,7 @@ def _model_of(step: ManifestMethod, shared: dict[str, Backbone], weights: str | 
 def _file_of(step: ManifestMethod, weights: str | None) -> Path:
     """The file at hand with this content, whatever it is called now; else the one with this name."""
     paths = (path for path, _ in list_checkpoints(weights))
-    same = (path for path in paths if hashlib.sha256(path.read_bytes()).hexdigest() == step.sha256)
+    same = (path for path in paths if file_sha256(path) == step.sha256)
     return next(same, None) or find_checkpoint(step.checkpoint, weights)
 
 

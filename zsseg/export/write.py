@@ -1,7 +1,5 @@
 """Where an answer's files go: a folder, or one ZIP."""
 
-import os
-import tempfile
 import zipfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -12,6 +10,7 @@ from zsseg.export.coco import coco
 from zsseg.export.encode import json_text, label_image, masks, npz, png, summary
 from zsseg.export.labelme import labelme
 from zsseg.export.manifest import OPACITY, Manifest, manifest_photo
+from zsseg.files import atomic_path
 from zsseg.image.load import Pixels
 from zsseg.segmentation import Segmentation
 from zsseg.visualize import overlay
@@ -166,15 +165,7 @@ def _replacing(path: Path) -> Iterator[Path]:
         UserError: it cannot be written.
     """
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=".zsseg-")
-        os.close(handle)
-        partial = Path(name)
-        try:
+        with atomic_path(path) as partial:
             yield partial
-            partial.chmod(_MODE)
-            partial.replace(path)
-        finally:
-            partial.unlink(missing_ok=True)
     except OSError as error:
         raise UserError(f"The results cannot be written to {path}: {error.strerror or error}.") from error

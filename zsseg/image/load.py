@@ -2,6 +2,7 @@
 
 import io
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -70,17 +71,47 @@ def _from_bytes(data: bytes, name: str) -> Pixels:
     if not data:
         raise UserError(f"{name} is an empty file: choose another picture.")
     try:
-        with warnings.catch_warnings():
-            # Pillow only warns between 89 and 179 Mpx; our own limit is lower, so the warning is a refusal too.
-            warnings.simplefilter("error", Image.DecompressionBombWarning)
-            image = Image.open(io.BytesIO(data), formats=_FORMATS)
-    except (Image.DecompressionBombError, Image.DecompressionBombWarning):
-        raise UserError(_too_large(name)) from None
+        image = open_guarded(data, _FORMATS, name)
+    except UserError:
+        raise
     except UnidentifiedImageError:
         raise UserError(f"{name} is not a picture this program can read: use PNG, JPEG, WebP, GIF or TIFF.") from None
     except Exception as error:  # a damaged header can raise anything, struct.error and SyntaxError among them
         raise UserError(f"{name} is damaged or cut short: {_SAVE_AGAIN}.") from error
     return _from_pil(image, name)
+
+
+def open_guarded(data: bytes, formats: Sequence[str], name: str) -> Image.Image:
+    """Open a picture without decoding it, and refuse one that would fill the memory.
+
+    Args:
+        data: the file's bytes.
+        formats: Pillow's names of the kinds that may be read; no other decoder sees the bytes.
+        name: of the picture, for the sentence.
+
+    Raises:
+        UserError: it has more than `MAX_PIXELS` pixels.
+        UnidentifiedImageError: it is of none of the kinds; a damaged header can raise anything else.
+    """
+    try:
+        with warnings.catch_warnings():
+            # Pillow only warns between 89 and 179 Mpx; our own limit is lower, so the warning is a refusal too.
+            warnings.simplefilter("error", Image.DecompressionBombWarning)
+            image = Image.open(io.BytesIO(data), formats=tuple(formats))
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning):
+        raise UserError(_too_large(name)) from None
+    check_pixels(image.height, image.width, name)
+    return image
+
+
+def check_pixels(height: int, width: int, name: str) -> None:
+    """Refuse a picture that is too large to decode.
+
+    Raises:
+        UserError: it has more than `MAX_PIXELS` pixels.
+    """
+    if height * width > MAX_PIXELS:
+        raise UserError(_too_large(name, f" ({width}x{height})"))
 
 
 def _from_pil(image: Image.Image, name: str = "the picture") -> Pixels:
@@ -96,8 +127,7 @@ def _from_pil(image: Image.Image, name: str = "the picture") -> Pixels:
 def _check_size(height: int, width: int, name: str) -> None:
     if height < 1 or width < 1:
         raise UserError(f"{name} has no pixels ({width}x{height}): choose another picture.")
-    if height * width > MAX_PIXELS:
-        raise UserError(_too_large(name, f" ({width}x{height})"))
+    check_pixels(height, width, name)
 
 
 def _too_large(name: str, size: str = "") -> str:

@@ -6,14 +6,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from zsseg.imagenet import MEAN, STD
 from zsseg.layers.grid import resize_positions
 from zsseg.open_clip_compat import OpenClip, import_timm
 
 PATCH = 16  # pixels of the input to a cell of the grid
 _VIT_PATCH = 14
 _LITE2_CHANNELS, _VIT_CHANNELS = 1280, 384
-# ImageNet statistics: the input is normalised by them, as open_clip's preprocess_cfg of such a backbone says.
-MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 
 class TrunkStem(nn.Module):

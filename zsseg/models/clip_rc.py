@@ -1,4 +1,21 @@
-"""CLIP-RC (Zhang et al., CVPR 2024): region tokens bridge picture and patches; both sides of the decoder move."""
+"""CLIP-RC (Zhang et al., "Exploring Regional Clues in CLIP for Zero-Shot Semantic Segmentation", CVPR 2024).
+
+The paper's modules (its overview figure), and where each stands; G, I, R are the unit-norm [CLS], patch and region
+tokens, T the text vectors:
+
+1. Region-level bridge, RLB: M region tokens in the encoder; an attention mask lets each exchange information with the
+   patches of its own block of the image only (`zsseg.layers.region_attention_mask`, `prompted_vit.py`).
+2. Region alignment module, RAM. Text side: R^[m, k] = [(R_m + G) * T_k ; T_k] (`relationship_descriptor`). Image side:
+   each patch becomes [upsampled R ; G ; I] (`region_alignment`). One linear layer follows on either side.
+3. Decoder: three layers; queries attend to patches and patches to queries, both from the previous state. Masks are the
+   mean over regions of q v^T, without scale or temperature, upsampled, then a sigmoid.
+4. Recovery decoder: one such layer that leads queries and patches back to R^ and I, so that training on seen classes
+   does not overwrite CLIP's features (`RecoveryDecoder`). Published as a training aid; here it can be viewed, too.
+
+Losses: NEL (focal, dice) and L1 for the recovery; `training/core/losses.py`. Upstream: Jittor/JSeg at c14696d, under
+python/jseg/models: decode_heads/cliprc_head.py 168-217 (RAM, decoder, mean), backbones/clip_encoder_rlb.py 81-110 (the
+attention mask); ops/cliprc_ops.py 396-433 beside them (recovery decoder). JSeg has no loss for this head.
+"""
 
 from typing import ClassVar
 
@@ -13,7 +30,7 @@ from zsseg.models.outputs import ImageTokens, MaskOutput, Recovery
 
 
 class RecoveryDecoder(nn.Module):
-    """Leads the decoder's queries and patches back to CLIP's features; regularises training, and is a view of it.
+    """Recovers the features before the decoder from the queries and patches after it; regularises training.
 
     Args:
         dim: joint dimension D.
@@ -46,7 +63,7 @@ class RecoveryDecoder(nn.Module):
 class ClipRC(PromptedModel):
     """Region alignment, a two-way decoder and the mean over regions.
 
-    Patches attend to the descriptors of all classes asked, so that the answer for one class depends on the others.
+    Patches attend to the descriptors of all classes in the list, so the mask of one class depends on the others.
     """
 
     config: ClipRCConfig
@@ -68,7 +85,7 @@ class ClipRC(PromptedModel):
         self.recovery = RecoveryDecoder(dim, config)
 
     def decode(self, image: ImageTokens, text: Tensor) -> MaskOutput:
-        """Ask a picture for K classes, text (K, D) of unit norm."""
+        """Predict masks of K classes, text (K, D) of unit norm."""
         descriptor = self.relationship_descriptor(image, text)
         queries = self.descriptor(descriptor)
         patches = self.patch_projection(self.region_alignment(image))
@@ -81,17 +98,20 @@ class ClipRC(PromptedModel):
         return MaskOutput(logits, descriptor, queries, patches)
 
     def relationship_descriptor(self, image: ImageTokens, text: Tensor) -> Tensor:
-        """Relationship descriptors (B, M*K, 2D), region-major: what picture and region share with a class, the class.
+        """Relationship descriptors (B, M*K, 2D), region-major: the product of region and class, then the class.
 
-        Picture and region are added as they are: no mean, no new norm. Without `config.relationship` the class alone,
-        (B, M*K, D): all regions ask the same, and region tokens act through the patches (`region_alignment`) only.
+        [CLS] and region token are summed without a mean or a new norm, as upstream. Without `config.relationship` the
+        class alone, (B, M*K, D): all regions have the same queries, and region tokens act through the patches only.
         """
         bridged = image.region_tokens + image.cls_token[:, None]  # (B, M, D)
         related = bridged[:, :, None] * text  # (B, M, K, D)
         return concat_descriptor(related, text, self.config).flatten(1, 2)
 
     def region_alignment(self, image: ImageTokens) -> Tensor:
-        """What each patch knows, (B, N, 3D): its region (resampled, norm as it falls), the picture, itself."""
+        """Region Alignment Module, image side, (B, N, 3D): concat(upsampled region token, [CLS], patch token).
+
+        The upsampled region tokens are not normalised again; between unlike regions their norm is below 1.
+        """
         side = round(self.config.regions**0.5)
         regions = resize_grid(image.region_tokens, (side, side), image.grid)
         picture = image.cls_token[:, None].expand_as(image.patch_tokens)
@@ -104,7 +124,7 @@ class ClipRC(PromptedModel):
         return logits.reshape(batch, self.config.regions, classes, rows, cols)
 
     def recover(self, image: ImageTokens, output: MaskOutput, target_patches: Tensor | None = None) -> Recovery:
-        """Run the recovery decoder, in training or as a view.
+        """Run the recovery decoder, in training or to view what it recovers.
 
         Args:
             image: what `encode_image` returned.

@@ -1,4 +1,19 @@
-"""open_clip's image tower, with learned prompts and region tokens or as it is."""
+"""CLIP's image encoder with learned prompts and region tokens, or without either.
+
+Deep prompt tuning (visual prompt tuning, "deep" variant; ZegCLIP's first design): the P prompts of layer i are
+proj(e_i) with learned e_i and one linear layer shared by all depths. They take the places after the class token; what a
+layer makes of them is dropped when the next layer has prompts of its own. Sequence: [CLS, P prompts, N patches, M
+regions]. After the last layer every token but the regions passes one learned layer norm, then CLIP's own final norm and
+projection, which CLIP applies to the class token alone. All tokens then have unit norm.
+
+Region-level bridge, RLB (CLIP-RC): the M region tokens all start as the class token's input, are never trained, and
+differ because region r attends to the patches of its own block and to itself only; a patch attends to its own region.
+
+Upstream: ZegCLIP at 9ba4bb5, models/backbone/img_encoder.py 130-349 (prompts 173-185, injection 236-296, output
+264-277); JSeg at c14696d, python/jseg/models/backbones/clip_encoder_rlb.py 81-110 (mask), 176-182 (region tokens).
+Both add the class embedding twice (228-231; 189-196); official files are folded on import instead, see
+`zsseg/weights/official.py`.
+"""
 
 import torch
 import torch.nn.functional as F
@@ -11,19 +26,19 @@ from zsseg.open_clip_compat import OpenClip
 
 
 class PromptedViT(nn.Module):
-    """Runs a frozen image tower with deep prompts and, for CLIP-RC, region tokens; owns only what those need.
+    """Runs a frozen image encoder with deep prompts and, for CLIP-RC, region tokens; owns only what those need.
 
     The sequence is class token, P prompts, N patches, M regions. Region tokens all start alike, from the class token's
     input, and differ by the patches that the attention mask shows them. A head without prompts has no norm of its own
     either, and trains nothing here: without regions its tokens are the untouched CLIP's.
 
     Args:
-        visual: the tower, an open_clip VisionTransformer.
+        visual: the encoder, an open_clip VisionTransformer.
         config: P, the layers that have prompts, M and dropout.
         patch_size: side of a patch in pixels.
 
     Raises:
-        ValueError: prompts for more layers than the tower has.
+        ValueError: prompts for more layers than the encoder has.
     """
 
     def __init__(self, visual: OpenClip, config: ModelConfig, patch_size: int) -> None:
@@ -31,7 +46,7 @@ class PromptedViT(nn.Module):
         width, layers = len(visual.class_embedding), len(visual.transformer.resblocks)
         depth = layers if config.prompt_depth is None else config.prompt_depth
         if depth > layers:
-            raise ValueError(f"prompt_depth must be at most {layers}, the layers of the tower, not {depth}")
+            raise ValueError(f"prompt_depth must be at most {layers}, the layers of the encoder, not {depth}")
         self.regions, self.prompt_tokens = config.regions, config.prompt_tokens
         self.prompts = DeepPrompts(depth, config.prompts, width, patch_size, config.dropout) if depth else None
         self.norm = nn.LayerNorm(width, eps=1e-6) if depth else nn.Identity()
@@ -58,7 +73,7 @@ class PromptedViT(nn.Module):
         return project(visual, normed, grid)
 
     def _additive_mask(self, grid: tuple[int, int], like: Tensor) -> Tensor:
-        """The permissions as open_clip's blocks want them: 0 where allowed, minus infinity elsewhere."""
+        """The attention mask that open_clip's blocks add to their scores: 0 where allowed, minus infinity elsewhere."""
         allowed = region_attention_mask(grid, self.prompt_tokens, self.regions, like.device)
         return torch.zeros(allowed.shape, dtype=like.dtype, device=like.device).masked_fill(~allowed, -torch.inf)
 
@@ -105,7 +120,7 @@ def plain_image_tokens(visual: OpenClip, pixels: Tensor) -> ImageTokens:
 
 
 def plain_tokens(visual: OpenClip, patches: Tensor) -> ImageTokens:
-    """The untouched tower's tokens, no prompts, no regions: CLIP's final norm and projection on every token.
+    """Tokens of the untouched encoder, no prompts, no regions: CLIP's final norm and projection on every token.
 
     The cosine of its patch tokens and text is the training-free baseline, and its patch tokens are the recovery
     target "clip".

@@ -1,4 +1,20 @@
-"""ZegCLIP (Zhou et al., CVPR 2023): classes as queries, masks as the scores of the last attention."""
+"""ZegCLIP (Zhou et al., "ZegCLIP: Towards Adapting CLIP for Zero-shot Semantic Segmentation", CVPR 2023).
+
+The paper's three designs, and where each stands:
+
+1. Deep prompt tuning: CLIP stays frozen, P learned prompts enter every layer of its image encoder (`prompted_vit.py`).
+2. Relationship descriptor: q_k = W [g * t_k ; t_k] + b, with g the image's [CLS] token, t_k the text vector of class k
+   and * the element-wise product; `relationship_descriptor`, then `self.descriptor`. It is the only trained layer on
+   the side of the text.
+3. Non-exclusive loss, NEL: focal and dice on one sigmoid per class, no softmax over classes; `training/core/losses.py`.
+
+Decoder: three layers of cross-attention, K queries q to N patch tokens H, without self-attention among the queries and
+without positions. The mask of class k is the last layer's attention score before its softmax, averaged over heads:
+m[k, n] = <W_q q_k + b_q, W_k H_n + b_k> / (heads * sqrt(D / heads)); upsampled bilinearly, then a sigmoid.
+
+Upstream: ZiqinZhou66/ZegCLIP at 9ba4bb5, models/decode_heads/decode_seg.py: the head 139-348, the descriptor 262 and
+325-332, one layer 62-81, its scores 111-119. At test time 0.1 is subtracted from the sigmoid of seen classes, 298.
+"""
 
 from torch import Tensor, nn
 
@@ -10,10 +26,10 @@ from zsseg.models.outputs import ImageTokens, MaskOutput
 
 
 class ZegCLIP(PromptedModel):
-    """Relationship descriptor [g * t ; t] and text queries that attend to the patches.
+    """The decoder of ZegCLIP over the prompted encoder.
 
-    Queries never see each other, so that the mask of a class does not depend on which other classes are asked. Of the
-    last layer only the scores are ever used, hence only those are built.
+    Queries never attend to each other, so the mask of a class does not depend on the other classes in the list. The
+    last layer's values, output and perceptron influence no mask upstream, so only its scores are built here.
     """
 
     config: ZegCLIPConfig
@@ -28,7 +44,7 @@ class ZegCLIP(PromptedModel):
         self.scores = AttentionScores(dim, heads)
 
     def decode(self, image: ImageTokens, text: Tensor) -> MaskOutput:
-        """Ask a picture for K classes, text (K, D) of unit norm."""
+        """Predict masks of K classes, text (K, D) of unit norm."""
         descriptor = self.relationship_descriptor(image, text)
         queries = self.descriptor(descriptor)
         for block in self.blocks:
@@ -37,9 +53,9 @@ class ZegCLIP(PromptedModel):
         return MaskOutput(logits, descriptor, queries, image.patch_tokens)
 
     def relationship_descriptor(self, image: ImageTokens, text: Tensor) -> Tensor:
-        """Relationship descriptors (B, K, 2D): what picture and class share, then the class.
+        """Relationship descriptors (B, K, 2D): the product of image and class, then the class.
 
-        Without `config.relationship` the class alone, (B, K, D): every picture is asked the same, as in the paper's
-        comparison.
+        The product of two unit vectors is not normalised again. Without `config.relationship` the class alone,
+        (B, K, D): every image gets the same queries, as in the paper's ablation.
         """
         return concat_descriptor(image.cls_token[:, None] * text, text, self.config)

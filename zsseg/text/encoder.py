@@ -41,8 +41,7 @@ class TextEncoder:
 
     @torch.inference_mode()
     def _encode_name(self, name: str) -> Tensor:
-        texts = with_templates(name, self.templates)
-        return F.normalize(self.backbone.encode_text(texts).mean(0), dim=0)  # (D,)
+        return name_embedding(self.backbone, name, self.templates)
 
     def token_counts(self, vocabulary: Vocabulary) -> list[int]:
         """Tokens of every synonym in its longest template, class after class."""
@@ -65,6 +64,17 @@ class TextEncoder:
         if max(self.token_counts(vocabulary)) <= self.backbone.context_length:
             return ()
         return about_truncated_names(self.name_warnings(vocabulary))
+
+
+def name_embedding(backbone: Backbone, name: str, templates: Sequence[str]) -> Tensor:
+    """The vector (D,) of one class name: the mean of its unit vectors in all templates, of unit norm again.
+
+    Args:
+        backbone: whose text encoder is run.
+        name: without a template.
+        templates: texts with one ``{}`` for the name.
+    """
+    return F.normalize(backbone.encode_text(with_templates(name, templates)).mean(0), dim=0)
 
 
 def _synonyms(vocabulary: Vocabulary) -> list[str]:

@@ -1,6 +1,6 @@
 """Pictures of a segmentation: overlay, legend, heat maps, features, regions. numpy, OpenCV and colour maps only."""
 
-from zsseg.visualize.colors import Color, color_of, colors_of
+from zsseg.visualize.colors import Color, color_of, colors_of, hex_color
 from zsseg.visualize.maps import (
     cosine_map,
     enlarge,
@@ -33,6 +33,7 @@ __all__ = [
     "draw_mask",
     "draw_regions",
     "enlarge",
+    "hex_color",
     "isolation_masks",
     "legend",
     "margin_map",

@@ -20,6 +20,11 @@ _PALETTE: tuple[Color, ...] = (
 )  # fmt: skip
 
 
+def hex_color(color: Color) -> str:
+    """A colour as ``#rrggbb``, as CSS and people write it."""
+    return "#{:02x}{:02x}{:02x}".format(*color)
+
+
 def color_of(name: str) -> Color:
     """The RGB colour, 0..255, that a name has whenever no other class of its list took it first."""
     return colors_of([name])[0]

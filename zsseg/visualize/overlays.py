@@ -9,8 +9,8 @@ import numpy.typing as npt
 from zsseg.analysis.compare import Comparison
 from zsseg.errors import UserError
 from zsseg.image.load import Pixels
-from zsseg.segmentation import Segmentation
-from zsseg.visualize.colors import Color, colors_of
+from zsseg.segmentation import Segmentation, cells_of_pixels
+from zsseg.visualize.colors import Color, colors_of, hex_color
 
 LAYER_SIDE = 320
 """Longer side of an isolation layer in pixels, at most: it is stretched over the picture, and small to send."""
@@ -38,7 +38,7 @@ class LegendRow:
     @property
     def hex(self) -> str:
         """The colour as ``#rrggbb``."""
-        return "#{:02x}{:02x}{:02x}".format(*self.color)
+        return hex_color(self.color)
 
 
 def overlay(image: Pixels, seg: Segmentation, opacity: float = 0.6) -> Pixels:
@@ -153,7 +153,7 @@ def isolation_masks(seg: Segmentation) -> list[Pixels | None]:
     height, width = seg.labels.shape
     scale = min(1, LAYER_SIDE / max(height, width))
     rows, cols = max(1, round(height * scale)), max(1, round(width * scale))
-    small = seg.labels[np.ix_(_centers(rows, height), _centers(cols, width))]
+    small = seg.labels[np.ix_(cells_of_pixels(rows, height), cells_of_pixels(cols, width))]
     left = set(np.unique(small).tolist())
     dim = np.frombuffer(bytes(_DIM), dtype=np.uint32)
     layers: list[Pixels | None] = []
@@ -165,11 +165,6 @@ def isolation_masks(seg: Segmentation) -> list[Pixels | None]:
         layer = np.where(clear, np.uint32(0), dim).view(np.uint8).reshape(rows, cols, 4)
         layers.append(layer if area else None)
     return layers
-
-
-def _centers(cells: int, side: int) -> npt.NDArray[np.int64]:
-    """Of `side` pixels, the one at the centre of each of `cells`."""
-    return (2 * np.arange(cells) + 1) * side // (2 * cells)
 
 
 def disagreement_map(image: Pixels, comparison: Comparison) -> Pixels:

@@ -7,7 +7,7 @@ import numpy as np
 
 from zsseg.errors import UserError
 from zsseg.image.load import Pixels
-from zsseg.segmentation import FloatArray
+from zsseg.segmentation import FloatArray, cells_of_pixels
 from zsseg.visualize.maps import colormap_table
 
 if TYPE_CHECKING:  # these pictures need no torch
@@ -69,10 +69,8 @@ def draw_attention(image: Pixels, view: "RegionView", window: int, region: int) 
     _check_index(region, view.regions, "region")
     top, left, bottom, right = view.boxes[window]
     patches = view.attended(region)
-    rows, cols = (
-        (2 * np.arange(side) + 1) * count // (2 * side)  # the patch that holds the centre of the pixel
-        for side, count in zip((bottom - top, right - left), patches.shape, strict=True)
-    )
+    sides = (bottom - top, right - left)
+    rows, cols = (cells_of_pixels(side, count) for side, count in zip(sides, patches.shape, strict=True))
     part = image[top:bottom, left:right]
     picture = np.where(patches[np.ix_(rows, cols)][..., None], part, part // 4)
     y1, x1, y2, x2 = view.block_in_photo(window, region)

@@ -9,7 +9,6 @@ The configuration is open_clip's own ("model_cfg", "preprocess_cfg") plus, where
 "layout", how windows lie (`zsseg.image.windows`); "antialias", true where photos are downscaled with area averaging.
 """
 
-import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -22,7 +21,9 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from zsseg.errors import UserError
+from zsseg.files import atomic_path, file_sha256
 from zsseg.image import Layout
+from zsseg.imagenet import Triple
 from zsseg.models.backbone import Backbone, build_clip
 from zsseg.weights import packing
 from zsseg.weights.search import CONFIG_FILE
@@ -32,8 +33,6 @@ TRUNKS_FILE = "trunks.safetensors"
 # The frozen networks of a TrunkStem have a file of their own, so that none is too large for its host.
 _TRUNKS = ("visual.conv1.lite2.", "visual.conv1.vit.", "visual.conv1.reduce_")
 _TRUNKS_SHA256 = "trunks_sha256"
-
-Triple = tuple[float, float, float]
 
 
 def load_backbone(folder: Path) -> Backbone:
@@ -100,17 +99,8 @@ def save_backbone(
 
 
 def _write_tensors(tensors: Mapping[str, Tensor], path: Path, header: dict[str, str]) -> None:
-    """The file appears whole or not at all."""
-    partial = path.with_name(path.name + ".part")
-    save_file(dict(tensors), partial, header)
-    partial.chmod(0o644)
-    partial.replace(path)
-
-
-def file_sha256(path: Path) -> str:
-    """The sha256 of a file, in hex."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    with atomic_path(path) as partial:
+        save_file(dict(tensors), partial, header)
 
 
 @dataclass(frozen=True)

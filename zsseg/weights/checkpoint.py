@@ -1,7 +1,5 @@
 """The only reader and writer of heads' files: fp16 safetensors whose header says everything about them."""
 
-import os
-import tempfile
 from collections.abc import MutableMapping
 from pathlib import Path
 
@@ -11,6 +9,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from zsseg.errors import UserError
+from zsseg.files import atomic_path
 from zsseg.models import Backbone, SegmentationModel, build_model
 from zsseg.weights import packing
 from zsseg.weights.backbone import load_backbone
@@ -41,15 +40,8 @@ def replace_metadata(path: Path, metadata: Metadata) -> None:
 
 
 def _write(tensors: dict[str, Tensor], metadata: Metadata, path: Path) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, partial = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}-")
-    os.close(handle)
-    try:
+    with atomic_path(path) as partial:
         save_file(tensors, partial, {HEADER_KEY: to_json(metadata)})
-        Path(partial).chmod(0o644)
-        Path(partial).replace(path)
-    finally:
-        Path(partial).unlink(missing_ok=True)
 
 
 def load_checkpoint(

@@ -16,8 +16,10 @@ import torch
 from torch import Tensor
 
 from zsseg.errors import UserError
+from zsseg.imagenet import MEAN_255, STD_255
 from zsseg.models import Backbone, ClipRCConfig, ModelConfig, SegmentationModel, ZegCLIPConfig, build_clip, build_model
 from zsseg.text.class_lists import DATASETS
+from zsseg.text.templates import SCENE_TEMPLATES, SINGLE_TEMPLATE
 from zsseg.weights.backbone import save_backbone
 from zsseg.weights.checkpoint import save_checkpoint
 from zsseg.weights.metadata import Metadata, Setting
@@ -28,16 +30,6 @@ _FIRST_PROMPTS, _DEEP_PROMPTS = "backbone.prompt_embeddings", "backbone.deep_pro
 _CLASS_TOKEN, _RECOVERY = "backbone.class_embedding", "recovery."
 _HEAD_WIDTH = 64  # channels per attention head, in both towers and in the decoder
 _LOGIT_SCALE = math.log(100)  # CLIP's; the released files do not hold it, and neither method uses it
-_IMAGENET_MEAN, _IMAGENET_STD = (123.675, 116.28, 103.53), (58.395, 57.12, 57.375)
-
-SINGLE_TEMPLATE = ("a photo of a {}",)
-_SIZES = ("", "small ", "medium ", "large ")
-_SCENES = ("a", "a photo of a", "There is a", "There is the", "This is a", "This is the", "This is one")
-SCENE_TEMPLATES = (
-    *(f"a photo of a {size}{{}}." for size in _SIZES),
-    *(f"This is a photo of a {size}{{}}." for size in _SIZES),
-    *(f"{lead} {{}} in the scene." for lead in _SCENES),
-)
 
 
 @dataclass(frozen=True)
@@ -189,8 +181,8 @@ def _metadata(converted: ConvertedOfficial, name: str, setting: Setting, vocabul
         backbone="",
         backbone_sha256="",
         templates=SINGLE_TEMPLATE if few_prompts else SCENE_TEMPLATES,
-        mean=_IMAGENET_MEAN,
-        std=_IMAGENET_STD,
+        mean=MEAN_255,
+        std=STD_255,
         size=512,
         stride=426,
         seen=seen,
@@ -235,7 +227,7 @@ def _clip_config(state: Mapping[str, Tensor]) -> dict[str, Any]:
     }
     dim = state["backbone.proj"].shape[1]
     model = {"embed_dim": dim, "quick_gelu": True, "vision_cfg": vision, "text_cfg": text}
-    mean, std = ([value / 255 for value in values] for values in (_IMAGENET_MEAN, _IMAGENET_STD))
+    mean, std = ([value / 255 for value in values] for values in (MEAN_255, STD_255))
     return {"model_cfg": model, "preprocess_cfg": {"mean": mean, "std": std}}
 
 

@@ -6,17 +6,19 @@ Not run by this project: it needs OpenAI's ViT-B/16 as `checkpoints/ViT-B-16`, t
 (80,000 batches of 16 at 512 px). Published: pAcc 63.1, mIoU seen 40.9, unseen 41.6, hIoU 41.2.
 """
 
-from training.recipes.base import CLIP_TEMPLATES, Recipe, Source
+from training.recipes.base import Recipe, Source
+from zsseg.imagenet import MEAN_255, STD_255
 from zsseg.models import ClipRCConfig
+from zsseg.text.templates import SCENE_TEMPLATES
 
 RECIPE = Recipe(
     name="clip_rc_coco_inductive",
     model=ClipRCConfig(prompts=100, regions=16),
     backbone="ViT-B-16",
     sources=(Source("coco_stuff164k"),),
-    templates=CLIP_TEMPLATES,
+    templates=SCENE_TEMPLATES,
     # The papers' photos are normalised as for ImageNet, not as CLIP's own.
-    normalisation=((123.675, 116.28, 103.53), (58.395, 57.12, 57.375)),
+    normalisation=(MEAN_255, STD_255),
     iters=80_000,
     focal=200.0,
     dice=3.0,

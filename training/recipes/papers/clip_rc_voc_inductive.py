@@ -9,6 +9,7 @@ recovers the prompted encoder's features; ours the untouched CLIP's, as the pape
 
 from training.data.splits import PAPER_VOC_UNSEEN
 from training.recipes.base import Recipe, Source
+from zsseg.imagenet import MEAN_255, STD_255
 from zsseg.models import ClipRCConfig
 
 RECIPE = Recipe(
@@ -17,7 +18,7 @@ RECIPE = Recipe(
     backbone="ViT-B-16",
     sources=(Source("voc2012", unseen=PAPER_VOC_UNSEEN),),
     # The papers' photos are normalised as for ImageNet, not as CLIP's own.
-    normalisation=((123.675, 116.28, 103.53), (58.395, 57.12, 57.375)),
+    normalisation=(MEAN_255, STD_255),
     iters=40_000,
     recovery=2.0,
 )

@@ -6,17 +6,19 @@ Not run by this project: it needs OpenAI's ViT-B/16 as `checkpoints/ViT-B-16`, t
 (80,000 batches of 16 at 512 px: a day on four). Published: pAcc 62.0, mIoU seen 40.2, unseen 41.1, hIoU 40.8.
 """
 
-from training.recipes.base import CLIP_TEMPLATES, Recipe, Source
+from training.recipes.base import Recipe, Source
+from zsseg.imagenet import MEAN_255, STD_255
 from zsseg.models import ZegCLIPConfig
+from zsseg.text.templates import SCENE_TEMPLATES
 
 RECIPE = Recipe(
     name="zegclip_coco_inductive",
     model=ZegCLIPConfig(prompts=100),
     backbone="ViT-B-16",
     sources=(Source("coco_stuff164k"),),
-    templates=CLIP_TEMPLATES,
+    templates=SCENE_TEMPLATES,
     # The papers' photos are normalised as for ImageNet, not as CLIP's own.
-    normalisation=((123.675, 116.28, 103.53), (58.395, 57.12, 57.375)),
+    normalisation=(MEAN_255, STD_255),
     iters=80_000,
     eval_every=8000,
 )

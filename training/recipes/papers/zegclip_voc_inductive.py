@@ -8,6 +8,7 @@ Not run by this project: it needs OpenAI's ViT-B/16 as `checkpoints/ViT-B-16`, t
 
 from training.data.splits import PAPER_VOC_UNSEEN
 from training.recipes.base import Recipe, Source
+from zsseg.imagenet import MEAN_255, STD_255
 from zsseg.models import ZegCLIPConfig
 
 RECIPE = Recipe(
@@ -16,5 +17,5 @@ RECIPE = Recipe(
     backbone="ViT-B-16",
     sources=(Source("voc2012", unseen=PAPER_VOC_UNSEEN),),
     # The papers' photos are normalised as for ImageNet, not as CLIP's own.
-    normalisation=((123.675, 116.28, 103.53), (58.395, 57.12, 57.375)),
+    normalisation=(MEAN_255, STD_255),
 )

@@ -6,7 +6,7 @@ from zsseg.analysis.regions import region_of
 from zsseg.demo.actions import Answer, DisplaySettings
 from zsseg.demo.catalog import Predictors, title_of, with_regions
 from zsseg.demo.html.templates import render
-from zsseg.visualize import PixelScore, pixel_scores
+from zsseg.visualize import PixelScore, hex_color, pixel_scores
 
 _SHOWN = 12
 
@@ -38,7 +38,7 @@ def _panel(answer: Answer, method: str, display: DisplaySettings, y: int, x: int
 
 
 def _bar(row: PixelScore) -> dict[str, object]:
-    color = "#{:02x}{:02x}{:02x}".format(*row.color)
+    color = hex_color(row.color)
     mark = min(max(0.0, row.adjusted), 1.0)
     return {"name": row.name, "seen": row.seen, "hex": color, "score": row.score, "mark": mark}
 

@@ -10,6 +10,9 @@ from markupsafe import Markup
 from zsseg.image.load import resize
 
 MAP_SIDE = 320
+RAMP: npt.NDArray[np.float32] = np.linspace(0, 1, 256, dtype=np.float32)[None].repeat(8, axis=0)
+"""Values 0..1 from left to right, (8, 256), as a colour scale draws them."""
+
 _JPEG_QUALITY = 92
 
 Picture = npt.NDArray[np.uint8]

@@ -1,12 +1,11 @@
 """The tab Recovery: the features of CLIP-RC's recovery decoder as colours, and how well each class is recovered."""
 
-import numpy as np
 from markupsafe import Markup
 
 from zsseg.demo.actions import Answer, DisplaySettings
 from zsseg.demo.catalog import title_of
 from zsseg.demo.html.parts import class_table, figure, scale
-from zsseg.demo.html.pictures import MAP_SIDE, Picture
+from zsseg.demo.html.pictures import MAP_SIDE, RAMP, Picture
 from zsseg.demo.html.templates import render
 from zsseg.segmentation import Segmentation, recovery_by_class
 from zsseg.visualize import cosine_map, enlarge, pca_rgb
@@ -17,7 +16,6 @@ STEPS = (
     ("recovered", "Recovered"),
     ("target", "Target"),
 )
-_RAMP = np.linspace(0, 1, 256, dtype=np.float32)[None].repeat(8, axis=0)
 
 
 def recovery(answer: Answer, display: DisplaySettings) -> Markup:
@@ -41,7 +39,7 @@ def _panel(title: str, shown: Segmentation) -> dict[str, object]:
     caption = f"Recovered against target: mean cosine {cosine.mean():.2f}"
     figures.append(figure(_blocks(cosine_map(cosine)), caption, caption))
     by_class = class_table(("painted as", "mean cosine"), shown.names, recovery_by_class(shown))
-    ramp = scale(cosine_map(_RAMP), "colour scale of the cosine")
+    ramp = scale(cosine_map(RAMP), "colour scale of the cosine")
     return {"title": title, "figures": figures, "ramp": ramp, "by_class": by_class}
 
 

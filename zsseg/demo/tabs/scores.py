@@ -9,6 +9,7 @@ from markupsafe import Markup
 from zsseg.demo.actions import Answer, DisplaySettings
 from zsseg.demo.catalog import title_of
 from zsseg.demo.html.parts import figure, scale
+from zsseg.demo.html.pictures import RAMP
 from zsseg.demo.html.templates import render
 from zsseg.segmentation import FloatArray, Segmentation, margin, overlap, softmax_scores
 from zsseg.visualize import margin_map, overlap_colors, overlap_map, score_map
@@ -20,8 +21,6 @@ LEVEL = 0.5
 """Above this a class claims a pixel, where the model has no lower threshold of its own."""
 
 LEAD = 0.5  # end of the scale: larger leads are rare
-
-_RAMP = np.linspace(0, 1, 256, dtype=np.float32)[None].repeat(8, axis=0)
 
 
 def own_level(threshold: float) -> float:
@@ -46,7 +45,7 @@ def score_grid(answer: Answer, kind: str = SIGMOID) -> Markup:
     shown = sorted(np.argsort(-peaks, kind="stable")[:MOST_MAPS].tolist())
     return render(
         "tabs/scores.html",
-        ramp=scale(score_map(_RAMP), "colour scale of the scores"),
+        ramp=scale(score_map(RAMP), "colour scale of the scores"),
         columns=len(scores),
         blocks=[_block(index, first, scores) for index in shown],
         rest=len(first.names) - len(shown),
@@ -78,7 +77,7 @@ def claims(answer: Answer, display: DisplaySettings, level: float = LEVEL) -> Ma
         "tabs/claims.html",
         colors=[f"rgb{color}" for color in overlap_colors(most)],
         counts=[_claimed(title_of(method), count, most) for method, count in counts.items()],
-        ramp=scale(margin_map(_RAMP), "colour scale of the lead", high=f"{LEAD}"),
+        ramp=scale(margin_map(RAMP), "colour scale of the lead", high=f"{LEAD}"),
         leads=[
             _lead(title_of(method), seg.with_settings(seen_penalty=display.settings[method][1]))
             for method, seg in answer.results.items()
