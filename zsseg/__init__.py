@@ -28,7 +28,7 @@ _HOME = {
 
 
 def __getattr__(name: str) -> object:
-    """Import a public name from its module when it is first asked for."""
+    """Import a public name from its module on first use."""
     if name not in _HOME:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(importlib.import_module(_HOME[name]), name)

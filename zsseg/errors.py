@@ -2,7 +2,7 @@
 
 
 class UserError(ValueError):
-    """A sentence for the person who asked: what is wrong, and what to do about it.
+    """A sentence for the user: what is wrong, and what to do about it.
 
     The page, the shell and the HTTP endpoint show it as it is; anything else that is raised is a defect.
     """

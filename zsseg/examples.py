@@ -11,7 +11,7 @@ FOLDER = next((folder for folder in _FOLDERS if folder.is_dir()), _FOLDERS[0])
 
 @dataclass(frozen=True)
 class Example:
-    """A photo and the names to ask about; `title` is what the thumbnail says."""
+    """A photo and class names for it; `title` is the thumbnail's text."""
 
     title: str
     file: str

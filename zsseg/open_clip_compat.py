@@ -12,7 +12,7 @@ from typing import Any
 
 import torch
 
-# open_clip has no type annotations that hold: its models, towers, blocks and tokenizer are taken as they come.
+# open_clip has no type annotations that hold: its models, encoders, blocks and tokenizer are typed as Any.
 OpenClip = Any
 
 _SCHEMAS = (

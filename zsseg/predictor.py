@@ -1,6 +1,6 @@
-"""A photo and words in, a `Segmentation` out: the one core behind the page, the shell and Python.
+"""A photo and class names in, a `Segmentation` out: the one core behind the page, the shell and Python.
 
-The photo is encoded once and the words once, each cached alone: new words never re-encode the photo.
+Photo and names are encoded and cached separately: new names never re-encode the photo.
 """
 
 import time
@@ -144,7 +144,7 @@ class Predictor:
     ) -> Segmentation:
         """Find the classes in a photo.
 
-        A name longer than the text tower reads is asked by its beginning, and the answer's `warnings` say so.
+        A name longer than the context length is truncated, and the answer's `warnings` say so.
 
         Args:
             image: anything `zsseg.image.load.load_image` reads; a very large photo is shrunk, and so is the answer.
@@ -195,14 +195,14 @@ class Predictor:
 
     @property
     def parameters(self) -> tuple[int, int]:
-        """Numbers of the trained head's parameters and of the frozen backbone's, both towers."""
+        """Numbers of parameters: of the trained head, and of the frozen backbone with both encoders."""
         trained = set(self.model.trainable_names())
         head = sum(p.numel() for name, p in self.model.named_parameters() if name in trained)
         return head, sum(p.numel() for p in self.model.backbone.parameters())
 
     @property
     def provenance(self) -> dict[str, str]:
-        """Where the model comes from, for the record in every answer."""
+        """Where the model comes from; stored with every answer."""
         meta = self.metadata
         backbone = {"backbone": meta.backbone, "backbone_sha256": meta.backbone_sha256}
         return {"sha256": self.sha256, "setting": meta.setting, **backbone}
@@ -212,25 +212,25 @@ class Predictor:
         return self.image_encoder.preprocess(photo)
 
     def encode_image(self, photo: Windows) -> EncodedImage:
-        """Run the image tower over every window, or remember having done so."""
+        """Run the image encoder over every window, or return its cached output."""
         return self.image_encoder.encode(photo)
 
     def encode_text(self, vocabulary: Vocabulary) -> Tensor:
-        """Encode every synonym, class after class, or remember having done so: (synonyms, D) unit norm.
+        """Encode every synonym, class after class, or return the cached vectors: (synonyms, D) unit norm.
 
-        Of one that is longer than the text tower reads, the end is left out; `name_warnings` tells of it.
+        A name longer than the context length is truncated; `name_warnings` reports it.
         """
         return self.text_encoder.encode(vocabulary)
 
     def name_warnings(self, vocabulary: Vocabulary) -> list[VocabularyWarning]:
-        """What looks like a slip, or may surprise, in the names of a question to this model; none blocks an answer."""
+        """Warnings about likely typing mistakes and surprises in class names, for this model; none blocks an answer."""
         return self.text_encoder.name_warnings(vocabulary)
 
     @torch.inference_mode()
     def decode(
         self, photo: Windows, encoded: EncodedImage, text: Tensor, vocabulary: Vocabulary
     ) -> tuple[FloatArray, dict[str, FloatArray]]:
-        """Ask the encoded photo for the encoded words.
+        """Score the encoded photo for the encoded class names.
 
         Returns:
             (K,H,W) scores of the classes in 0..1, and the features of `Segmentation`.

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from zsseg.errors import UserError
 
 NONE = -1
-"""Label of a pixel that is none of the classes asked."""
+"""Label of a pixel that is none of the classes."""
 
 MAX_SCORES = 2**28
 """Score maps of one photo, K*H*W values, at most: 1 GiB."""
@@ -25,14 +25,14 @@ FloatArray = npt.NDArray[np.float32]
 
 @dataclass(frozen=True, eq=False)
 class Segmentation:
-    """What one model says about one photo, before any choice of the person who looks at it.
+    """The answer of one model for one photo.
 
-    Scores are kept whole; labels follow from them, the penalty and the threshold, so sliders never run the network.
+    Scores are stored; labels are computed from scores, penalty and threshold, so sliders never run the network.
 
     Attributes:
-        method: "zegclip", "clip_rc" or "training-free".
+        method: key of the method, such as "clip_rc".
         model: name of the checkpoint.
-        names: K different class names, in the order asked.
+        names: K different class names, in the order of the request.
         seen: K flags, True where the class counts as seen in training.
         scores: (K,H,W) sigmoid in 0..1, before the seen penalty.
         seen_penalty: taken off the score of every seen class before the argmax, in -1..1; below 0 it favours them.
@@ -41,8 +41,8 @@ class Segmentation:
             "recovery_cosine" (h,w) between the last two; other methods: empty.
         seconds: wall time of the prediction.
         provenance: where the model comes from: sha256 of the checkpoint, backbone, its sha256, setting.
-        off: names that no pixel is labelled with, as if they had not been asked; their scores are kept.
-        warnings: sentences on what was not asked as it was typed, such as a name cut short; mostly none.
+        off: names that are switched off: no pixel gets them as its label; their scores are kept.
+        warnings: sentences about names that were not used as typed, such as a truncated one; mostly none.
 
     Raises:
         UserError: penalty or threshold outside their ranges.

@@ -1,4 +1,4 @@
-"""A world to draw: coloured, textured shapes on textured grounds, with exact masks and names made of parts.
+"""A synthetic domain: coloured, textured shapes on textured grounds, with exact masks and names made of parts.
 
 A scene is a pure function of (seed, split, index). Everything is drawn at three times the size; the photo is the mean
 of each pixel's 9 parts, the mask their majority. Names are made of three words, "striped red star". Those held out as
@@ -148,7 +148,7 @@ def _ground(rng: np.random.Generator) -> np.ndarray:
 
 
 def _lit(rng: np.random.Generator, photo: np.ndarray) -> np.ndarray:
-    """Light that falls off across the scene."""
+    """A brightness gradient across the scene."""
     y, x = np.mgrid[-1 : 1 : SIDE * 1j, -1 : 1 : SIDE * 1j]
     angle = rng.uniform(0, 2 * np.pi)
     lit: np.ndarray = photo * (1 + rng.uniform(0, 0.18) * (np.cos(angle) * x + np.sin(angle) * y))[..., None]

@@ -24,7 +24,7 @@ _LOSSY = ("JPEG", "WEBP", "AVIF", "JPEG2000")
 _ID_MODES = ("1", "L", "P", "I", "I;16", "I;16B", "I;16L")
 _NO_CLASS_NAMES = {"void", "ignore", "unlabeled", "unlabelled", "none", "background"}
 _CLEAR = -1  # value of a transparent pixel
-_UNMATCHED = -2  # fate of an id or a colour that is no class asked
+_UNMATCHED = -2  # mark of an id or a colour that is none of the K classes
 
 Values = npt.NDArray[np.int64]
 
@@ -34,9 +34,9 @@ class Truth:
     """The true classes of a photo.
 
     Attributes:
-        names: the K classes asked.
-        labels: (H,W) index of the class of each pixel, `NO_CLASS` where it is unknown or not asked.
-        unmatched: ids or colours that are no class asked, such as "7", "7 (sheep)" or "#ff0000", and the share of the
+        names: the K classes.
+        labels: (H,W) index of the class of each pixel, `NO_CLASS` where it is unknown or none of the K.
+        unmatched: ids or colours of none of the classes, such as "7", "7 (sheep)" or "#ff0000", and the share of the
             photo that each covers, in 0..1; the largest first, at most `MAX_UNMATCHED`. Pixels that say themselves that
             they have no class (id 255, or 65535 in 16 bits, unless a table names it; transparent ones; names such as
             "background" or "void") are left out in silence.
@@ -71,13 +71,13 @@ def read_truth(source: object, names: Sequence[str], table: str | None = None, *
     Args:
         source: a path, the bytes of a file or a PIL image, of a lossless kind. Grey and palette pictures hold ids, 8 or
             16 bits (a palette's colours are never looked at), others hold colours.
-        names: the K classes asked, different.
+        names: the K classes, all different.
         table: which class an id or a colour means, see `zsseg.analysis.label_table.parse_table`. Without one, ids count
-            through the names asked, from 0, as in our own labels.png; a colour picture needs one.
+            through the names, from 0, as in our own labels.png; a colour picture needs one.
         size: height and width of the photo in pixels; a mask of the same shape but another size is resampled, nearest.
 
     Raises:
-        UserError: the mask or the table cannot be read, the shape is not the photo's, or no pixel has a class asked.
+        UserError: the mask or the table cannot be read, the shape is not the photo's, or no pixel has a class.
     """
     values, is_color = _values(source, size)
     lookup = _lookup(names, table, is_color)
@@ -163,7 +163,7 @@ def _nearest(mask: tuple[int, int], photo: tuple[int, int]) -> tuple[Values, Val
 
 
 def _open(source: object) -> Image.Image:
-    """A lossless picture of a sane size, not decoded yet."""
+    """A lossless picture of an acceptable size, not decoded yet."""
     if isinstance(source, Image.Image):
         image = source
     elif isinstance(source, bytes | bytearray):
@@ -200,7 +200,7 @@ def _open_bytes(data: bytes) -> Image.Image:
 
 
 def score(truth: Truth, seg: Segmentation) -> TruthScores:
-    """Judge an answer by the truth, with its present penalty and threshold.
+    """Score an answer against the ground truth, with its present penalty and threshold.
 
     Raises:
         UserError: they are about different classes, or photos of different size.

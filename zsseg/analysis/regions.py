@@ -1,4 +1,4 @@
-"""CLIP-RC's region tokens one by one: which patches each owns, what it may attend to, what it says of each class."""
+"""CLIP-RC's region tokens one by one: its block of patches, what it attends to, and its logits for each class."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -37,7 +37,7 @@ class TokenGroup:
 
 @dataclass(frozen=True, eq=False)
 class RegionView:
-    """What the region tokens of every window own and say.
+    """The blocks, attention and logits of the region tokens of every window.
 
     Dims: n windows, M regions, K classes, (h,w) patches of a window, T tokens of the encoder.
 
@@ -47,9 +47,9 @@ class RegionView:
         boxes: n windows in pixels of the photo, (y1, x1, y2, x2), ends exclusive.
         side: regions per row and per column; M is its square.
         owner: (h,w) the region, 0..M-1 row-major, that owns each patch; the same in every window.
-        logits: (n,M,K,h,w) what each region alone says of each class, any real. A class with several synonyms is
+        logits: (n,M,K,h,w) the logits of each region alone for each class, any real. A class with several synonyms is
             shown by its first: the model takes the best synonym only after the mean over regions, where single
-            regions are gone. The other synonyms are still asked, as patches attend to every descriptor.
+            regions are gone. The other synonyms still take part, as patches attend to every descriptor.
         attention: (T,T) True where the token of the row may attend to that of the column.
         groups: class token, prompts, patches and regions, in order; together all T tokens.
     """
@@ -118,7 +118,7 @@ def view_regions(
 
     Args:
         model: of a method that has region tokens.
-        photo: the windows it was asked about.
+        photo: the windows that were segmented.
         outputs: its answers for all windows in order, in any batches, for every synonym of the vocabulary.
         vocabulary: the K classes.
     """

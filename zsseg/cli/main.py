@@ -1,7 +1,7 @@
 """The command line: ``zsseg segment | info | demo | import-official``, or the same after ``python -m zsseg``.
 
-Exit codes: 0 done; 2 nothing done, for something the person can put right, told in one sentence on stderr; 3 some
-photos failed, each told in one sentence, and the others are done; 130 stopped by Ctrl-C.
+Exit codes: 0 done; 2 nothing done, for something the user can correct; one sentence on stderr says what; 3 some
+photos failed, with one sentence each, and the others are done; 130 stopped by Ctrl-C.
 """
 
 import argparse
@@ -104,7 +104,11 @@ def _add_segment(parser: argparse.ArgumentParser) -> None:
     which.add_argument("--method", metavar="METHOD", help=help_text)
     which.add_argument("--checkpoint", action="append", metavar="NAME", help="name or file of a model; may be repeated")
     which.add_argument(
-        "--manifest", "--recipe", type=Path, metavar="FILE", help="ask again what this recipe.json says, of one photo"
+        "--manifest",
+        "--recipe",
+        type=Path,
+        metavar="FILE",
+        help="reproduce the answer of this recipe.json",
     )
     add("--seen-penalty", type=float, metavar="X", help="-1..1, taken off the seen classes' scores")
     add("--threshold", type=float, metavar="X", help="0..1, lower scores are none of the classes")

@@ -1,4 +1,4 @@
-"""Which models ``segment`` asks: those named, the default ones, or those of a manifest."""
+"""The models that ``segment`` runs: those named, the default ones, or those of a manifest."""
 
 import argparse
 from pathlib import Path
@@ -17,7 +17,7 @@ from zsseg.weights.search import find_backbone, find_backbone_of, find_checkpoin
 def named_models(args: argparse.Namespace) -> dict[str, Predictor]:
     """Folder of the answers -> model, as --method or --checkpoint says.
 
-    A folder has the name of its method, or that of the model where a method is asked twice.
+    A folder has the name of its method, or that of the model where two models have one method.
 
     Raises:
         UserError: a model cannot be read, or two would write into one folder.

@@ -1,4 +1,4 @@
-"""What ``zsseg segment`` does: photos and words in, files out."""
+"""What ``zsseg segment`` does: photos and class names in, files out."""
 
 import argparse
 import json
@@ -30,7 +30,7 @@ _IN_MANIFEST = ("seen", "unseen", "seen_penalty", "threshold", "opacity")
 
 @dataclass(frozen=True)
 class _Request:
-    """What every photo is asked; a manifest has the settings of each method."""
+    """The classes and settings for every photo; a manifest has the settings of each method."""
 
     seen: str | Sequence[str]
     unseen: str | Sequence[str]
@@ -69,7 +69,7 @@ class _Target:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Answer, tell of it on stdout and of what went wrong on stderr; return the exit code."""
+    """Segment all photos, print results to stdout and errors to stderr, and return the exit code."""
     results, errors = [], []
     printed: set[str] = set()  # both methods, and every photo, would say the same of a name
     for outcome in _outcomes(args):
@@ -131,7 +131,7 @@ def _target(args: argparse.Namespace, photo: PhotoPath, count: int) -> _Target:
 
 
 def _request(args: argparse.Namespace) -> _Request:
-    """What is asked, checked as far as can be without a photo and a model.
+    """The classes and settings, checked as far as possible without a photo and a model.
 
     Raises:
         UserError: names or settings that cannot be used, or that stand beside a manifest.
@@ -186,7 +186,7 @@ def _models(args: argparse.Namespace, manifest: Manifest | None) -> "dict[str, P
 def _answers(
     photo: PhotoPath, pixels: Pixels, request: _Request, models: "Mapping[str, Predictor]", target: _Target
 ) -> list[_Answered]:
-    """Ask every model about a photo, then write all they say: the files of a photo are those of one question.
+    """Run every model on a photo, then write all their answers: the files of a photo always belong to one request.
 
     Raises:
         UserError: a model cannot answer, or a file cannot be written.
@@ -215,7 +215,7 @@ def _manifest_of(
     results: Mapping[str, Segmentation],
     opacity: Mapping[str, float],
 ) -> Manifest:
-    """What was really asked; where that is what a manifest says, it is that manifest, under its photo's first name."""
+    """The manifest of the answers; equal to the one that was followed if photo and models are the same."""
     asked = request.manifest
     same = asked is not None and manifest_photo(pixels, asked.photo.file_name) == asked.photo
     name = asked.photo.file_name if asked and same else Path(photo.path).name

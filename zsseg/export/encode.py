@@ -63,7 +63,7 @@ def label_image(seg: Segmentation) -> Image.Image:
 def summary(seg: Segmentation) -> dict[str, Any]:
     """What result.json says: settings, provenance, warnings, and per class its area and mean score (0..1).
 
-    Not how long it took: `Segmentation.seconds` tells of one run, and the file of the answer, whoever makes it again.
+    Without the time: `Segmentation.seconds` belongs to one run, while the file must be the same for every run.
     """
     height, width = seg.scores.shape[1:]
     rows = zip(seg.names, seg.seen, seg.area, seg.scores, strict=True)

@@ -18,7 +18,7 @@ _VERSION = "5.5.0"
 def labelme(seg: Segmentation, image_path: str) -> dict[str, Any]:
     """The answer as a LabelMe document: one polygon per connected region (by edges) of each class.
 
-    A polygon knows no holes, so large ones come first and what lies in their holes is painted over them, "none of
+    A polygon cannot have holes, so large ones come first and what lies in their holes is painted over them, "none of
     these" as `BACKGROUND`: painted in their order, outline included, the polygons give back the labels exactly.
     Points are centres of pixels, (0, 0) that of the first.
 

@@ -1,4 +1,4 @@
-"""Everything that is needed to give an answer again: the photo, the words, the models and their settings, as JSON."""
+"""Everything that is needed to reproduce an answer, as JSON: the photo, the class names, the models, their settings."""
 
 import dataclasses
 import hashlib
@@ -27,7 +27,7 @@ _T = TypeVar("_T")
 
 @dataclass(frozen=True)
 class ManifestPhoto:
-    """Which photo was asked about.
+    """The photo of the answer.
 
     Attributes:
         file_name: its name without folders; only for people, the pixels decide.
@@ -49,11 +49,11 @@ class ManifestPhoto:
 
 @dataclass(frozen=True)
 class ManifestMethod:
-    """How one model was asked, and how its answer was drawn.
+    """The settings of one model, and how its answer was drawn.
 
     Attributes:
         folder: where its files go, a plain lower-case name.
-        method: "zegclip", "clip_rc" or "training-free".
+        method: key of the method, such as "clip_rc".
         checkpoint: its name.
         sha256: of the checkpoint file, or "" for a model that has none.
         backbone: name of the backbone's folder.
@@ -96,7 +96,7 @@ class Manifest:
     another order, and the last digits of scores may differ.
 
     Attributes:
-        photo: which photo was asked about.
+        photo: the photo of the answer.
         seen: one entry per seen class, its synonyms joined by " | ".
         unseen: likewise for the unseen classes.
         methods: at least one, each with a folder of its own.
@@ -155,7 +155,7 @@ def manifest_of(
     Args:
         photo: (H,W,3) RGB, as `zsseg.image.load.load_image` returned it.
         file_name: of the photo; folders before it are left out.
-        vocabulary: what was asked, for its synonyms.
+        vocabulary: the class names with their synonyms.
         results: folder of the files -> answer; the folders are plain lower-case names such as "clip_rc".
         opacity: of the paint in the overlays, 0..1; one for all, or one for each folder.
 

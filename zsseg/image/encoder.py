@@ -1,4 +1,4 @@
-"""The image encoder: a photo in, the tokens of its windows out; the last photos are remembered."""
+"""The image encoder: a photo in, the tokens of its windows out; the last photos are cached."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ _ATTENTION_AT_ONCE = 2**27
 
 @dataclass(frozen=True)
 class EncodedImage:
-    """A photo after the image tower.
+    """A photo after the image encoder.
 
     Attributes:
         tokens: of all n windows.
@@ -31,7 +31,7 @@ class EncodedImage:
     target: Tensor | None
 
     def batches(self, texts: int) -> Iterator["EncodedImage"]:
-        """The windows in order, as many at once as the decoder's attention to `texts` words leaves memory for."""
+        """The windows in order, as many at once as the decoder's attention to `texts` class vectors leaves memory for."""
         tokens = self.tokens
         per_window = _HEADS * max(1, tokens.region_tokens.shape[1]) * texts * tokens.patch_tokens.shape[1]
         step = max(1, min(WINDOWS_AT_ONCE, _ATTENTION_AT_ONCE // per_window))
@@ -72,7 +72,7 @@ class ImageEncoder:
         return make_windows(photo, self.preprocessing)
 
     def encode(self, photo: Windows) -> EncodedImage:
-        """Run the image encoder over every window, or remember having done so."""
+        """Run the image encoder over every window, or return its cached output."""
         return self._photos.get(photo.key, lambda: self._encode(photo))
 
     @torch.inference_mode()

@@ -38,7 +38,7 @@ def load_image(source: object, max_side: int = 1024) -> Pixels:
         (H,W,3) RGB, its own memory.
 
     Raises:
-        UserError: nothing was given, or what was given cannot be read as a picture of a sane size.
+        UserError: nothing was given, or what was given cannot be read as a picture of an acceptable size.
     """
     if isinstance(source, np.ndarray):
         rgb = _from_array(source)

@@ -6,7 +6,7 @@ from zsseg.layers.decoder import DecoderBlock
 from zsseg.layers.deep_prompts import DeepPrompts
 from zsseg.layers.grid import resize_grid, resize_positions
 from zsseg.layers.region_mask import region_attention_mask, region_of_patch
-from zsseg.layers.tower_block import run_block
+from zsseg.layers.transformer_block import run_block
 from zsseg.layers.trunk_stem import TrunkStem
 
 __all__ = [

@@ -1,4 +1,4 @@
-"""Learned tokens that are inserted anew at each layer of a frozen transformer (VPT-deep)."""
+"""Deep prompts (VPT-deep): each layer of a frozen transformer has learned tokens of its own."""
 
 import math
 

@@ -30,7 +30,7 @@ def region_attention_mask(
     """Attention permissions (n, n), True where the row may attend to the column; n = 1 + P + N + M.
 
     Tokens are ordered class, prompts, patches, regions. The first three see each other; a patch also sees the region
-    that owns it; a region sees its own patches and itself, nothing else.
+    that owns it; a region attends to its own patches and to itself only.
     """
     owner = region_of_patch(grid, regions, device)
     owned = owner[:, None] == torch.arange(regions, device=device)  # (N, M)

@@ -1,4 +1,4 @@
-"""The methods over a frozen open_clip backbone. None of them knows any word: text vectors are an input.
+"""The methods over a frozen open_clip backbone. No class list is built in: text vectors are an input.
 
 A name is imported with its first use: a program that only reads configurations does not wait for torch.
 """
@@ -66,7 +66,7 @@ _HOME = {
 
 
 def __getattr__(name: str) -> object:
-    """Import a public name from its module when it is first asked for."""
+    """Import a public name from its module on first use."""
     if name not in _HOME:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(importlib.import_module(_HOME[name]), name)

@@ -19,7 +19,7 @@ _PHOTOS_KEPT = 8
 
 
 class Backbone(nn.Module):
-    """The frozen image and text towers of one open_clip model; no gradient, evaluation mode.
+    """The frozen image and text encoders of one open_clip model; no gradient, evaluation mode.
 
     Args:
         clip: an open_clip.CLIP with its weights.
@@ -37,13 +37,13 @@ class Backbone(nn.Module):
         self.width = int(clip.visual.proj.shape[0])
         self.depth = len(clip.visual.transformer.resblocks)
         self.context_length = int(clip.context_length)
-        # Not a buffer: what is remembered of the last photos belongs to this process alone.
+        # Not a buffer: the cached patch embeddings of the last photos must not be saved or moved with the weights.
         self.patch_cache: LRU[Tensor] = LRU(_PHOTOS_KEPT)
         self.eval()
 
     @property
     def visual(self) -> OpenClip:
-        """The image tower, an open_clip VisionTransformer."""
+        """The image encoder, an open_clip VisionTransformer."""
         return self.clip.visual
 
     def embed_patches(self, pixels: Tensor) -> Tensor:
@@ -68,7 +68,7 @@ class Backbone(nn.Module):
         return self.piece_count(text) + 2
 
     def piece_count(self, text: str) -> int:
-        """Pieces that the tokenizer breaks a text into; a common English word is one, a slip of the keys several."""
+        """Pieces that the tokenizer breaks a text into; a common English word is one piece, a misspelt one several."""
         return len(_tokenizer().encode(text))
 
 

@@ -102,7 +102,7 @@ class PromptedModel(SegmentationModel):
 
 
 def concat_descriptor(related: Tensor, text: Tensor, config: ModelConfig) -> Tensor:
-    """What queries are made of: what picture and class share, related (..., K, D), then the class, text (K, D).
+    """Concatenate the product of image and class, related (..., K, D), and the class, text (K, D).
 
     Returns:
         (..., K, 2D); without the relationship descriptor the class alone, (..., K, D).

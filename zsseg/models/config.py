@@ -1,4 +1,4 @@
-"""What must be known of a model, beside its backbone, to build it: one frozen dataclass per method.
+"""The sizes that a model is built from, besides its backbone: one frozen dataclass per method.
 
 No torch here: a checkpoint's header is read into these classes, and listing checkpoints must be quick.
 """

@@ -1,7 +1,7 @@
-"""A head whose first forward is the training-free answer: the cosine of patch and text.
+"""Initialisation with the training-free answer: the first forward is the cosine of patch and text.
 
-A head that starts from random weights and sees few classes forgets all others; one that starts from the cosine keeps
-what the backbone knows of every word.
+A head trained from random weights on few classes fails on all others; one that starts from the cosine keeps
+the backbone's knowledge of all class names.
 """
 
 import math
@@ -65,7 +65,7 @@ def _keep_last(linear: nn.Module, dim: int) -> None:
 
 
 def _pass_through(blocks: nn.ModuleList) -> None:
-    """Let blocks change nothing but what layer norm does; their attention starts as the cosine."""
+    """Make blocks the identity up to layer norm; their attention scores start as the cosine."""
     for block in blocks:
         assert isinstance(block, DecoderBlock)
         attention: CrossAttention = block.attention
@@ -102,7 +102,7 @@ def _match_cosine(model: ClipRC, scale: float, bias: float) -> None:
 
 def _add_constant(left: torch.Tensor, right: torch.Tensor, constant: float, dim: int) -> None:
     """Add `constant` to the dot product of two vectors of which the first has zero mean over its channels."""
-    # Alike in size, so that neither side's gradient is amplified by the other's bias.
+    # Both sides get the same size, so that neither one's gradient is scaled up by the other's bias.
     share = (abs(constant) / dim) ** 0.5
     nn.init.constant_(left, share)
     nn.init.constant_(right, math.copysign(share, constant))

@@ -1,4 +1,4 @@
-"""One way to segment, as the rest of the program knows it: what it is called, and how its model is built."""
+"""The description of a method: its names, its configuration, and how its model is built."""
 
 import re
 from collections.abc import Callable
@@ -17,7 +17,7 @@ _COLOR = re.compile(r"#[0-9a-f]{6}")
 
 @dataclass(frozen=True)
 class Method:
-    """One way to segment; see `zsseg.models.registry` for how the program learns of it.
+    """One segmentation method; `zsseg.models.registry` holds all of them.
 
     Attributes:
         config: the dataclass of its sizes, a subclass of `MethodConfig`; its `method` is the method's key.
@@ -27,7 +27,7 @@ class Method:
         color: "#rrggbb", its mark on the page.
         trained: it has weights of its own, which come from a checkpoint. Without, `config()` and a backbone suffice.
         checkpoint: name of the checkpoint that is used where none is named; empty where it ships none.
-        shown: it answers where no method is named, and the page starts with it. Others are asked for by name.
+        shown: it answers where no method is named, and the page starts with it. Others must be named.
 
     Raises:
         ValueError: the key or the colour is not of its form.

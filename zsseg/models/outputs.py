@@ -1,6 +1,6 @@
 """What models return: the same dataclasses of tensors for both methods, in every mode.
 
-Dims: B batch, K classes asked, M regions, N = h*w patches in row-major order, D joint dimension. 2D is D in a head
+Dims: B batch, K classes, M regions, N = h*w patches in row-major order, D joint dimension. 2D is D in a head
 without the relationship descriptor.
 """
 
@@ -11,7 +11,7 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class ImageTokens:
-    """A picture in the joint space of pictures and words; independent of the words asked.
+    """An image in CLIP's joint space of images and texts; independent of the class names.
 
     Attributes:
         cls_token: (B, D) unit norm.
@@ -28,13 +28,13 @@ class ImageTokens:
 
 @dataclass(frozen=True)
 class MaskOutput:
-    """The answer to one picture and one list of words, at the resolution of the patches.
+    """The masks of one image batch for one list of classes, at the resolution of the patches.
 
     Attributes:
-        mask_logits: (B, K, h, w), any real; their sigmoid is each class's own score.
+        mask_logits: (B, K, h, w), any real; the sigmoid is the score of each class alone.
         relationship_descriptor: (B, max(M, 1) * K, 2D), region-major: row m * K + k.
-        queries: (B, max(M, 1) * K, D), the last ones that were used.
-        patch_features: (B, N, D), the patch features that met those queries.
+        queries: (B, max(M, 1) * K, D), the last layer's input or output queries that made the masks.
+        patch_features: (B, N, D), the patch features that the queries were multiplied with.
     """
 
     mask_logits: Tensor
@@ -45,11 +45,11 @@ class MaskOutput:
 
 @dataclass(frozen=True)
 class Recovery:
-    """What the recovery decoder makes of the decoder's outputs, and what it should make of them.
+    """Outputs of the recovery decoder, and their targets.
 
     Attributes:
-        queries: (B, M * K, 2D), meant to equal `target_queries`.
-        patches: (B, N, D), meant to equal `target_patches`.
+        queries: (B, M * K, 2D), trained to equal `target_queries`.
+        patches: (B, N, D), trained to equal `target_patches`.
         target_queries: (B, M * K, 2D), the relationship descriptors; detached.
         target_patches: (B, N, D), unit norm; detached.
     """

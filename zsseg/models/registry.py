@@ -1,4 +1,4 @@
-"""All methods that this program knows, in one place: three of its own, and those of plug-ins.
+"""The registry of methods: three built-in ones, and those of plug-ins.
 
 A method is one `Method`. An installed package adds its own by an entry point of the group "zsseg.methods" that leads to
 such an object; a script or a notebook calls `register`. Nothing else in the program lists methods:
@@ -28,7 +28,7 @@ class Registry(Mapping[str, Method]):
 
     Args:
         methods: known from the start.
-        group: of entry points that lead to more; they are loaded when somebody first looks.
+        group: group of the entry points of plug-ins, which are loaded on first access.
     """
 
     def __init__(self, methods: tuple[Method, ...], group: str = GROUP) -> None:
@@ -60,11 +60,11 @@ class Registry(Mapping[str, Method]):
 
     def _all(self) -> Mapping[str, Method]:
         if not self._is_complete:
-            self._is_complete = True  # first, because a plug-in may look here while it is imported
+            self._is_complete = True  # set first, because a plug-in may read the registry while it is imported
             for point in entry_points(group=self._group):
                 try:
                     self.add(point.load())
-                except Exception as error:  # a stranger's code may fail in every way there is
+                except Exception as error:  # third-party code can raise anything
                     raise UserError(
                         f"The method plug-in {point.value} cannot be loaded ({error}): repair it or uninstall it."
                     ) from error
@@ -122,7 +122,7 @@ METHODS = Registry(
 
 
 def register(method: Method) -> None:
-    """Let the predictor, the shell, the page, HTTP, MCP and training know a method, for as long as the process runs.
+    """Add a method for the predictor, the shell, the page, HTTP, MCP and training, until the process ends.
 
     Raises:
         ValueError: another method has this key.

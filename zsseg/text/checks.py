@@ -1,4 +1,4 @@
-"""Warnings about class names: what is likely to be a slip, or to surprise. They never block an answer."""
+"""Warnings about class names: likely typing mistakes, and names that may surprise. They never block an answer."""
 
 import unicodedata
 from collections.abc import Callable, Collection, Sequence
@@ -31,7 +31,7 @@ _SHOWN = 60  # letters of a long name
 
 @dataclass(frozen=True)
 class VocabularyWarning:
-    """One thing to tell the person who asks.
+    """One warning for the user.
 
     Attributes:
         kind: what it is about.
@@ -59,7 +59,7 @@ def check_vocabulary(
         vocabulary: K classes of S synonyms in all.
         vectors: (S, D) unit-norm text vectors, class after class; of a name that is too long, that of what was read.
         token_counts: S counts, each of a synonym in its longest template, with start and end marks.
-        context_length: tokens that the text tower reads.
+        context_length: the text encoder's context length, in tokens.
         pieces: how many pieces the tokenizer breaks a word into.
         known_words: names or words that are never doubted, such as those of the checkpoint's training.
         near_duplicate: cosine from which two classes count as near-duplicates.

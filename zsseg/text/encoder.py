@@ -1,4 +1,4 @@
-"""The text encoder: class names in, unit vectors out, each remembered; and what is to be said of the names."""
+"""The text encoder: class names in, unit vectors out, each cached; and warnings about the names."""
 
 from collections.abc import Collection, Sequence
 from functools import partial
@@ -32,11 +32,11 @@ class TextEncoder:
         self._counts: LRU[int] = LRU(_TEXTS_KEPT)
 
     def encode(self, vocabulary: Vocabulary) -> Tensor:
-        """Encode every synonym, class after class, or remember having done so: (synonyms, D) unit norm.
+        """Encode every synonym, class after class, or return the cached vectors: (synonyms, D) unit norm.
 
-        Of one that is longer than the text encoder reads, the end is left out; `name_warnings` tells of it.
+        A name longer than the context length is truncated; `name_warnings` reports it.
         """
-        # One by one, so that a name's vector is the same to the last bit whatever was asked before.
+        # One by one: in a batch, a name's vector would depend on its neighbours in the last bit.
         return torch.stack([self._texts.get(name, partial(self._encode_name, name)) for name in _synonyms(vocabulary)])
 
     @torch.inference_mode()
@@ -52,7 +52,7 @@ class TextEncoder:
         return [self._counts.get(synonym, partial(count, synonym)) for synonym in _synonyms(vocabulary)]
 
     def name_warnings(self, vocabulary: Vocabulary) -> list[VocabularyWarning]:
-        """What looks like a slip, or may surprise, in these names; none blocks an answer."""
+        """Warnings about likely typing mistakes and surprises in these names; none blocks an answer."""
         vectors, backbone = self.encode(vocabulary).cpu().numpy(), self.backbone
         counts = self.token_counts(vocabulary)
         return check_vocabulary(

@@ -14,7 +14,7 @@ _QUOTES = "\"'`\u2018\u2019\u201c\u201d"
 
 @dataclass(frozen=True)
 class Vocabulary:
-    """The K classes one question asks about.
+    """The K classes of one request.
 
     Attributes:
         names: K different names.
@@ -115,7 +115,7 @@ def split_by_seen(
 def build_vocabulary(seen: str | Sequence[str] = (), unseen: str | Sequence[str] = ()) -> Vocabulary:
     """Put the two lists together, the seen classes first.
 
-    A name that is repeated, in any case of letters, is asked once, with all the synonyms given.
+    A name that is repeated, in any case of letters, counts once, with all the synonyms given.
 
     Args:
         seen, unseen: see `parse_names`.

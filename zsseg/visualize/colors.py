@@ -39,7 +39,7 @@ def colors_of(names: Sequence[str]) -> list[Color]:
     return list(_colors_of(tuple(names)))
 
 
-@lru_cache(maxsize=64)  # overlay, legend and every other view ask for the same names
+@lru_cache(maxsize=64)  # overlay, legend and every other view need the colours of the same names
 def _colors_of(names: tuple[str, ...]) -> tuple[Color, ...]:
     taken: list[Color] = []
     for name in names:

@@ -100,7 +100,7 @@ def _outlines(labels: npt.NDArray[np.int16]) -> npt.NDArray[np.bool_]:
 
 
 def legend(seg: Segmentation) -> list[LegendRow]:
-    """One row per class, in the order asked; the shares add up to 1 less what is none of the classes."""
+    """One row per class, in the order of the request; the shares add up to 1 less what is none of the classes."""
     rows = zip(seg.names, colors_of(seg.names), seg.seen, seg.area, strict=True)
     return [LegendRow(*row) for row in rows]
 
@@ -125,7 +125,7 @@ class PixelScore:
 
 
 def pixel_scores(seg: Segmentation, y: int, x: int) -> list[PixelScore]:
-    """Every class at one pixel, the highest score first, in the order asked at ties.
+    """Every class at one pixel, the highest score first, in the order of the request at ties.
 
     Args:
         seg: the answer.

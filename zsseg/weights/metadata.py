@@ -25,7 +25,7 @@ HEADER_KEY = "zsseg"
 
 @dataclass(frozen=True)
 class Metadata:
-    """Where a head comes from and how it wants to be asked.
+    """Where a head comes from, and how its inputs must be prepared.
 
     Attributes:
         name: the file's name without its ending.
@@ -42,7 +42,7 @@ class Metadata:
         antialias: photos are downscaled with area averaging; without it as published, see `zsseg.image.load.resize`.
         layout: how windows lie; see `zsseg.image.windows`.
         seen: names whose masks training saw.
-        unseen: names that training had no mask of, and that evaluation asks.
+        unseen: names without masks in training, which evaluation includes.
         seen_penalty: subtracted from the sigmoid of seen classes, -1..1.
         threshold: largest sigmoid below which a pixel is none of the classes, 0..1.
         recovery_target: "clip" or "prompted": whose patch tokens the recovery decoder learned; None for ZegCLIP.

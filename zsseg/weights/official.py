@@ -28,7 +28,7 @@ from zsseg.weights.search import SUFFIX
 
 _FIRST_PROMPTS, _DEEP_PROMPTS = "backbone.prompt_embeddings", "backbone.deep_prompt_embeddings"
 _CLASS_TOKEN, _RECOVERY = "backbone.class_embedding", "recovery."
-_HEAD_WIDTH = 64  # channels per attention head, in both towers and in the decoder
+_HEAD_WIDTH = 64  # channels per attention head, in both encoders and in the decoder
 _LOGIT_SCALE = math.log(100)  # CLIP's; the released files do not hold it, and neither method uses it
 
 
@@ -160,7 +160,7 @@ def _read_state_dict(path: Path) -> Mapping[str, Tensor]:
 
 
 def _write_backbone(backbone: Backbone, config: dict[str, Any], out: Path, dtype: torch.dtype) -> tuple[str, str]:
-    """Write the towers into a folder that is named by its content; return (folder's name, sha256)."""
+    """Write both encoders into a folder that is named by its content; return (folder's name, sha256)."""
     with tempfile.TemporaryDirectory(dir=out) as partial:
         sha256 = save_backbone(backbone.clip, config, Path(partial) / "backbone", dtype)
         folder = out / f"clip-{sha256[:12]}"

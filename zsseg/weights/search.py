@@ -101,7 +101,8 @@ def find_backbone_of(path: Path, metadata: Metadata) -> Path:
 
 
 def _folders_near(path: Path) -> Iterator[Path]:
-    # Beside the file comes before where it leads: in the Hugging Face cache every file is a link into one heap.
+    # The file's own folder first, then that of its target: in the Hugging Face cache every file is a link, and the
+    # targets of all repositories lie in one folder.
     yield path.absolute().parent
     yield path.resolve().parent
     yield from checkpoint_folders()

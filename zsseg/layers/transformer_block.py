@@ -1,4 +1,4 @@
-"""One block of an open_clip tower, run without torch's attention module."""
+"""One block of an open_clip encoder, run without torch's attention module."""
 
 import torch.nn.functional as F
 from torch import Tensor
