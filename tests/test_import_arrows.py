@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
-LEAVES = {"zsseg.errors", "zsseg.version", "zsseg.open_clip_compat", "zsseg.files", "zsseg.imagenet"}
+LEAVES = {f"zsseg.{leaf}" for leaf in ("errors", "version", "open_clip_compat", "files", "imagenet", "documents")}
 
 # part -> parts it may import, from the bottom up: a part may import only what stands above it here. Every part may
 # import itself and LEAVES, and nothing that is not named here. A folder is one part.
@@ -16,6 +16,7 @@ ARROWS: dict[str, set[str]] = {
     "zsseg.version": set(),
     "zsseg.open_clip_compat": set(),
     "zsseg.files": set(),
+    "zsseg.documents": set(),
     "zsseg.imagenet": set(),
     "zsseg.cache": set(),
     "zsseg.synthetic": set(),

@@ -18,8 +18,8 @@ STARTS = {
     "from zsseg import UserError, build_vocabulary": set(),
     "from zsseg.cli.main import main; main(['--help'])": set(),
     "from zsseg.cli.main import main; main(['--version'])": set(),
-    "from zsseg.cli.main import main; main(['info'])": {"numpy", "safetensors"},
-    "from zsseg.cli.main import main; main(['info', '--json'])": {"numpy", "safetensors"},
+    "from zsseg.cli.main import main; main(['info'])": {"numpy", "pydantic", "safetensors"},
+    "from zsseg.cli.main import main; main(['info', '--json'])": {"numpy", "pydantic", "safetensors"},
     "from zsseg.cli.main import main; main(['segment', 'no.jpg', '--seen', 'dog', '--out', 'o', '--zip'])": {
         "PIL", "cv2", "numpy",
     },

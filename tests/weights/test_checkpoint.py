@@ -94,8 +94,9 @@ def test_missing_optional_fields_take_defaults(weights: Path) -> None:
     ("changes", "reason"),
     [
         ({"format_version": 3}, "format version 3 where this program reads 1 and 2"),
-        ({"colour": "red"}, "unknown fields colour"),
-        ({"backbone": None}, "backbone"),
+        ({"colour": "red"}, "'colour' is unknown"),
+        ({"backbone": None}, "'backbone' is missing"),
+        ({"method": None}, "'method' is missing"),
         ({"config": None}, "config"),
         ({"config": {"prompts": 0}}, "must be at least 1"),
         ({"config": {"prompts": 1, "depth": 3}}, "depth"),
@@ -104,7 +105,12 @@ def test_missing_optional_fields_take_defaults(weights: Path) -> None:
         ({"method": "segformer"}, "cannot be used. There is no method 'segformer'"),
         ({"setting": "magic"}, "magic"),
         ({"templates": ["a photo"]}, "template"),
-        ({"mean": [1.0]}, "three values"),
+        ({"mean": [1.0]}, "'mean' has too few values"),
+        ({"size": "64"}, "'size' cannot be \"64\""),
+        ({"antialias": 1}, "'antialias' cannot be 1"),
+        ({"seen": "dog"}, "'seen' cannot be"),
+        ({"config": {"prompts": 1.5}}, "'config.prompts' cannot be 1.5"),
+        ({"config": []}, "'config' cannot be"),
     ],
 )
 def test_damaged_headers(weights: Path, changes: dict[str, object], reason: str) -> None:

@@ -7,8 +7,8 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
 
+from zsseg.documents import STRICT, read_fields
 from zsseg.errors import UserError
 from zsseg.image.load import Pixels
 from zsseg.segmentation import Segmentation, check_fraction, check_penalty
@@ -22,8 +22,6 @@ OPACITY = 0.6
 _SAFE_FOLDER = re.compile(r"[a-z0-9][a-z0-9._-]{0,99}")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
-_T = TypeVar("_T")
-
 
 @dataclass(frozen=True)
 class ManifestPhoto:
@@ -35,6 +33,8 @@ class ManifestPhoto:
         width: likewise.
         pixels_sha256: of the (H,W,3) RGB bytes that `zsseg.image.load.load_image` returned, in hexadecimal.
     """
+
+    __pydantic_config__ = STRICT
 
     file_name: str
     height: int
@@ -67,6 +67,8 @@ class ManifestMethod:
         ValueError: a folder that could lead elsewhere, or a sha256 that is none.
     """
 
+    __pydantic_config__ = STRICT
+
     folder: str
     method: str
     checkpoint: str
@@ -75,7 +77,7 @@ class ManifestMethod:
     backbone_sha256: str
     seen_penalty: float
     threshold: float
-    opacity: float = OPACITY
+    opacity: float
 
     def __post_init__(self) -> None:
         """Refuse what could not be followed."""
@@ -107,11 +109,13 @@ class Manifest:
         ValueError: no method, or two with one folder.
     """
 
+    __pydantic_config__ = STRICT
+
     photo: ManifestPhoto
     seen: tuple[str, ...]
     unseen: tuple[str, ...]
     methods: tuple[ManifestMethod, ...]
-    version: str = __version__
+    version: str
 
     def __post_init__(self) -> None:
         """Refuse what could not be followed."""
@@ -174,6 +178,7 @@ def manifest_of(
         seen=tuple(group for group, seen in groups if seen),
         unseen=tuple(group for group, seen in groups if not seen),
         methods=steps,
+        version=__version__,
     )
 
 
@@ -223,32 +228,4 @@ def _manifest(data: object) -> Manifest:
     version = data.pop("format_version", None)
     if type(version) is not int or version != FORMAT_VERSION:
         raise ValueError(f"its format_version is not {FORMAT_VERSION}")
-    fields = _checked(Manifest, data)
-    lists = {key: tuple(_list_of(str, fields[key], key)) for key in ("seen", "unseen")}
-    steps = tuple(_built(ManifestMethod, step) for step in _list_of(dict, fields["methods"], "methods"))
-    return Manifest(**{**fields, **lists, "photo": _built(ManifestPhoto, fields["photo"]), "methods": steps})
-
-
-def _checked(kind: type[Any], data: object) -> dict[str, Any]:
-    """The fields of a dataclass, all of them and no others; those of plain types have their type."""
-    types = {item.name: item.type for item in dataclasses.fields(kind)}
-    if not isinstance(data, dict):
-        raise ValueError(f"{data!r:.40} is no object")
-    if wrong := sorted(types.keys() ^ data.keys()):
-        raise ValueError(f"the field {wrong[0]!r:.40} is {'missing' if wrong[0] in types else 'unknown'}")
-    # A whole number is a fine fraction, yet true is not.
-    values = {key: float(value) if types[key] is float and type(value) is int else value for key, value in data.items()}
-    for key, value in values.items():
-        if types[key] in (str, int, float) and type(value) is not types[key]:
-            raise ValueError(f"{key!r} cannot be {value!r:.40}")
-    return values
-
-
-def _built(kind: type[_T], data: object) -> _T:
-    return kind(**_checked(kind, data))
-
-
-def _list_of(kind: type[_T], value: object, key: str) -> list[_T]:
-    if not isinstance(value, list) or not all(isinstance(item, kind) for item in value):
-        raise ValueError(f"{key!r} cannot be {value!r:.40}")
-    return value
+    return read_fields(Manifest, data)

@@ -31,7 +31,7 @@ class EncodedImage:
     target: Tensor | None
 
     def batches(self, texts: int) -> Iterator["EncodedImage"]:
-        """The windows in order, as many at once as the decoder's attention to `texts` class vectors leaves memory for."""
+        """Batches of windows in order, as large as memory for the attention to `texts` class vectors allows."""
         tokens = self.tokens
         per_window = _HEADS * max(1, tokens.region_tokens.shape[1]) * texts * tokens.patch_tokens.shape[1]
         step = max(1, min(WINDOWS_AT_ONCE, _ATTENTION_AT_ONCE // per_window))

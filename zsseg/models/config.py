@@ -7,6 +7,8 @@ import math
 from dataclasses import dataclass
 from typing import ClassVar
 
+from zsseg.documents import STRICT
+
 
 @dataclass(frozen=True, kw_only=True)
 class MethodConfig:
@@ -16,6 +18,8 @@ class MethodConfig:
         method: key of the method, the same for every instance of a subclass; see `zsseg.models.registry`.
         regions: region tokens M; 0 where the method has none.
     """
+
+    __pydantic_config__ = STRICT
 
     method: ClassVar[str]
     regions: int = 0

@@ -9,6 +9,7 @@ from typing import Any, Literal, get_args
 
 from safetensors import SafetensorError, safe_open
 
+from zsseg.documents import STRICT, read_fields
 from zsseg.errors import UserError
 from zsseg.image import Layout
 from zsseg.models.config import MethodConfig
@@ -53,6 +54,8 @@ class Metadata:
         scores: measured scores, 0..1, by name.
         created: date, ISO 8601.
     """
+
+    __pydantic_config__ = STRICT
 
     name: str
     method: str
@@ -103,25 +106,30 @@ def from_json(text: str) -> Metadata:
     Raises:
         ValueError: not JSON, another format version, an unknown or missing field, or a value out of range.
     """
-    fields: dict[str, Any] = json.loads(text)
+    fields: Any = json.loads(text)
+    if not isinstance(fields, dict):
+        raise ValueError("the header is no object")
     version = fields.pop("format_version", None)
     if version not in _READABLE:
         raise ValueError(f"format version {version} where this program reads {' and '.join(map(str, _READABLE))}")
-    known = {item.name for item in dataclasses.fields(Metadata)}
-    if unknown := sorted(fields.keys() - known):
-        raise ValueError(f"unknown fields {', '.join(unknown)}")
-    lists = {name: tuple(value) for name, value in fields.items() if isinstance(value, list)}
-    try:
-        return Metadata(**{**fields, **lists, "config": _config(fields["method"], fields["config"], version)})
-    except (TypeError, KeyError) as error:
-        raise ValueError(f"incomplete metadata: {error}") from error
+    if version == 1:
+        fields["config"] = _without_method(fields)
+    # The type of `config` depends on the method, so the fields are read into a variant that says which.
+    if not isinstance(fields.get("method"), str):
+        raise ValueError("the field 'method' is missing")
+    own = method_of(fields["method"]).config
+    variant: type[Metadata] = dataclasses.make_dataclass("Metadata", [("config", own)], bases=(Metadata,), frozen=True)
+    read = read_fields(variant, fields)
+    return Metadata(**{item.name: getattr(read, item.name) for item in dataclasses.fields(Metadata)})
 
 
-def _config(method: str, fields: Mapping[str, Any], version: int) -> MethodConfig:
-    sizes = dict(fields)
-    if version == 1 and (said := sizes.pop("method", method)) != method:
+def _without_method(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """The head's sizes of a version 1 header, in which the method stands twice."""
+    sizes = dict(fields.get("config", {}))
+    method = fields.get("method")
+    if (said := sizes.pop("method", method)) != method:
         raise ValueError(f"method is {method} but config says {said}")
-    return method_of(method).config(**sizes)
+    return sizes
 
 
 def read_metadata(path: str | Path) -> Metadata:
