@@ -12,7 +12,7 @@ from zsseg.segmentation import Segmentation
 
 @dataclass(frozen=True, eq=False)
 class Comparison:
-    """How two answers to one photo and one list of names differ.
+    """The difference between two answers for one photo and one list of names.
 
     Attributes:
         names: the K classes.

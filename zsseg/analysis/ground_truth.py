@@ -49,7 +49,7 @@ class Truth:
 
 @dataclass(frozen=True)
 class TruthScores:
-    """How good an answer is on one photo; pixels without a true class are left out, "none of these" is a miss.
+    """The scores of an answer on one photo; pixels without a true class are ignored, "none of these" counts as wrong.
 
     Attributes:
         iou: K, intersection over union in 0..1; None for a class that neither occurs nor is answered.

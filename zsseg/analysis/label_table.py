@@ -24,7 +24,7 @@ _SEPARATOR = re.compile(r"\s*[:=]\s*")
 
 @dataclass(frozen=True)
 class LabelTable:
-    """What the pixels of a mask mean; a class may have several ids or colours, and several synonyms.
+    """The classes of a mask's ids or colours; a class may have several of them, and several synonyms.
 
     Attributes:
         ids: synonyms of the class of each id, 0..65535.

@@ -23,7 +23,7 @@ PATCHES, REGIONS = "patches", "regions"
 
 @dataclass(frozen=True)
 class TokenGroup:
-    """Neighbours in the encoder's sequence of tokens.
+    """A run of tokens of one kind in the encoder's sequence.
 
     Attributes:
         name: for people.

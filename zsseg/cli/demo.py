@@ -36,7 +36,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _stay_home(weights: str) -> None:
-    """Forbid every look elsewhere, but for weights that are asked for by their repository.
+    """Forbid all network access, except for weights that are named by their repository.
 
     Must come before the first import that would look.
     """
@@ -49,7 +49,7 @@ def _serve(args: argparse.Namespace) -> None:
     # A container is stopped by SIGTERM, which its first process would not even notice: end as with Ctrl-C.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     if args.weights:
-        weights_folder(args.weights)  # what was asked for and cannot be had ends it here, before all else is loaded
+        weights_folder(args.weights)  # missing weights end the program here, before anything else is loaded
 
     from zsseg.demo import build_demo, find_catalog, server
 

@@ -32,7 +32,7 @@ exit codes    0 all done; 2 nothing done, and stderr says why in one sentence; 3
               and the others are done; 130 stopped by Ctrl-C
 """
 
-# torch takes a second to load, so the commands import what they need when they run; --help and a slip do not wait.
+# torch takes a second to load, so the commands import what they need when they run; --help and a wrong option do not wait.
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -146,7 +146,7 @@ def _model_row(path: Path, content: object) -> dict[str, object]:
     row: dict[str, object] = {"name": path.stem, "file": str(path)}
     if not isinstance(content, Metadata):
         return {**row, "error": str(content)}
-    # The file's own name is what finds it, whatever name it was saved under.
+    # The present file name counts, since `find_checkpoint` looks for it, not the name at the time of saving.
     return {**dataclasses.asdict(content), **row, "sha256": file_sha256(path)}
 
 

@@ -71,7 +71,7 @@ class _Target:
 def run(args: argparse.Namespace) -> int:
     """Segment all photos, print results to stdout and errors to stderr, and return the exit code."""
     results, errors = [], []
-    printed: set[str] = set()  # both methods, and every photo, would say the same of a name
+    printed: set[str] = set()  # all methods and photos would repeat a warning about a name
     for outcome in _outcomes(args):
         if isinstance(outcome, _Failed):
             errors.append({"photo": outcome.photo, "error": outcome.error})
@@ -84,7 +84,7 @@ def run(args: argparse.Namespace) -> int:
                 warn(f"Warning: {warning}")
             say("" if args.json else outcome.report)
     if args.json:
-        # Escapes carry any file name through any terminal.
+        # ASCII escapes, so that any file name survives any terminal encoding.
         say(json.dumps({"results": results, "errors": errors}, indent=2, allow_nan=False) + "\n")
     if not results:
         return NOTHING_DONE
@@ -106,7 +106,7 @@ def _outcomes(args: argparse.Namespace) -> Iterator[_Answered | _Failed]:
             except UserError as error:
                 yield _failed(photo, error, len(photos))
                 continue
-            # What is quick to check comes before the weights are read; and they are read once for all photos.
+            # Quick checks come before the weights are loaded; they are loaded once for all photos.
             models = models or _models(args, request.manifest)
             try:
                 yield from _answers(photo, pixels, request, models, _target(args, photo, len(photos)))
@@ -178,7 +178,10 @@ def _pixels(photo: PhotoPath, manifest: Manifest | None, force: bool) -> Pixels:
 
 
 def _models(args: argparse.Namespace, manifest: Manifest | None) -> "dict[str, Predictor]":
-    from zsseg.cli.models import manifest_models, named_models  # torch takes a second to load: a slip does not wait
+    from zsseg.cli.models import (
+        manifest_models,
+        named_models,
+    )  # torch loads slowly: errors found before do not wait for it
 
     return manifest_models(manifest, args.force, args.weights) if manifest else named_models(args)
 

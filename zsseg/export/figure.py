@@ -18,7 +18,7 @@ from zsseg.visualize import legend, overlay
 _PANEL, _GAP = 3.6, 0.15  # inches
 _DPI = 120
 _FONT = FontProperties(family="DejaVu Sans", size=9)  # comes with matplotlib, so it is the same everywhere
-_LONGEST = 32  # letters of a name; what is longer is cut, its number stays
+_LONGEST = 32  # letters of a name; a longer name is truncated, its number in the legend stays
 
 
 def figure_png(image: Pixels, results: Mapping[str, Segmentation], opacity: Mapping[str, float] | None = None) -> bytes:
@@ -79,7 +79,7 @@ def _add_legend(figure: Figure, results: list[Segmentation], wide: float) -> Non
         labelcolor="black", frameon=False,
     )  # fmt: skip
     for text in box.get_texts():
-        text.set_parse_math(False)  # a dollar in a name is a dollar
+        text.set_parse_math(False)  # a name may contain dollar signs, which would start a formula
 
 
 def _columns(lengths: list[int], wide: float) -> int:

@@ -138,7 +138,7 @@ class Manifest:
         """
         try:
             data = json.loads(text)
-            json.dumps(data, ensure_ascii=False).encode()  # half a surrogate pair could never be written again
+            json.dumps(data, ensure_ascii=False).encode()  # a lone surrogate could not be written as UTF-8 again
             return _manifest(data)
         except (ValueError, TypeError, OverflowError, RecursionError) as error:  # UserError is a ValueError
             reason = str(error).splitlines()[0].rstrip(".")
@@ -183,7 +183,7 @@ def manifest_of(
 
 
 def manifest_photo(photo: Pixels, file_name: str) -> ManifestPhoto:
-    """Describe a decoded photo.
+    """The manifest's entry for a decoded photo.
 
     Args:
         photo: (H,W,3) RGB.

@@ -18,7 +18,7 @@ from zsseg.visualize import overlay
 PHOTO = "photo.png"
 """The photo in a ZIP: upright and shrunk as the models saw it, so that labels and polygons fit its pixels."""
 
-_DATE = (1980, 1, 1, 0, 0, 0)  # the earliest that a ZIP can say
+_DATE = (1980, 1, 1, 0, 0, 0)  # the earliest date that a ZIP can store; a fixed one makes equal answers equal files
 _MODE = 0o644
 
 
@@ -64,7 +64,7 @@ def write_answer(
 
 
 def write_zip(image: Pixels, results: Mapping[str, Segmentation], path: str | Path, manifest: Manifest) -> Path:
-    """Write one ZIP with all files of `answer_files`; it appears whole or not at all, replacing an earlier one.
+    """Write one ZIP with all files of `answer_files`; the write is atomic and replaces an earlier file.
 
     The same answer gives the same bytes: the order is fixed, and every entry is dated 1980.
 

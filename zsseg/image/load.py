@@ -1,4 +1,4 @@
-"""The only decoder of untrusted pictures: whatever a person hands over becomes (H,W,3) uint8 RGB, or one sentence."""
+"""The only decoder of untrusted images: any input becomes (H,W,3) uint8 RGB, or a `UserError` of one sentence."""
 
 import io
 import warnings
@@ -16,7 +16,7 @@ from zsseg.errors import UserError
 Pixels = npt.NDArray[np.uint8]
 
 MAX_PIXELS = 64_000_000
-"""Pictures with more pixels than this are refused from their header, before anything is decompressed."""
+"""Larger images, in pixels, are refused by their header, before anything is decompressed."""
 
 # No EPS, PDF or WMF: their plugins start other programs.
 _FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "PPM", "AVIF", "JPEG2000", "ICO", "TGA")

@@ -1,4 +1,4 @@
-"""The photos that a person names in the shell: files, folders and patterns, each with a name of its own."""
+"""The photos named on the command line by files, folders and patterns, each with a unique output name."""
 
 import glob
 import os
@@ -15,7 +15,7 @@ SUFFIXES = (
 
 @dataclass(frozen=True)
 class PhotoPath:
-    """A place where a photo should be.
+    """The path of one photo.
 
     Attributes:
         path: of a file, as the person would find it; or the folder or pattern itself where it leads to none.
@@ -29,7 +29,7 @@ class PhotoPath:
 
 
 def find_photos(places: Sequence[str]) -> list[PhotoPath]:
-    """Every photo meant, in the order named, each file once.
+    """All photos, in the order of the arguments, each file once.
 
     Args:
         places: a file; a folder, which stands for the pictures in it but not in folders below, by name; or a pattern
@@ -72,7 +72,7 @@ def _in_folder(folder: Path) -> Iterator[tuple[str, str]]:
 
 
 def _different(stems: Sequence[str]) -> Iterator[str]:
-    """The stems, with -2, -3 and so on where one was there before."""
+    """The file stems, with -2, -3 and so on added to repeated ones."""
     taken: set[str] = set()
     for stem in stems:
         name, count = stem, 1

@@ -1,4 +1,4 @@
-"""Windows over a photo, and what comes back from them put together again: pure functions.
+"""Windows over a photo, and the merging of their results: pure functions.
 
 Two layouts. "sliding" is that of the published code: squares, as many as needed at the given stride, the last one of a
 row or column shifted back inside, results summed and divided by the number of visits. "whole" shows a photo of usual
@@ -30,7 +30,7 @@ _VALUES_AT_ONCE = 2**26
 
 @dataclass(frozen=True)
 class Windows:
-    """A photo, cut up for the network.
+    """A photo, cut into windows for the network.
 
     Attributes:
         key: hash of the photo and of the way it was cut.
@@ -108,7 +108,7 @@ def whole_boxes(height: int, width: int) -> list[Box]:
 
 
 def window_boxes(height: int, width: int, size: int, stride: int) -> list[Box]:
-    """Cover a picture with squares.
+    """Cover an image with square windows.
 
     Args:
         height, width: of the picture, in pixels; each at least `size`.
@@ -164,7 +164,7 @@ def stitch(windows: Tensor, boxes: Sequence[Box], height: int, width: int, feath
 
 
 def _fade(side: int, whole: int, feathered: bool) -> Tensor:
-    """(side,) weights of a window's pixels: 1, or falling linearly to both ends where windows follow each other."""
+    """(side,) weights of a window's pixels: 1, or a linear ramp down to both ends where windows overlap."""
     if not feathered or side == whole:
         return torch.ones(side)
     distance = torch.arange(side) + 0.5
@@ -198,7 +198,7 @@ def stitch_grids(grids: Tensor, boxes: Sequence[Box], height: int, width: int, p
 
 
 def _bilinear_weights(cells: int, side: int, start: int, end: int, patches: int) -> Tensor:
-    """(cells, patches): what each patch of a window contributes to each cell; rows sum to 1, or 0 outside it."""
+    """Bilinear weights (cells, patches) of a window's patches; a cell's row sums to 1, outside the window to 0."""
     centers = (torch.arange(cells, dtype=torch.float64) + 0.5) * side / cells
     inside = (centers >= start) & (centers < end)
     place = ((centers - start) * patches / (end - start) - 0.5).clamp(0, patches - 1)
@@ -214,7 +214,7 @@ def window_scores(
     synonym_counts: Sequence[int],
     feathered: bool = False,
 ) -> npt.NDArray[np.float32]:
-    """Turn what the model says about windows into scores of the photo.
+    """Merge the logits of all windows into scores of the photo.
 
     In this order only: upsample to the window, sigmoid, mean over windows, resize to the photo, best synonym. A few
     classes at a time, so that nothing but the result is ever large.

@@ -1,4 +1,4 @@
-"""Building blocks of the two methods, one thing per file; each is tested alone."""
+"""Building blocks of the methods, one per file, each tested alone."""
 
 from zsseg.layers.attention import AttentionScores, CrossAttention
 from zsseg.layers.conv_stem import ConvStem

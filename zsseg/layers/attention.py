@@ -1,4 +1,4 @@
-"""Multi-head cross-attention, whole or only its scores."""
+"""Multi-head cross-attention, complete or reduced to its scores."""
 
 import math
 

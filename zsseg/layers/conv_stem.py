@@ -1,4 +1,4 @@
-"""A convolutional patch embedding: learns faster from few pictures than one 16 x 16 convolution."""
+"""A convolutional patch embedding: learns faster from few images than one 16 x 16 convolution."""
 
 from collections.abc import Sequence
 
@@ -6,7 +6,7 @@ from torch import Tensor, nn
 
 
 class ResidualConv(nn.Module):
-    """ReLU(x + 3 x 3 convolution of x): a patch looks at its neighbours; (B, W, h, w) -> the same.
+    """ReLU(x + 3 x 3 convolution of x): mixes neighbouring patches; (B, W, h, w) -> the same.
 
     Args:
         width: channels W.
@@ -18,7 +18,7 @@ class ResidualConv(nn.Module):
         self.conv = nn.Conv2d(width, width, 3, padding=dilation, dilation=dilation)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Add what each place makes of its neighbourhood."""
+        """Add a 3 x 3 convolution of each patch's neighbourhood."""
         looked: Tensor = (x + self.conv(x)).relu()
         return looked
 

@@ -23,7 +23,7 @@ def resize_grid(tokens: Tensor, source: tuple[int, int], target: tuple[int, int]
 def resize_positions(
     positions: Tensor, source: tuple[int, int], target: tuple[int, int], mode: str = "bilinear"
 ) -> Tensor:
-    """Resample a position embedding (1 + N, W) whose first row, the class token's, belongs to no place."""
+    """Resample a position embedding (1 + N, W) whose first row, the class token's, has no place on the grid."""
     if source == target:
         return positions
     return torch.cat([positions[:1], resize_grid(positions[None, 1:], source, target, mode)[0]])

@@ -1,4 +1,4 @@
-"""Which token may attend to which, once region tokens stand for blocks of patches (CLIP-RC)."""
+"""The attention mask of CLIP-RC's encoder: region tokens stand for blocks of patches."""
 
 import math
 

@@ -90,7 +90,7 @@ class ClipRC(PromptedModel):
         queries = self.descriptor(descriptor)
         patches = self.patch_projection(self.region_alignment(image))
         for query_block, patch_block in zip(self.query_blocks, self.patch_blocks, strict=True):
-            # Both sides read the other's previous state.
+            # Both sides read the other's previous state, as upstream: neither is updated first.
             queries, patches = query_block(queries, patches), patch_block(patches, queries)
         # The mean over regions of q . v is the mean of q, times v: exact, and M times cheaper.
         pooled = queries.reshape(len(queries), self.config.regions, len(text), -1).mean(1)  # (B, K, D)

@@ -53,7 +53,7 @@ def check_vocabulary(
     known_words: Collection[str] = (),
     near_duplicate: float = NEAR_DUPLICATE,
 ) -> list[VocabularyWarning]:
-    """Look through the names of a question.
+    """Check the names of a request.
 
     Args:
         vocabulary: K classes of S synonyms in all.

@@ -86,7 +86,7 @@ def format_names(groups: Sequence[Sequence[str]]) -> str:
 def split_by_seen(
     groups: Sequence[tuple[str, ...]], seen: Sequence[str]
 ) -> tuple[list[tuple[str, ...]], list[tuple[str, ...]]]:
-    """Sort what was typed into the classes a checkpoint has seen and those it has not.
+    """Split classes into those a checkpoint has seen in training and the others.
 
     A class counts as seen when any of its synonyms is a seen name, in any case of letters; singular and plural are
     different names. Groups that share a synonym are one class, so they stay together.
@@ -154,7 +154,7 @@ def _check_count(count: int) -> None:
 
 
 def with_templates(name: str, templates: Sequence[str]) -> list[str]:
-    """Put a name into sentences.
+    """Insert a name into each template.
 
     Args:
         name: one synonym.

@@ -55,7 +55,7 @@ def overlap_colors(most: int) -> list[Color]:
 
 
 def overlap_map(counts: npt.NDArray[np.int16], most: int) -> Pixels:
-    """Draw how many classes claim each pixel.
+    """Draw how many classes score above the level at each pixel.
 
     Args:
         counts: (H,W) at least 0, as `zsseg.segmentation.overlap` counts.

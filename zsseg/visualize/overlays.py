@@ -107,7 +107,7 @@ def legend(seg: Segmentation) -> list[LegendRow]:
 
 @dataclass(frozen=True)
 class PixelScore:
-    """What one class scores at one pixel.
+    """The score of one class at one pixel.
 
     Attributes:
         name: the class.

@@ -50,7 +50,7 @@ def draw_regions(image: Pixels, view: "RegionView", window: int) -> Pixels:
 
 
 def draw_attention(image: Pixels, view: "RegionView", window: int, region: int) -> Pixels:
-    """Show on the photo what one region token may attend to: those patches in clear, all others dark.
+    """Show which patches one region token may attend to: those stay bright, all others are darkened.
 
     Args:
         image: (H,W,3) RGB, the photo.
@@ -127,7 +127,7 @@ def draw_mask(view: "RegionView") -> Pixels:
 
 
 def region_maps(logits: FloatArray) -> list[Pixels]:
-    """Draw what each region says of one class, all on one scale that is symmetric about 0.
+    """Draw the logits of each region for one class, all on one scale that is symmetric about 0.
 
     Args:
         logits: (M,h,w) of one window and class; less their mean over M, to see where regions differ.

@@ -30,7 +30,7 @@ from zsseg.weights.search import CONFIG_FILE
 
 WEIGHTS_FILE = "open_clip_model.safetensors"
 TRUNKS_FILE = "trunks.safetensors"
-# The frozen networks of a TrunkStem have a file of their own, so that none is too large for its host.
+# The frozen networks of a TrunkStem have a file of their own, to stay below a host's limit on file sizes.
 _TRUNKS = ("visual.conv1.lite2.", "visual.conv1.vit.", "visual.conv1.reduce_")
 _TRUNKS_SHA256 = "trunks_sha256"
 
@@ -105,7 +105,7 @@ def _write_tensors(tensors: Mapping[str, Tensor], path: Path, header: dict[str, 
 
 @dataclass(frozen=True)
 class BackboneDefaults:
-    """How a backbone wants its photos, as its folder says.
+    """The preprocessing of photos that a backbone's folder names.
 
     Attributes:
         mean: subtracted from red, green, blue, 0..255.
@@ -123,7 +123,7 @@ class BackboneDefaults:
 
 
 def read_defaults(folder: Path) -> BackboneDefaults:
-    """Read what a backbone's folder says of photos; open_clip's file has mean and std in 0..1.
+    """Read the preprocessing of photos from a backbone's folder; open_clip's file has mean and std in 0..1.
 
     Raises:
         UserError: the folder has no mean or std.

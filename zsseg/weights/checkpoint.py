@@ -20,7 +20,7 @@ from zsseg.weights.search import find_backbone_of, find_checkpoint
 def save_checkpoint(
     model: SegmentationModel, metadata: Metadata, path: Path, dtype: torch.dtype = torch.float16, pack: bool = False
 ) -> None:
-    """Write a head; the file appears whole or not at all.
+    """Write a head; the write is atomic.
 
     Args:
         model: the head; its backbone is not written.
