@@ -32,7 +32,7 @@ exit codes    0 all done; 2 nothing done, and stderr says why in one sentence; 3
               and the others are done; 130 stopped by Ctrl-C
 """
 
-# torch takes a second to load, so the commands import what they need when they run; --help and a wrong option do not wait.
+# torch loads slowly, so each command imports what it needs when it runs; --help and a wrong option do not wait.
 
 
 def main(argv: Sequence[str] | None = None) -> int:

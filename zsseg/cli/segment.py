@@ -178,10 +178,8 @@ def _pixels(photo: PhotoPath, manifest: Manifest | None, force: bool) -> Pixels:
 
 
 def _models(args: argparse.Namespace, manifest: Manifest | None) -> "dict[str, Predictor]":
-    from zsseg.cli.models import (
-        manifest_models,
-        named_models,
-    )  # torch loads slowly: errors found before do not wait for it
+    # torch loads slowly: errors found before this line do not wait for it.
+    from zsseg.cli.models import manifest_models, named_models
 
     return manifest_models(manifest, args.force, args.weights) if manifest else named_models(args)
 
