@@ -186,6 +186,28 @@ def test_alignment_rewards_the_patch_that_shows_the_name() -> None:
     assert float(loss(cls_token, wrong, text, shares, without)["patches"]) < values[2]
 
 
+def test_a_frequent_name_needs_no_high_score() -> None:
+    place = PhotoFile("a")
+    listed = [LabelledPhoto(f"{i}", place, ("person",) if i < 9 else ("dog",), "voc2012") for i in range(10)]
+    vocabulary = vocabulary_of(listed)
+    labels = ImageLabels(listed, vocabulary)
+    prior = labels.log_prior([0])
+    person, dog, zebra = (vocabulary.index(name) for name in ("person", "dog", "zebra"))
+    assert prior[0, person] > prior[0, dog] > prior[0, zebra] > -20
+    assert float(prior.exp().sum()) == pytest.approx(1, abs=1e-4)
+    # With the prior in the logits, equal scores are already right on average: the gradient towards "person" is smaller.
+    scores, shares = torch.zeros(1, 4, 8), labels.shares([0])
+    text = torch.nn.functional.normalize(torch.randn(len(vocabulary), 8), dim=-1)
+    gradients = []
+    for offset in (0.0, prior):
+        patches = scores.clone().requires_grad_()
+        loss = AlignmentLoss()(scores[:, 0], patches, text, shares, labels.candidates([0]), offset)["patches"]
+        loss.backward()
+        assert patches.grad is not None
+        gradients.append(float(patches.grad.norm()))
+    assert gradients[1] < 0.5 * gradients[0]
+
+
 def test_pseudo_labels_come_from_the_photos_own_names() -> None:
     logits = torch.zeros(1, 2, 4)
     logits[0, 0] = torch.tensor([9.0, 0.0, 8.0, 0.0])

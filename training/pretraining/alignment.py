@@ -38,6 +38,11 @@ class ImageLabels:
             if name != ANY:
                 own = {n for n in class_names(name) if n is not None}
                 self._candidates[row] = torch.tensor([n in own for n in vocabulary])
+        shares = torch.zeros_like(self._candidates, dtype=torch.float32)
+        for own_set, own_names in zip(self._set, self._rows, strict=True):
+            shares[own_set, own_names] += 1 / len(own_names)
+        # A name that no photo of its vocabulary shows counts as a tenth of a photo: rare, not impossible.
+        self._log_prior = ((shares + 0.1) / (shares + 0.1).sum(1, keepdim=True)).log()  # (sets, V)
         self.closed = self._candidates[[i for i, name in enumerate(sets) if name != ANY]].any(0)  # (V,)
 
     def shares(self, photos: Sequence[int]) -> Tensor:
@@ -51,6 +56,10 @@ class ImageLabels:
         """(B, V) bool: the names that each photo is compared with."""
         return self._candidates[self._set[list(photos)]]
 
+    def log_prior(self, photos: Sequence[int]) -> Tensor:
+        """(B, V) log of how often each name is a label in the photos of the same vocabulary."""
+        return self._log_prior[self._set[list(photos)]]
+
 
 class AlignmentLoss(nn.Module):
     """Cross-entropy of image-level labels, from patches and from the class token; owns the two temperatures."""
@@ -61,7 +70,13 @@ class AlignmentLoss(nn.Module):
         self.cls_scale = nn.Parameter(torch.tensor(_START_SCALE))
 
     def forward(
-        self, cls_token: Tensor, patch_tokens: Tensor, text: Tensor, shares: Tensor, candidates: Tensor
+        self,
+        cls_token: Tensor,
+        patch_tokens: Tensor,
+        text: Tensor,
+        shares: Tensor,
+        candidates: Tensor,
+        offset: Tensor | float = 0.0,
     ) -> dict[str, Tensor]:
         """Compute both terms.
 
@@ -71,6 +86,8 @@ class AlignmentLoss(nn.Module):
             text: (V, D) unit norm.
             shares: (B, V) the share of each name in a photo's labels.
             candidates: (B, V) bool, the names that the softmax is over.
+            offset: (B, V) added to the logits here and not in inference. With the log prior of each name, frequent
+                names need no high cosine to be likely (logit adjustment, Menon et al., ICLR 2021).
 
         Returns:
             Scalars "patches" and "cls".
@@ -78,7 +95,8 @@ class AlignmentLoss(nn.Module):
         scores = self.patch_logits(patch_tokens, text)
         pooled = (scores.detach().softmax(1) * scores).sum(1)  # (B, V)
         whole = self.cls_scale.exp().clamp(max=_MAX_SCALE) * (cls_token @ text.T)  # (B, V)
-        return {"patches": _cross_entropy(pooled, shares, candidates), "cls": _cross_entropy(whole, shares, candidates)}
+        terms = {"patches": pooled + offset, "cls": whole + offset}
+        return {name: _cross_entropy(logits, shares, candidates) for name, logits in terms.items()}
 
     def patch_logits(self, patch_tokens: Tensor, text: Tensor) -> Tensor:
         """Scaled cosines (B, N, V) of patches and names."""

@@ -43,6 +43,8 @@ class ImageRecipe:
         negatives: names drawn by chance that each step compares with, beside those of its photos and of the labelled
             sets; a softmax over all names costs as much as the transformer.
         cls_weight: of the class token's term.
+        prior: how much of each name's log prior is added to the logits in training, 0..1. At 0 frequent names get high
+            cosines everywhere: half of the photos of COCO show a person.
         pseudo_label_weight: of the dense term.
         pseudo_label_from: share of the run after which the dense term begins, 0..1.
         pseudo_label_share: how much of a patch's softmax its photo's labels must hold to teach it, 0..1.
@@ -57,6 +59,7 @@ class ImageRecipe:
     tokens: int = 120
     negatives: int = 300
     cls_weight: float = 0.3
+    prior: float = 0.0
     pseudo_label_weight: float = 0.0
     pseudo_label_from: float = 0.5
     pseudo_label_share: float = 0.5
@@ -131,9 +134,10 @@ class AlignmentRun:
         columns = self._columns(photos, rng)
         text, shares = self.text[columns], self.labels.shares(photos)[:, columns]
         candidates = self.labels.candidates(photos)[:, columns]
+        offset = recipe.prior * self.labels.log_prior(photos)[:, columns]
         with torch.autocast("cpu", torch.bfloat16, enabled=self.autocast):
             cls_token, patches = encode_features(self.visual, self._features(rows, rng))
-            terms = self.loss(cls_token, patches, text, shares, candidates)
+            terms = self.loss(cls_token, patches, text, shares, candidates, offset)
             pseudo = self._pseudo_labels(patches, text, shares, candidates)
         total = terms["patches"] + recipe.cls_weight * terms["cls"] + recipe.pseudo_label_weight * pseudo
         rate = self._set_rate()
