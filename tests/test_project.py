@@ -77,9 +77,8 @@ def test_every_package_that_is_imported_is_asked_for(package: str, extras: list[
     files = [path for path in (ROOT / package).rglob("*.py") if package != "zsseg" or "demo" not in path.parts]
     for path in files:
         for module in _imported(path) - set(sys.stdlib_module_names) - {"zsseg", "training"}:
-            assert {canonicalize_name(name) for name in homes.get(module, [module])} & asked, (
-                f"{path.name} imports {module}"
-            )
+            names = {canonicalize_name(name) for name in homes.get(module, [module])}
+            assert names & asked, f"{path.name} imports {module}"
 
 
 def _imported(path: Path) -> set[str]:
