@@ -35,8 +35,9 @@ ARROWS: dict[str, set[str]] = {
     "zsseg": {"zsseg.segmentation", "zsseg.text", "zsseg.image", "zsseg.predictor"},
     "zsseg.demo": {"zsseg.synthetic", "zsseg.examples", "zsseg.segmentation", "zsseg.models", "zsseg.text"}
     | {"zsseg.image", "zsseg.weights", "zsseg.analysis", "zsseg.visualize", "zsseg.export", "zsseg.predictor"},
+    "zsseg.bench": {"zsseg.examples", "zsseg.models", "zsseg.text", "zsseg.image", "zsseg.weights", "zsseg.predictor"},
     "zsseg.cli": {"zsseg.segmentation", "zsseg.models", "zsseg.text", "zsseg.image", "zsseg.weights", "zsseg.export"}
-    | {"zsseg.predictor", "zsseg.demo"},
+    | {"zsseg.predictor", "zsseg.demo", "zsseg.bench"},
     "zsseg.__main__": {"zsseg.cli"},
     "app": {"zsseg.cli"},
     "training": set(),
@@ -61,6 +62,7 @@ ARROWS: dict[str, set[str]] = {
     "training.report": {"zsseg.predictor", "training.runtime", "training.data", "training.evaluation"},
     "training.contact_sheet": {"zsseg.examples", "zsseg.segmentation", "zsseg.models", "zsseg.image"}
     | {"zsseg.visualize", "zsseg.predictor", "training.runtime", "training.data", "training.evaluation"},
+    "training.bench": {"zsseg.models", "zsseg.bench", "training.runtime", "training.recipes", "training.core"},
     "training.ablate": {"zsseg.weights", "training.runtime", "training.evaluation", "training.ablation"},
     "training.pretrain": {"zsseg.layers", "zsseg.models", "zsseg.weights"}
     | {"training.runtime", "training.data", "training.pretraining"},

@@ -22,7 +22,7 @@ ROOT = Path(__file__).resolve().parents[1]
 MAX_FUNCTION, MAX_FORWARD = 40, 25
 _FOLDERS = [ROOT / name for name in ("assets", "checkpoints", "docs", "tests", "training")]
 DOCUMENTS = [*sorted(ROOT.glob("*.md")), *(path for folder in _FOLDERS for path in sorted(folder.rglob("*.md")))]
-OWN = [path for path in DOCUMENTS if not {"training", "checkpoints"} & set(path.parts)]
+OWN = [path for path in DOCUMENTS if path.parent.name != "checkpoints"]
 PRESENT = [path for path in DOCUMENTS if not path.name.startswith(("LOG", "CHANGELOG"))]  # those tell of the past
 SOURCES = [ROOT / "app.py", *sorted((ROOT / "zsseg").rglob("*.py")), *sorted((ROOT / "training").rglob("*.py"))]
 

@@ -66,6 +66,20 @@ def test_heavy_packages_wait_for_their_first_use(start: str) -> None:
     assert loaded & HEAVY == STARTS[start]
 
 
+def test_open_clip_comes_without_the_compiler_which_works_later() -> None:
+    code = """
+import sys
+from zsseg.open_clip_compat import import_open_clip
+import_open_clip()
+print("torch._dynamo" in sys.modules, "torch._dynamo.utils" in sys.modules)
+import torch
+from torchvision.ops import roi_align
+print(sys.modules["torchvision.ops.roi_align"].is_compile_supported("cpu") in (True, False))
+print(torch.compile(lambda x: x + 1, backend="eager")(torch.ones(2)).tolist())
+"""
+    assert run(code).stdout.splitlines() == ["False False", "True", "[2.0, 2.0]"]
+
+
 def test_info_reads_headers_only(tmp_path: Path) -> None:
     path = tiny_checkpoint(tmp_path, "zegclip", name="mine")
     command = f"from zsseg.cli.main import main; main(['info', '--weights', {str(tmp_path)!r}])"

@@ -1,9 +1,11 @@
 """What ``zsseg demo`` does: the page, served until it is stopped."""
 
 import argparse
+import gc
 import os
 import signal
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from importlib.util import find_spec
 
 from zsseg.errors import UserError
@@ -51,8 +53,21 @@ def _serve(args: argparse.Namespace) -> None:
     if args.weights:
         weights_folder(args.weights)  # missing weights end the program here, before anything else is loaded
 
-    from zsseg.demo import build_demo, find_catalog, server
+    with _without_collection():
+        from zsseg.demo import build_demo, find_catalog, server
 
-    catalog = find_catalog(args.weights)
-    with server.running(build_demo(catalog), catalog.get(catalog.first), args.host, args.port):
+        catalog = find_catalog(args.weights)
+        page = build_demo(catalog)
+    with server.running(page, catalog.get(catalog.first), args.host, args.port):
         server.wait_for_stop()
+
+
+@contextmanager
+def _without_collection() -> Iterator[None]:
+    """What is imported and built in the block stays to the end, so to search it for garbage would only delay."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.freeze()
+        gc.enable()

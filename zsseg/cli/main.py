@@ -1,4 +1,4 @@
-"""The command line: ``zsseg segment | info | demo | import-official``, or the same after ``python -m zsseg``.
+"""The command line: ``zsseg segment | info | demo | bench | import-official``, or the same after ``python -m zsseg``.
 
 Exit codes: 0 done; 2 nothing done, for something the user can correct; one sentence on stderr says what; 3 some
 photos failed, with one sentence each, and the others are done; 130 stopped by Ctrl-C.
@@ -10,6 +10,9 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
+from zsseg.cli.bench import EPILOG as BENCH_EPILOG
+from zsseg.cli.bench import add_options as add_bench_options
+from zsseg.cli.bench import run as run_bench
 from zsseg.cli.demo import add_options as add_demo_options
 from zsseg.cli.demo import run as run_demo
 from zsseg.cli.terminal import say, warn
@@ -73,6 +76,10 @@ def _parser() -> argparse.ArgumentParser:
     add_demo_options(demo)
     _add_weights(demo)
     demo.set_defaults(run=_demo)
+
+    bench = commands.add_parser("bench", help="measure speed and memory", epilog=BENCH_EPILOG, formatter_class=raw)
+    add_bench_options(bench)
+    bench.set_defaults(run=run_bench)
 
     imported = commands.add_parser("import-official", help="turn a released .pth file into a checkpoint")
     imported.add_argument("file", type=Path, metavar="FILE", help="the released checkpoint")

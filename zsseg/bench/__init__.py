@@ -1,0 +1,1 @@
+"""How fast this machine answers, beside how fast it multiplies matrices: `zsseg bench`."""
