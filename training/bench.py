@@ -18,11 +18,11 @@ from training.runtime.devices import flush_denormals
 from zsseg.bench.machine import describe_machine, peak_memory_gb
 from zsseg.bench.models import MODELS
 from zsseg.bench.timing import Clock, Row
-from zsseg.models import Method, SegmentationModel
+from zsseg.models import SegmentationModel
 
 PART = "training"
 _CLASSES, _BATCH = 15, 2
-_METHODS: tuple[Method, ...] = ("zegclip", "clip_rc")
+_METHODS = ("zegclip", "clip_rc")
 
 
 def measure_steps(clock: Clock) -> Iterator[Row]:

@@ -14,8 +14,8 @@ from zsseg.bench.timing import Clock, Row
 from zsseg.image.encoder import EncodedImage
 from zsseg.image.load import Pixels
 from zsseg.image.windows import Windows
-from zsseg.models import Backbone, Method, ModelConfig, build_clip, build_model
-from zsseg.predictor import DEFAULT_CHECKPOINTS, Predictor
+from zsseg.models import METHODS, Backbone, ClipRCConfig, ModelConfig, ZegCLIPConfig, build_clip, build_model
+from zsseg.predictor import Predictor
 from zsseg.text.vocabulary import build_vocabulary
 from zsseg.weights.metadata import Metadata
 
@@ -32,23 +32,30 @@ _VIT_B16 = {
 }
 
 
-def embedded(method: Method) -> Predictor:
+# As the papers have them for PASCAL VOC.
+_PAPERS: dict[str, ModelConfig] = {
+    "zegclip": ZegCLIPConfig(prompts=10),
+    "clip_rc": ClipRCConfig(prompts=10, regions=16),
+}
+
+
+def embedded(method: str) -> Predictor:
     """The embedded checkpoint of a method.
 
     Raises:
         UserError: it cannot be found or read.
     """
-    return Predictor.from_checkpoint(DEFAULT_CHECKPOINTS[method])
+    return Predictor.from_checkpoint(METHODS[method].checkpoint)
 
 
-def vit_b16(method: Method) -> Predictor:
+def vit_b16(method: str) -> Predictor:
     """A head of the papers' size for PASCAL VOC over ViT-B/16, both with random weights: speed needs no others."""
     with torch.random.fork_rng():
         torch.manual_seed(0)
         backbone = Backbone(build_clip({"model_cfg": _VIT_B16}), "vit-b16-random")
-        model = build_model(ModelConfig(method, prompts=10, regions=16 if method == "clip_rc" else 0), backbone)
+        model = build_model(_PAPERS[method], backbone)
     metadata = Metadata(
-        f"{method}-vit-b16-random", method, "inductive", model.config, backbone.name, "", ("a photo of a {}",),
+        f"{method}-vit-b16-random", method, "inductive", _PAPERS[method], backbone.name, "", ("a photo of a {}",),
         (123.675, 116.28, 103.53), (58.395, 57.12, 57.375), _SIDE, _SIDE * 5 // 6,
         recovery_target="clip" if method == "clip_rc" else None,
     )  # fmt: skip

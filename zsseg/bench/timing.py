@@ -8,7 +8,10 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.utils.flop_counter import FlopCounterMode
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils.flop_counter import flop_registry, sdpa_flop_count
+
+Operator = Any  # torch has no public type for the operators that it dispatches
 
 SIDE = 2048
 """Of the square matrices whose product is the unit of all ratios."""
@@ -110,8 +113,42 @@ def seconds_of(call: Callable[[], object]) -> float:
     return time.perf_counter() - start
 
 
-def gflop_of(call: Callable[[], Tensor | object]) -> float:
+def gflop_of(call: Callable[[], object]) -> float:
     """Arithmetic of all products and convolutions in a call, 2 per multiplication, in units of 10^9."""
-    with FlopCounterMode(display=False) as counter:
+    with _FlopCounter() as counter:
         call()
-    return counter.get_total_flops() / 1e9
+    return counter.flop / 1e9
+
+
+class _FlopCounter(TorchDispatchMode):
+    """Adds up torch's own formulas; its `FlopCounterMode` also follows modules, which inference mode does not allow."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.flop = 0
+
+    def __torch_dispatch__(
+        self, func: Operator, types: object, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
+    ) -> object:
+        options = kwargs or {}
+        packet = func._overloadpacket
+        if packet not in _FORMULAS:
+            with self:  # a composite of others, such as a linear layer, is counted as what it consists of
+                parts = func.decompose(*args, **options)
+            if parts is not NotImplemented:
+                return parts
+        result = func(*args, **options)
+        if packet in _FORMULAS:
+            self.flop += int(_FORMULAS[packet](*args, **options, out_val=result))
+        return result
+
+
+def _cpu_attention(query: Tensor, key: Tensor, value: Tensor, *_: object, **_options: object) -> int:
+    return int(sdpa_flop_count(query.shape, key.shape, value.shape))
+
+
+# The attention kernel of the CPU is not in torch's table.
+_FORMULAS: dict[Any, Callable[..., int]] = {
+    **flop_registry,
+    torch.ops.aten._scaled_dot_product_flash_attention_for_cpu: _cpu_attention,
+}

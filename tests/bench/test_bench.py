@@ -1,0 +1,90 @@
+"""The benchmark: its unit is right, its arithmetic is counted, and ratios that hold on any machine hold here."""
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+import torch.nn.functional as F
+
+from tests.tiny import tiny_checkpoint
+from zsseg.bench.models import CLASSES, measure_model, vit_b16
+from zsseg.bench.parts import EMBEDDED, START
+from zsseg.bench.timing import SIDE, Clock, gflop_of
+from zsseg.cli.bench import table
+from zsseg.cli.main import main
+from zsseg.predictor import Predictor
+
+
+def test_the_product_itself_takes_one_product() -> None:
+    matrix = torch.rand(SIDE, SIDE)
+    row = Clock(3).measure("test", "product", lambda: matrix @ matrix, count=True, items=5)
+    assert row.gflop == pytest.approx(2 * SIDE**3 / 1e9)
+    assert 0.4 < row.products < 2.5
+    assert row.share_fp32 == pytest.approx(1 / row.products)
+    assert row.as_dict()["per_second"] == pytest.approx(5 / row.seconds)
+
+
+def test_attention_and_convolution_are_counted() -> None:
+    query = torch.rand(1, 2, 100, 16)
+    image, kernel = torch.rand(1, 3, 32, 32), torch.rand(8, 3, 4, 4)
+    with torch.inference_mode():
+        attention = gflop_of(lambda: F.scaled_dot_product_attention(query, query, query))
+        convolution = gflop_of(lambda: F.conv2d(image, kernel, stride=4))
+    assert attention == pytest.approx(2 * 2 * 2 * 100 * 100 * 16 / 1e9)
+    assert convolution == pytest.approx(2 * 8 * 8 * 8 * 3 * 4 * 4 / 1e9)
+
+
+@pytest.mark.parametrize("method", ["zegclip", "clip_rc"])
+def test_every_step_of_a_model_is_measured(tmp_path: Path, method: str) -> None:
+    predictor = Predictor.from_checkpoint(tiny_checkpoint(tmp_path, method))
+    rows, memory = measure_model("tiny", predictor, Clock(1))
+    steps = {row.step for row in rows}
+    assert {"predict 20", "predict 20, one new name", "encode", "encode, bf16", "encode 20 names"} <= steps
+    assert {f"decode {classes}" for classes in CLASSES} <= steps
+    gflop = {row.step: row.gflop or 0.0 for row in rows}
+    assert 0 < gflop["decode 2"] < gflop["decode 20"] < gflop["decode 171"] < gflop["decode 1000"]
+    assert gflop["encode, bf16"] == gflop["encode"]
+    assert all(peak is None or peak > 0.05 for peak in memory.values())
+
+
+def test_the_papers_size_needs_the_papers_arithmetic() -> None:
+    """110.6 GMAC for ZegCLIP with 20 classes in the published code, which also computes what it then throws away."""
+    predictor = vit_b16("zegclip")
+    pixels = torch.zeros(1, 3, 512, 512)
+    text = F.normalize(torch.randn(20, 512), dim=-1)
+
+    @torch.inference_mode()
+    def whole() -> object:
+        return predictor.model.decode(predictor.model.encode_image(pixels), text)
+
+    assert 0.85 * 110.6 < gflop_of(whole) / 2 <= 110.6
+
+
+@pytest.mark.slow
+def test_ratios_of_the_embedded_models(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["bench", "--only", *EMBEDDED, "--repeats", "3", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    for part in EMBEDDED:
+        products = {row["step"]: row["products"] for row in found["rows"] if row["part"] == part}
+        assert products["predict 20, one new name"] < 0.6 * products["predict 20"]  # the photo is not encoded again
+        assert products["decode 171"] < 15 * products["decode 20"]  # at worst in proportion, and the fixed part counts
+        assert products["encode"] < products["predict 20"] * 1.5
+        assert found["memory_gb"][part]["predict 20"] < 2
+        assert found["gflops"][part]["float32"] > 0
+    assert any(f"| {EMBEDDED[0]} | encode |" in line for line in table(found))
+
+
+@pytest.mark.slow
+def test_ratios_of_starts(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["bench", "--only", START, "--repeats", "2", "--json"]) == 0
+    rows = json.loads(capsys.readouterr().out)["rows"]
+    products = {row["step"]: row["products"] for row in rows}
+    for step in ("import zsseg", "zsseg --help", "zsseg info"):
+        assert products[step] < products["import torch"]
+    assert products["zsseg demo to /healthz"] < 8 * products["import torch"]
+
+
+def test_no_repeats_is_an_error(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["bench", "--repeats", "0"]) == 2
+    assert "--repeats must be 1 or more" in capsys.readouterr().err
