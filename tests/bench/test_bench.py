@@ -67,7 +67,7 @@ def test_ratios_of_the_embedded_models(capsys: pytest.CaptureFixture[str]) -> No
     found = json.loads(capsys.readouterr().out)
     for part in EMBEDDED:
         products = {row["step"]: row["products"] for row in found["rows"] if row["part"] == part}
-        assert products["predict 20, one new name"] < 0.6 * products["predict 20"]  # the photo is not encoded again
+        assert products["predict 20, one new name"] < 0.85 * products["predict 20"]  # the photo is not encoded again
         assert products["decode 171"] < 15 * products["decode 20"]  # at worst in proportion, and the fixed part counts
         assert products["encode"] < products["predict 20"] * 1.5
         assert found["memory_gb"][part]["predict 20"] < 2
@@ -81,8 +81,8 @@ def test_ratios_of_starts(capsys: pytest.CaptureFixture[str]) -> None:
     rows = json.loads(capsys.readouterr().out)["rows"]
     products = {row["step"]: row["products"] for row in rows}
     for step in ("import zsseg", "zsseg --help", "zsseg info"):
-        assert products[step] < products["import torch"]
-    assert products["zsseg demo to /healthz"] < 8 * products["import torch"]
+        assert products[step] < 0.5 * products["import torch"]
+    assert products["zsseg demo to /healthz"] < 5 * products["import torch"]
 
 
 def test_no_repeats_is_an_error(capsys: pytest.CaptureFixture[str]) -> None:

@@ -31,7 +31,8 @@ def measure_part(part: str, repeats: int) -> dict[str, Any]:
     from zsseg.bench.start import measure_starts
     from zsseg.bench.timing import Clock
 
-    clock, memory = Clock(repeats), {}
+    clock = Clock(repeats)
+    memory: dict[str, float | None] = {}
     if part == START:
         rows = list(measure_starts(clock))
     else:

@@ -56,8 +56,8 @@ def _start_page() -> float:
         trial.bind(("127.0.0.1", 0))
         port = trial.getsockname()[1]
     began = time.perf_counter()
-    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-    with subprocess.Popen([sys.executable, "-m", "zsseg", "demo", "--port", str(port)], **quiet) as process:
+    command = [sys.executable, "-m", "zsseg", "demo", "--port", str(port)]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
         try:
             while time.perf_counter() - began < _PATIENCE and process.poll() is None:
                 with suppress(OSError), urllib.request.urlopen(f"http://127.0.0.1:{port}/healthz"):

@@ -103,7 +103,7 @@ class Clock:
         fp32, bf16 = (statistics.median(products[dtype]) for dtype in (torch.float32, torch.bfloat16))
         done = None if gflop is None else gflop / median / _PRODUCT_GFLOP  # products' worth of arithmetic per second
         shares = (None, None) if done is None else (done * fp32, done * bf16)
-        return Row(part, step, median, median / fp32, gflop, *shares, items)
+        return Row(part, step, median, median / fp32, gflop, shares[0], shares[1], items)
 
 
 def seconds_of(call: Callable[[], object]) -> float:
@@ -115,17 +115,18 @@ def seconds_of(call: Callable[[], object]) -> float:
 
 def gflop_of(call: Callable[[], object]) -> float:
     """Arithmetic of all products and convolutions in a call, 2 per multiplication, in units of 10^9."""
-    with _FlopCounter() as counter:
+    counter = _FlopCounter()
+    with counter:
         call()
     return counter.flop / 1e9
 
 
-class _FlopCounter(TorchDispatchMode):
+class _FlopCounter(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Adds up torch's own formulas; its `FlopCounterMode` also follows modules, which inference mode does not allow."""
 
     def __init__(self) -> None:
-        super().__init__()
-        self.flop = 0
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.flop: int = 0
 
     def __torch_dispatch__(
         self, func: Operator, types: object, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
@@ -144,7 +145,7 @@ class _FlopCounter(TorchDispatchMode):
 
 
 def _cpu_attention(query: Tensor, key: Tensor, value: Tensor, *_: object, **_options: object) -> int:
-    return int(sdpa_flop_count(query.shape, key.shape, value.shape))
+    return int(sdpa_flop_count(query.shape, key.shape, value.shape))  # type: ignore[no-untyped-call]
 
 
 # The attention kernel of the CPU is not in torch's table.
