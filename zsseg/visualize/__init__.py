@@ -1,6 +1,6 @@
 """Pictures of a segmentation: overlay, legend, heat maps, features, regions. numpy, OpenCV and colour maps only."""
 
-from zsseg.visualize.colors import Color, color_of, colors_of
+from zsseg.visualize.colors import Color, color_of, colors_of, distance
 from zsseg.visualize.maps import (
     cosine_map,
     enlarge,
@@ -14,10 +14,12 @@ from zsseg.visualize.overlays import (
     LegendRow,
     PixelScore,
     disagreement_map,
+    error_map,
     isolation_masks,
     legend,
     overlay,
     pixel_scores,
+    with_labels,
 )
 from zsseg.visualize.regions import draw_attention, draw_mask, draw_regions, region_maps
 
@@ -29,10 +31,12 @@ __all__ = [
     "colors_of",
     "cosine_map",
     "disagreement_map",
+    "distance",
     "draw_attention",
     "draw_mask",
     "draw_regions",
     "enlarge",
+    "error_map",
     "isolation_masks",
     "legend",
     "margin_map",
@@ -43,4 +47,5 @@ __all__ = [
     "pixel_scores",
     "region_maps",
     "score_map",
+    "with_labels",
 ]

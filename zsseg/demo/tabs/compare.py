@@ -19,12 +19,12 @@ ALONE = help_text("Only one method answered: there is nothing to compare it with
 
 
 def comparison(answer: Answer, display: DisplaySettings, predictors: Predictors) -> Markup:
-    """Compare the two methods as they are shown now."""
+    """Compare the first two methods as they are shown now."""
     if len(answer.results) < 2:
         return ALONE
-    first, second = (display.apply(answer, method) for method in answer.results)
+    first, second = (display.apply(answer, method) for method in list(answer.results)[:2])
     found = compare(first, second)
-    one, two = (title_of(method) for method in answer.results)
+    one, two = (title_of(method) for method in list(answer.results)[:2])
     sides = [
         {"title": title, "picture": jpeg_uri(overlay(answer.photo, seg, display.opacity))}
         for title, seg in ((one, first), (two, second))

@@ -2,6 +2,7 @@
 
 import gradio as gr
 
+from zsseg.demo.answer.layout import make_slider
 from zsseg.demo.catalog import Predictors
 from zsseg.demo.html.parts import text
 from zsseg.demo.page import Details
@@ -47,10 +48,10 @@ def _scores(own_level: float) -> dict[str, object]:
         list(score_maps.KINDS), value=score_maps.SIGMOID, show_label=False, label="Scores", elem_id="zs-kind"
     )  # explained above
     scores = gr.HTML(text("before_run"), elem_id="zs-scores")
-    level = gr.Slider(
-        0, 1, own_level, step=0.005, label="A class claims a pixel above",
-        info="The maps below count such classes. Starts at 0.5, or at the model’s own threshold if that is lower.",
-        buttons=[], elem_id="zs-level", elem_classes="zs-plain-slider",
+    info = "The maps below count such classes. Starts at 0.5, or at the model’s own threshold if that is lower."
+    level = make_slider(
+        (0, 1), own_level, "A class counts where it scores above", info,
+        elem_id="zs-level", elem_classes="zs-plain-slider",
     )  # fmt: skip
     return {"kind": kind, "scores": scores, "level": level, "claims": gr.HTML("", elem_id="zs-claims")}
 
