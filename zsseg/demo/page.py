@@ -46,6 +46,7 @@ class Details:
     tabs: gr.Tabs
     kind: gr.Radio
     scores: gr.HTML
+    sums: gr.HTML
     level: gr.Slider
     claims: gr.HTML
     comparison: gr.HTML
@@ -53,6 +54,7 @@ class Details:
     region_window: gr.Dropdown
     regions: gr.HTML
     recovery: gr.HTML
+    similarity: gr.HTML
     mask: gr.File
     meanings: gr.Textbox
     truth: gr.HTML

@@ -21,7 +21,7 @@ from zsseg.visualize.overlays import (
     pixel_scores,
     with_labels,
 )
-from zsseg.visualize.regions import draw_attention, draw_mask, draw_regions, region_maps
+from zsseg.visualize.regions import draw_attention, draw_mask, draw_regions, region_maps, region_ramp
 
 __all__ = [
     "Color",
@@ -46,6 +46,7 @@ __all__ = [
     "pca_rgb",
     "pixel_scores",
     "region_maps",
+    "region_ramp",
     "score_map",
     "with_labels",
 ]

@@ -53,3 +53,12 @@ document.addEventListener("focusout", ({ target }) => { if (isNumber(target)) me
 document.addEventListener("keydown", (event) => {
   if (event.key === "Enter" && isNumber(event.target)) mend(event.target);
 }, true);
+
+// ---- a link of the header that opens a tab
+document.addEventListener("click", (event) => {
+  const link = event.target.closest?.("[data-open-tab]");
+  if (!link) return;
+  const tabs = [...document.querySelectorAll('#zs-tabs [role="tab"]')];
+  tabs.find((tab) => tab.textContent.trim() === link.dataset.openTab && tab.offsetParent)?.click();
+  document.getElementById("zs-tabs").scrollIntoView({ behavior: "smooth" });
+});

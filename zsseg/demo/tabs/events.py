@@ -17,7 +17,7 @@ from zsseg.demo.tabs import ground_truth, how_it_works
 from zsseg.demo.tabs import scores as score_maps
 from zsseg.demo.tabs.batch import run_batch
 from zsseg.demo.tabs.compare import comparison
-from zsseg.demo.tabs.recovery import recovery
+from zsseg.demo.tabs.recovery import recovery, similarity
 from zsseg.demo.tabs.regions import regions
 from zsseg.errors import UserError
 
@@ -43,6 +43,8 @@ def wire_answer(page: Page, ran: Dependency) -> None:
         largest = max(asked, key=dict(zip(asked, _area(found, predictors), strict=True)).__getitem__)
         return {
             details.scores: score_maps.score_grid(found, values[details.kind]),
+            details.sums: score_maps.sums(found),
+            details.similarity: text("recovery_click"),
             details.explain: how_it_works.explain(found, display, predictors),
             details.region_class: gr.update(choices=asked, value=largest),
             details.region_window: gr.update(choices=_windows(found, predictors), value=0),
@@ -52,7 +54,10 @@ def wire_answer(page: Page, ran: Dependency) -> None:
     after = ran.success(
         fill,
         {page.answer, details.kind, page.panel.model, *page.display},
-        [details.scores, details.explain, details.region_class, details.region_window, details.regions],
+        [
+            *(details.scores, details.sums, details.similarity, details.explain),
+            *(details.region_class, details.region_window, details.regions),
+        ],
         concurrency_id=MODEL_QUEUE,
         **QUIET,
     )
@@ -127,6 +132,14 @@ def wire_choices(page: Page) -> None:
 
     inputs = {page.answer, details.level, *page.display}
     details.level.change(claimed, inputs, details.claims, trigger_mode="always_last", preprocess=False, **QUIET)
+
+    def similar(values: Values, event: gr.EventData) -> object:
+        found, point = values[page.answer], tuple(event._data.get(axis) for axis in ("x", "y"))
+        if found is None or not all(isinstance(value, int | float) and 0 <= value <= 1 for value in point):
+            return gr.skip()
+        return similarity(found, point)
+
+    details.recovery.click(similar, {page.answer}, details.similarity, **QUIET)
     details.kind.change(scores, [page.answer, details.kind], details.scores, **QUIET)
     gr.on(
         [details.region_class.input, details.region_window.input],

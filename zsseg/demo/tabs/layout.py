@@ -8,7 +8,7 @@ from zsseg.demo.html.parts import text
 from zsseg.demo.page import Details
 from zsseg.demo.tabs import how_it_works
 from zsseg.demo.tabs import scores as score_maps
-from zsseg.demo.tabs.model import models
+from zsseg.demo.tabs.model import documents, models
 from zsseg.demo.theme import script
 
 
@@ -30,7 +30,8 @@ def make_details(predictors: Predictors, threshold: float) -> Details:
         with gr.Tab("Regions", id="regions"):
             parts |= _regions()
         with gr.Tab("Recovery", id="recovery"):
-            parts["recovery"] = gr.HTML(text("before_run"), elem_id="zs-recovery")
+            parts["recovery"] = gr.HTML(text("before_run"), js_on_load=script("recovery.js"), elem_id="zs-recovery")
+            parts["similarity"] = gr.HTML(text("recovery_click"), elem_id="zs-similarity")
         with gr.Tab("Ground truth", id="truth"):
             parts |= _truth()
         with gr.Tab("Batch", id="batch"):
@@ -39,6 +40,9 @@ def make_details(predictors: Predictors, threshold: float) -> Details:
             parts |= _files()
         with gr.Tab("Model", id="model"):
             parts["models"] = gr.HTML(models(predictors), elem_id="zs-models")
+            for title, content in documents():
+                with gr.Accordion(title, open=False):
+                    gr.Markdown(content, elem_classes="zs-document")
     return Details(tabs=tabs, **parts)  # type: ignore[arg-type]
 
 
@@ -49,11 +53,12 @@ def _scores(own_level: float) -> dict[str, object]:
     )  # explained above
     scores = gr.HTML(text("before_run"), elem_id="zs-scores")
     info = "The maps below count such classes. Starts at 0.5, or at the model’s own threshold if that is lower."
+    sums = gr.HTML("", elem_id="zs-sums")
     level = make_slider(
         (0, 1), own_level, "A class counts where it scores above", info,
         elem_id="zs-level", elem_classes="zs-plain-slider",
     )  # fmt: skip
-    return {"kind": kind, "scores": scores, "level": level, "claims": gr.HTML("", elem_id="zs-claims")}
+    return {"kind": kind, "scores": scores, "sums": sums, "level": level, "claims": gr.HTML("", elem_id="zs-claims")}
 
 
 def _regions() -> dict[str, object]:
