@@ -167,6 +167,7 @@ def test_every_tab_has_its_answer(visitor: Visitor, photo: Path) -> None:
     page.get_by_label("Softmax of the same logits").check()
     expect(page.locator("#zs-scores img").nth(1)).not_to_have_attribute("src", sigmoid or "")
     expect(page.locator("#zs-claims figure")).to_have_count(4)
+    expect(page.locator("#zs-sums figure")).to_have_count(3)
     open_tab(page, "Compare")
     expect(page.locator("#zs-compare")).to_contain_text("of the pixels get the same answer")
     page.locator(".zs-wipe-at").fill("80")
@@ -178,7 +179,9 @@ def test_every_tab_has_its_answer(visitor: Visitor, photo: Path) -> None:
     expect(page.locator("#zs-regions h3").last).to_contain_text("sheep")
     open_tab(page, "Recovery")
     expect(page.locator("#zs-recovery")).to_contain_text("ZegCLIP has no recovery decoder")
-    expect(page.locator("#zs-recovery figure")).to_have_count(5)
+    expect(page.locator("#zs-recovery figure")).to_have_count(1 + 5)
+    page.locator("#zs-recovery .zs-features img").nth(1).click(position={"x": 20, "y": 20})
+    expect(page.locator("#zs-similarity figure")).to_have_count(4)
     open_tab(page, "Model")
     expect(page.locator("#zs-models")).to_contain_text("zegclip-tiny-inductive")
     assert visitor.errors == []

@@ -12,6 +12,7 @@ from zsseg.analysis.compare import compare
 from zsseg.errors import UserError
 from zsseg.examples import EXAMPLES
 from zsseg.segmentation import NONE, Segmentation
+from zsseg.synthetic import NAMES
 from zsseg.text.class_lists import COCO171, VOC20
 from zsseg.text.presets import PRESETS
 from zsseg.visualize import (
@@ -53,17 +54,22 @@ def test_colours_are_stable() -> None:
 
 
 @pytest.mark.parametrize(
-    "names",
+    ("names", "least"),
     [
-        *((example.seen + ", " + example.unseen).split(", ") for example in EXAMPLES),
-        ["ground", "plain red circle", "striped red star", "dotted green square", "plain blue square"],
-        list(PRESETS["Pets"]),
-        list(PRESETS["Street"]),
+        *(((example.seen + ", " + example.unseen).split(", "), 0.1) for example in EXAMPLES),
+        (list(PRESETS["Pets"]), 0.08),
+        (list(PRESETS["Street"]), 0.08),
+        (list(VOC20), 0.04),
     ],
 )
-def test_colours_of_one_answer_are_apart_for_every_eye(names: list[str]) -> None:
-    pairs = itertools.combinations(colors_of(names), 2)
-    assert min(distance(*pair) for pair in pairs) >= (0.1 if len(names) <= 8 else 0.06)
+def test_colours_of_one_answer_are_apart_for_every_eye(names: list[str], least: float) -> None:
+    assert min(distance(*pair) for pair in itertools.combinations(colors_of(names), 2)) >= least
+
+
+def test_colours_of_drawn_scenes_are_apart_for_every_eye() -> None:
+    for seed in range(20):
+        names = ["ground", *map(str, np.random.default_rng(seed).choice(NAMES[1:], 7, replace=False))]
+        assert min(distance(*pair) for pair in itertools.combinations(colors_of(names), 2)) >= 0.04, names
 
 
 def test_distance_is_that_of_the_eye_that_sees_least() -> None:

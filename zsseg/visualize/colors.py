@@ -1,5 +1,6 @@
 """One colour per class name, the same wherever the name appears, and told apart by colour-blind eyes too."""
 
+import colorsys
 import re
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
@@ -9,6 +10,12 @@ import numpy as np
 import numpy.typing as npt
 
 Color = tuple[int, int, int]
+
+
+def _rgb(hue: float, saturation: float, value: float) -> Color:
+    red, green, blue = (round(255 * part) for part in colorsys.hsv_to_rgb(hue / 360 % 1, saturation, value))
+    return red, green, blue
+
 
 # Okabe and Ito's seven, then colours chosen greedily, each as far as possible in OKLab from all before it, as seen by
 # the worst of normal, deutan and protan eyes. Their number is prime, so that any step through them visits all.
@@ -21,24 +28,34 @@ _PALETTE: tuple[Color, ...] = (
 )  # fmt: skip
 
 
-# A name with a colour word is painted in that colour: shades of it, the usual one first.
+# A name with a colour word is painted in that colour: hue in degrees, saturation and brightness of its usual shade.
+_HUES: Mapping[str, tuple[float, float, float]] = {
+    "red": (0, 0.82, 0.86), "orange": (30, 0.92, 0.94), "yellow": (54, 0.79, 0.94), "green": (135, 0.75, 0.63),
+    "blue": (224, 0.8, 0.9), "purple": (277, 0.68, 0.75), "pink": (336, 0.49, 1), "brown": (27, 0.67, 0.53),
+}  # fmt: skip
+# Other shades of it: turn of the hue in degrees, saturation, brightness. Many, as names with one colour word may stand
+# beside each other, and lightness is what colour-blind eyes tell them by.
+_OTHER = tuple(
+    (turn, saturation, value)
+    for turn in (0, 12, -12)
+    for saturation, value in ((1, 0.42), (0.42, 1), (0.85, 0.7), (1, 0.24), (0.22, 1), (1, 1), (0.6, 0.5), (0.6, 0.85))
+)
+_GREYS: Mapping[str, tuple[Color, ...]] = {
+    "black": tuple((level, level, level + 4) for level in (32, 60, 8, 84)),
+    "white": tuple((level, level, level - 4) for level in (245, 222, 255, 205)),
+    "grey": tuple((level, level, level) for level in (140, 100, 180, 70, 210)),
+}
 _SHADES: Mapping[str, tuple[Color, ...]] = {
-    "red": ((220, 40, 40), (120, 10, 20), (255, 135, 125), (170, 20, 70), (255, 70, 90)),
-    "orange": ((240, 140, 20), (170, 85, 0), (255, 195, 125), (215, 110, 60), (255, 165, 60)),
-    "yellow": ((240, 220, 50), (170, 150, 0), (255, 245, 165), (205, 190, 60), (255, 235, 0)),
-    "green": ((40, 160, 70), (0, 85, 40), (150, 225, 140), (90, 130, 40), (0, 200, 120)),
-    "blue": ((45, 95, 230), (10, 35, 130), (135, 185, 255), (40, 140, 190), (80, 80, 255)),
-    "purple": ((140, 60, 190), (75, 15, 105), (205, 155, 245), (165, 40, 150), (110, 90, 200)),
-    "pink": ((255, 130, 180), (200, 60, 120), (255, 195, 215), (230, 90, 160), (150, 50, 95)),
-    "brown": ((135, 85, 45), (80, 45, 15), (190, 140, 100), (110, 80, 70), (160, 100, 30)),
-    "black": ((35, 35, 40), (75, 75, 80), (15, 15, 45), (55, 40, 30), (40, 60, 55)),
-    "white": ((245, 245, 240), (215, 220, 230), (250, 240, 215), (225, 240, 225), (235, 225, 245)),
-    "grey": ((140, 140, 140), (95, 95, 100), (185, 185, 185), (120, 135, 150), (150, 140, 125)),
+    **{
+        word: (_rgb(hue, saturation, value), *(_rgb(hue + turn, *rest) for turn, *rest in _OTHER))
+        for word, (hue, saturation, value) in _HUES.items()
+    },
+    **_GREYS,
 }
 _WORDS: Mapping[str, str] = {"gray": "grey", "golden": "yellow", "violet": "purple", **{word: word for word in _SHADES}}
 
 # Least distances between two colours of a list, in OKLab, as seen by the eye that sees the smallest difference: a list
-# keeps the first that its length allows. Up to eight names usually keep 0.1.
+# keeps the first that its length allows. Lists of 8 usually keep 0.1, of 12 0.07.
 _DISTANCES = (0.14, 0.12, 0.1, 0.08, 0.06, 0.04, 0.0)
 
 # Full protanopia, deuteranopia and tritanopia in linear RGB (Machado, Oliveira and Fernandes 2009), and normal eyes.

@@ -37,27 +37,7 @@ def wire_run(page: Page) -> Dependency:
     panel = page.panel
 
     def run(values: Values, progress: gr.Progress = gr.Progress()) -> Values:
-        predictors = page.predictors(values)
-        seen, unseen = names.route(values[panel.seen], values[panel.unseen], predictors, values[page.flipped])
-        with as_error():
-            found = _segment(
-                predictors,
-                uploaded(values[panel.photo]),
-                seen,
-                unseen,
-                progress,
-                values[panel.model],
-                page.methods(values),
-            )
-        moved = {box: text for box, text in ((panel.seen, seen), (panel.unseen, unseen)) if text != values[box]}
-        new = {
-            **moved,
-            panel.marks: names.marks(seen, unseen, predictors),
-            page.answer: found,
-            page.off: frozenset[str](),
-        }
-        new |= {page.point: None, page.pixel: text("no_point")}
-        return {**new, **page.draw(found, page.read_display(values))}
+        return _answer(page, values, progress)
 
     event: Dependency = gr.on(
         [panel.run.click, panel.seen.submit, panel.unseen.submit],
@@ -77,6 +57,20 @@ def wire_run(page: Page) -> Dependency:
     event.success(None, js=_SHOW_ANSWER, api_visibility="private")
     event.then(None, js=_READY, api_visibility="private")
     return event
+
+
+def _answer(page: Page, values: Values, progress: gr.Progress) -> Values:
+    """Sort the names into their boxes, run every method that is shown, and draw the answers."""
+    panel, predictors = page.panel, page.predictors(values)
+    seen, unseen = names.route(values[panel.seen], values[panel.unseen], predictors, values[page.flipped])
+    with as_error():
+        photo, model = uploaded(values[panel.photo]), values[panel.model]
+        found = _segment(predictors, photo, seen, unseen, progress, model, page.methods(values))
+    texts = {panel.seen: seen, panel.unseen: unseen}
+    new: dict[Any, Any] = {box: typed for box, typed in texts.items() if typed != values[box]}
+    new |= {panel.marks: names.marks(seen, unseen, predictors), page.answer: found, page.off: frozenset[str]()}
+    new |= {page.point: None, page.pixel: text("no_point")}
+    return {**new, **page.draw(found, page.read_display(values))}
 
 
 def wire_extra(page: Page) -> None:

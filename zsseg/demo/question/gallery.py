@@ -68,6 +68,12 @@ def thumbnails(shown: Sequence[Example], with_scene: bool) -> Markup:
         picture = jpeg_uri(load_image(drawn.photo))
         why = "a combination of words that is new to it"
         # After the first photos, where a visitor sees it without scrolling.
-        entry = {"title": "A drawn scene", "finds": name, "why": why, "key": "scene", "picture": picture}
+        entry: dict[str, object] = {
+            "title": "A drawn scene",
+            "finds": name,
+            "why": why,
+            "key": "scene",
+            "picture": picture,
+        }
         examples.insert(2, entry)
     return render("gallery.html", examples=examples)
