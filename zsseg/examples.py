@@ -46,25 +46,26 @@ class Example:
         return "\n".join(f"{number}: {name}" for number, name in self.labels.items())
 
 
-# The first one opens the page. Ids below 80 are those of the 80 things of COCO.
+# The first one opens the page. Ids below 80 are those of the 80 things of COCO. On the others no unseen name wins with
+# both methods yet, so nothing is promised there.
 EXAMPLES: tuple[Example, ...] = (
     Example(
         "Suitcases", "suitcases.jpg", "person, car, book", "suitcase, carpet", finds="suitcase", labels={28: "suitcase"}
     ),
     Example(
-        "A cat on a couch", "cat_on_couch.jpg", "cat, remote, person", "couch, potted plant", finds="couch",
+        "A cat on a couch", "cat_on_couch.jpg", "cat, remote, person", "couch, potted plant",
         labels={15: "cat", 57: "couch | sofa", 58: "potted plant", 65: "remote"},
     ),
     Example(
-        "A pizza", "pizza.jpg", "dining table, fork, person", "pizza", finds="pizza",
+        "A pizza", "pizza.jpg", "dining table, fork, person", "pizza",
         labels={40: "wine glass", 41: "cup", 53: "pizza", 60: "dining table"},
     ),
     Example(
-        "A gull by the sea", "gull.jpg", "bird, sky, person", "sea, beach", finds="sea",
+        "A gull by the sea", "gull.jpg", "bird, sky, person", "sea, beach",
         labels={0: "person", 8: "boat", 14: "bird", 80: "sky", 81: "sea", 82: "beach"},
     ),
     Example(
-        "A bus", "bus.jpg", "bus, car, road, sky, building", "tree", finds="tree",
+        "A bus", "bus.jpg", "bus, car, road, sky, building", "tree",
         labels={0: "person", 2: "car", 5: "bus", 7: "truck", 80: "sky", 83: "road", 84: "tree"},
     ),
     Example(
@@ -72,11 +73,11 @@ EXAMPLES: tuple[Example, ...] = (
         labels={0: "person", 2: "car", 58: "potted plant", 67: "cell phone"},
     ),
     Example(
-        "A seaplane", "seaplane.jpg", "aeroplane, boat, sky", "water", finds="water",
+        "A seaplane", "seaplane.jpg", "aeroplane, boat, sky", "water",
         labels={0: "person", 4: "aeroplane | airplane", 8: "boat", 80: "sky", 81: "water"},
     ),
     Example(
-        "A bear", "bear.jpg", "bear, bird, person", "grass", finds="grass", labels={14: "bird", 21: "bear", 85: "grass"}
+        "A bear", "bear.jpg", "bear, bird, person", "grass", labels={14: "bird", 21: "bear", 85: "grass"}
     ),
     Example("A cat", "cat.jpg", "cat, dog, person", "cow, sheep"),
     Example("A raccoon", "raccoon.jpg", "cat, dog, bird", "raccoon, leaves"),

@@ -21,8 +21,11 @@ def shipped() -> dict[str, Predictor]:
     }
 
 
-def test_there_are_promises_for_a_comparison() -> None:
-    assert len([example for example in PROMISES if example.mask is not None]) >= 4
+def test_the_page_opens_on_a_promise_and_has_photos_to_compare_on() -> None:
+    assert PROMISES[0] == EXAMPLES[0]
+    masks = [example.mask for example in EXAMPLES if example.mask is not None]
+    assert len(masks) >= 4
+    assert all(mask.is_file() for mask in masks)
 
 
 @pytest.mark.parametrize("example", PROMISES, ids=lambda example: example.title)
