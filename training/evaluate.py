@@ -25,7 +25,7 @@ from training.evaluation.tables import result_rows, write_table
 from training.recipes.papers.published import PUBLISHED
 from training.runtime.console import run_for_person
 from training.runtime.devices import setup_device, teardown
-from zsseg.image.windows import Layout
+from zsseg.image import Layout
 from zsseg.predictor import Predictor
 from zsseg.weights.metadata import Metadata
 

@@ -1,4 +1,4 @@
-"""Two processes of torchrun (gloo, CPU) train the weights and count the confusion matrix of one process."""
+"""Two processes of torchrun (gloo, CPU) compute the gradients and count the confusion matrix of one process."""
 
 import os
 import subprocess
@@ -27,9 +27,11 @@ def test_two_ranks__equal_one(tmp_path: Path) -> None:
         subprocess.run(command, cwd=ROOT, env=environment, check=True, timeout=300)
         results.append(torch.load(out))
     one, two = results
-    for name, value in one["model"].items():
-        torch.testing.assert_close(
-            two["model"][name], value, rtol=1e-3, atol=1e-5, msg=lambda text, n=name: f"{n}: {text}"
-        )
+    # Gradients, not weights: Adam turns the rounding of a gradient near zero into a whole step.
+    whole = torch.stack([gradient.norm() for gradient in one["gradients"].values()]).norm()
+    for name, gradient in one["gradients"].items():
+        # A key's bias has no gradient but rounding, which is measured by the whole gradient.
+        assert (two["gradients"][name] - gradient).norm() <= 1e-4 * gradient.norm() + 1e-6 * whole, name
     assert torch.equal(one["photos"], two["photos"])
-    assert one["table"].sum() == two["table"].sum() > 0
+    assert torch.equal(one["table"], two["table"])
+    assert one["table"].sum() > 0

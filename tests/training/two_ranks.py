@@ -16,7 +16,7 @@ from zsseg.predictor import Predictor
 
 
 def main(data: Path, out: Path) -> None:
-    """Write the weights and the confusion matrix of this number of processes to `out`."""
+    """Write the gradients of the first step and the confusion matrix of this number of processes to `out`."""
     recipe = Recipe(
         name="clip_rc_toy",
         # Dropout draws other masks in every process; without it only the order of sums differs.
@@ -33,16 +33,17 @@ def main(data: Path, out: Path) -> None:
     )
     context = setup_device("fp32", "cpu")
     experiment = assemble(recipe, data, data / "tiny-clip")
-    trainer = Trainer(experiment, RunOptions(out.with_suffix("")), context)
-    trainer.run()
     photos = open_set("voc2012", data, "val")
-    predictor = Predictor(trainer.model, experiment.metadata)
     protocol = protocol_for(photos, experiment.metadata)
+    predictor = Predictor(experiment.model, experiment.metadata)
     matrix = evaluate_predictor(predictor, photos.items[context.rank :: context.world_size], protocol, 0.0)
     matrix.sum_over_processes()
+    trainer = Trainer(experiment, RunOptions(out.with_suffix(""), stop_at=1), context)
+    trainer.run()
     if context.is_main:
+        gradients = {name: p.grad for name, p in trainer.model.named_parameters()}
         counts = {"table": torch.from_numpy(matrix.table), "photos": torch.from_numpy(matrix.photos)}
-        torch.save({"model": trainer.model.state_dict(), **counts}, out)
+        torch.save({"gradients": gradients, **counts}, out)
     teardown(context)
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import torch
 
 from zsseg.errors import UserError
-from zsseg.image.windows import Layout
+from zsseg.image import Layout
 from zsseg.models import Backbone, TrainingFreeConfig
 from zsseg.predictor import Predictor
 from zsseg.weights.backbone import load_backbone
