@@ -45,7 +45,7 @@ ARROWS: dict[str, set[str]] = {
     "training.data": {"zsseg.synthetic", "zsseg.layers", "zsseg.text", "zsseg.image", "training.runtime"},
     "training.recipes": {"zsseg.models", "zsseg.text", "zsseg.image", "training.runtime", "training.data"},
     "training.evaluation": {"zsseg.segmentation", "zsseg.models", "zsseg.weights", "zsseg.analysis", "zsseg.predictor"}
-    | {"training.runtime", "training.data"},
+    | {"zsseg.image", "training.runtime", "training.data"},
     "training.core": {"zsseg.layers", "zsseg.models", "zsseg.text", "zsseg.weights"}
     | {"training.runtime", "training.data", "training.recipes", "training.evaluation"},
     "training.pretraining": {"zsseg.layers", "zsseg.models", "zsseg.image", "zsseg.weights"}
@@ -56,7 +56,8 @@ ARROWS: dict[str, set[str]] = {
     | {"training.runtime", "training.data", "training.recipes", "training.evaluation", "training.core"},
     "training.train": {"zsseg.models", "zsseg.weights", "zsseg.predictor"}
     | {"training.runtime", "training.data", "training.recipes", "training.evaluation", "training.core"},
-    "training.evaluate": {"training.runtime", "training.data", "training.evaluation"},
+    "training.evaluate": {"zsseg.image", "zsseg.weights", "zsseg.predictor"}
+    | {"training.runtime", "training.data", "training.recipes", "training.evaluation"},
     "training.calibrate": {"zsseg.segmentation", "zsseg.predictor"}
     | {"training.runtime", "training.data", "training.evaluation"},
     "training.report": {"zsseg.predictor", "training.runtime", "training.data", "training.evaluation"},

@@ -11,11 +11,23 @@ from pathlib import Path
 from typing import Any
 
 from training.data.datasets import open_set
-from training.evaluation.models import add_data_options, add_model_options, open_predictor, rewrite_metadata
+from training.evaluation.models import (
+    add_data_options,
+    add_model_options,
+    open_predictor,
+    rewrite_metadata,
+    with_layout,
+)  # fmt: skip
 from training.evaluation.plots import plot_confusion
-from training.evaluation.protocol import evaluate_predictor, protocol_for
+from training.evaluation.protocol import MIN_PHOTOS, evaluate_predictor, protocol_for
 from training.evaluation.scores import SCORES, score_report
+from training.evaluation.tables import result_rows, write_table
+from training.recipes.papers.published import PUBLISHED
 from training.runtime.console import run_for_person
+from training.runtime.devices import setup_device, teardown
+from zsseg.image import Layout
+from zsseg.predictor import Predictor
+from zsseg.weights.metadata import Metadata
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -24,26 +36,61 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def evaluate(options: argparse.Namespace) -> dict[str, Any]:
-    """Evaluate, print the table, write the files; return the report."""
+    """Evaluate, print the table, write the files; return the report of the first protocol.
+
+    Under torchrun every process evaluates its share of the photos, and the confusion matrices are added up.
+
+    Raises:
+        UserError: the model or the data set does not exist, or the options contradict each other.
+    """
+    context = setup_device("fp32", options.device)
     predictor = open_predictor(options)
     photos = open_set(options.data, options.root, options.split)
     items = photos.items[: options.limit]
-    protocol = protocol_for(photos, predictor.metadata)
+    classes = protocol_for(photos, predictor.metadata, unseen_list=options.unseen)
     penalty = predictor.metadata.seen_penalty if options.seen_penalty is None else options.seen_penalty
-    matrix = evaluate_predictor(predictor, items, protocol, penalty, progress=f"{options.data} {options.split}")
-    report = {"data": options.data, "split": options.split, "photos": len(items)}
-    report |= score_report(predictor, protocol, matrix, penalty)
-    print_report(report)
+    common = {"data": options.data, "split": options.split, "photos": len(items)}
+    reports = []
+    for name, layout, min_photos in _protocols(options.protocol, predictor.metadata):
+        asked = with_layout(predictor, layout)
+        share = items[context.rank :: context.world_size]
+        matrix = evaluate_predictor(asked, share, classes, penalty, f"{options.data} {options.split}, {name}")
+        matrix.sum_over_processes()
+        scores = score_report(asked, classes, matrix, penalty, min_photos)
+        reports.append({**common, "protocol": name, **scores})
+        if context.is_main:
+            print_report(reports[-1])
+            if options.plot is not None and len(reports) == 1:
+                plot_confusion(matrix.counts, classes.names, classes.unseen, options.plot)
+    report = {**reports[0], **({"protocols": reports} if len(reports) > 1 else {})}
+    if context.is_main:
+        write_files(options, predictor, reports, report)
+    teardown(context)
+    return report
+
+
+def _protocols(name: str, metadata: Metadata) -> list[tuple[str, Layout, int]]:
+    """Name, layout of windows and smallest number of photos per class of each protocol that was asked for."""
+    papers: tuple[str, Layout, int] = ("papers", "sliding", 1)
+    whole: tuple[str, Layout, int] = ("whole", "whole", 1)
+    own: tuple[str, Layout, int] = ("own", metadata.layout, MIN_PHOTOS)
+    return {"own": [own], "papers": [papers], "whole": [whole], "both": [papers, whole]}[name]
+
+
+def write_files(
+    options: argparse.Namespace, predictor: Predictor, reports: list[dict[str, Any]], report: dict[str, Any]
+) -> None:
+    """Write the JSON document, the table, and the scores of the first protocol into the checkpoint, as asked for."""
     if options.json is not None:
         options.json.parent.mkdir(parents=True, exist_ok=True)
         options.json.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
-    if options.plot is not None:
-        plot_confusion(matrix.counts, protocol.names, protocol.unseen, options.plot)
+    if options.table is not None:
+        published = PUBLISHED.get(predictor.metadata.recipe)
+        write_table(options.table, result_rows(reports, published and published._asdict()))
     if options.write:
         scores = {f"{options.data} {options.split} {k}": report[k] for k in SCORES if report[k] is not None}
         metadata = dataclasses.replace(predictor.metadata, scores={**predictor.metadata.scores, **scores})
         rewrite_metadata(predictor, options.checkpoint, metadata)
-    return report
 
 
 def print_report(report: dict[str, Any]) -> None:
@@ -64,6 +111,14 @@ def _parser() -> argparse.ArgumentParser:
     add_data_options(parser)
     parser.add_argument("--split", default="val", help="val (default), development, train, trainval, test")
     parser.add_argument("--seen-penalty", type=float, help="overrides the checkpoint's own")
+    parser.add_argument(
+        "--protocol", choices=("own", "papers", "whole", "both"), default="own",
+        help="own: the checkpoint's windows (default); papers: sliding windows, all classes count; whole: whole photos",
+    )  # fmt: skip
+    parser.add_argument(
+        "--unseen", metavar="LIST", help="published list of unseen classes, e.g. papers; none: all seen"
+    )
+    parser.add_argument("--table", type=Path, help="write rows beside the published ones to this .md or .tex file")
     parser.add_argument("--json", type=Path, help="write the report to this file")
     parser.add_argument("--write", action="store_true", help="write the four scores into the checkpoint's metadata")
     parser.add_argument("--plot", type=Path, help="write the confusion matrix to this PNG file")

@@ -9,15 +9,19 @@ last.safetensors. At the end the weights chosen by the recipe are copied to --ex
 
 import argparse
 import dataclasses
+import tempfile
 from pathlib import Path
+from typing import Any
 
 from training.core.assemble import Experiment, assemble
+from training.core.dry_run import find_or_make_backbone, shortened, write_data
 from training.core.engine import Evaluator, RunOptions, Trainer
 from training.data.datasets import has_development, open_set
-from training.evaluation.protocol import Scores, build_protocol, evaluate_predictor, summarise
+from training.evaluation.protocol import Scores, build_protocol, evaluate_predictor, protocol_for, summarise
 from training.recipes import Recipe, load_recipe, recipe_names
 from training.runtime.console import run_for_person
 from training.runtime.devices import DeviceContext, setup_device, teardown
+from training.runtime.runlog import read_log
 from zsseg.errors import UserError
 from zsseg.models import SegmentationModel
 from zsseg.predictor import Predictor
@@ -28,7 +32,8 @@ from zsseg.weights.search import find_backbone
 
 def main(arguments: list[str] | None = None) -> int:
     """Entry point. Returns 0, or 2 after printing a UserError."""
-    return run_for_person(lambda: train(_parser().parse_args(arguments)))
+    options = _parser().parse_args(arguments)
+    return run_for_person(lambda: dry_run(options) if options.dry_run else train(options))
 
 
 def train(options: argparse.Namespace) -> Path | None:
@@ -53,6 +58,31 @@ def train(options: argparse.Namespace) -> Path | None:
     if not context.is_main or progress.iteration < progress.iters:
         return None
     return export(experiment, out, options.export)
+
+
+def dry_run(options: argparse.Namespace) -> dict[str, Any]:
+    """Build everything for a recipe and run two iterations on synthetic data; return the scores, which mean nothing.
+
+    Raises:
+        UserError: something does not fit or is not installed.
+    """
+    recipe = shortened(chosen_recipe(options))
+    with tempfile.TemporaryDirectory(prefix="zsseg-dry-run-") as name:
+        folder = Path(name)
+        write_data(recipe, folder)
+        backbone = find_or_make_backbone(options.backbone or recipe.backbone, folder)
+        context = setup_device(recipe.precision, options.device)
+        experiment = assemble(recipe, folder, backbone, folder / "features")
+        trainer = Trainer(experiment, RunOptions(folder / "run"), context)
+        progress = trainer.run()
+        photos = open_set(recipe.sources[0].name, folder, "trainval")
+        predictor = Predictor(trainer.model, experiment.metadata, str(context.device))
+        protocol = protocol_for(photos, experiment.metadata)
+        scores = summarise(evaluate_predictor(predictor, photos.items[:1], protocol, recipe.seen_penalty), protocol, 1)
+        losses = [row["total"] for row in read_log(folder / "run/train.csv")]
+    trained = sum(parameter.numel() for parameter in trainer.model.parameters())
+    print(f"{recipe.name}: dry run passed, {progress.iteration} iterations, losses {losses}, {trained:,} parameters.")
+    return scores.as_dict()
 
 
 def chosen_recipe(options: argparse.Namespace) -> Recipe:
@@ -113,6 +143,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--data-root", type=Path, default=Path("data"), help="folder that holds the data sets (data)")
     parser.add_argument("--out", type=Path, help="folder of the run (runs/NAME)")
     parser.add_argument("--export", type=Path, default=Path("checkpoints"), help="folder of the result (checkpoints)")
+    parser.add_argument(
+        "--dry-run", action="store_true", help="build all, two iterations on synthetic data, keep nothing"
+    )
     parser.add_argument("--resume", action="store_true", help="continue the run in --out")
     parser.add_argument("--seed", type=int, help="overrides the recipe's")
     parser.add_argument("--iters", type=int, help="overrides the recipe's")

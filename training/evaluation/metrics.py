@@ -4,6 +4,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
+import torch
+import torch.distributed as dist
 
 from zsseg.analysis.confusion import class_iou, confusion
 
@@ -50,6 +52,14 @@ class ConfusionMatrix:
         """(H, W) int16, -1 outside 0..K-1."""
         wide = values.astype(np.int64)  # an 8-bit array could not hold -1
         return np.where((wide >= 0) & (wide < self.classes), wide, -1).astype(np.int16)
+
+    def sum_over_processes(self) -> None:
+        """Add up the counts of all processes, in every one of them; a single process keeps its own."""
+        if dist.is_initialized():
+            for counts in (self.table, self.photos):
+                total = torch.from_numpy(counts).to("cuda" if dist.get_backend() == "nccl" else "cpu")
+                dist.all_reduce(total)
+                counts[...] = total.cpu().numpy()
 
     @property
     def counts(self) -> np.ndarray:

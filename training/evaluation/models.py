@@ -1,11 +1,13 @@
 """Command-line options that name a model and a data set, and functions that open the model."""
 
 import argparse
+import dataclasses
 from pathlib import Path
 
 import torch
 
 from zsseg.errors import UserError
+from zsseg.image import Layout
 from zsseg.models import Backbone, TrainingFreeConfig
 from zsseg.predictor import Predictor
 from zsseg.weights.backbone import load_backbone
@@ -44,6 +46,14 @@ def open_baseline(options: argparse.Namespace) -> Predictor:
         UserError: the backbone does not exist, or the method needs a checkpoint.
     """
     return Predictor.training_free(options.baseline, _device(options), size=options.size, method=options.method)
+
+
+def with_layout(predictor: Predictor, layout: Layout) -> Predictor:
+    """Return the predictor with another layout of windows; itself if the layout is its own already."""
+    if layout == predictor.metadata.layout:
+        return predictor
+    metadata = dataclasses.replace(predictor.metadata, layout=layout)
+    return Predictor(predictor.model, metadata, str(predictor.device), predictor.sha256)
 
 
 def _device(options: argparse.Namespace) -> str:

@@ -10,6 +10,7 @@ from training.data.datasets import Item, PhotoSet, read_mask
 from training.data.labels import label_table
 from training.evaluation.metrics import ConfusionMatrix
 from zsseg.analysis.confusion import harmonic_mean
+from zsseg.errors import UserError
 from zsseg.predictor import Predictor
 from zsseg.segmentation import Segmentation
 from zsseg.weights.metadata import Metadata
@@ -73,11 +74,28 @@ def build_protocol(
     return EvalProtocol(tuple(seen), evaluated + hidden, evaluated, label_table(raw_names, order))
 
 
-def protocol_for(photos: PhotoSet, metadata: Metadata, hide: Iterable[str] = ()) -> EvalProtocol:
+def protocol_for(
+    photos: PhotoSet, metadata: Metadata, hide: Iterable[str] = (), unseen_list: str | None = None
+) -> EvalProtocol:
     """Build the protocol of a data set with the checkpoint's own seen/unseen split.
 
     If the checkpoint does not know all class names of the data set, the data set's own split is used.
+
+    Args:
+        photos: the data set.
+        metadata: of the checkpoint.
+        hide: unseen class names whose labels must not be used.
+        unseen_list: use this published list of unseen classes instead, e.g. for a fully supervised checkpoint;
+            "none" if all classes count as seen, as in cross-data evaluation.
+
+    Raises:
+        UserError: the data set has no such list.
     """
+    if unseen_list is not None:
+        lists = {**photos.unseen_lists, "none": ()}
+        if unseen_list not in lists:
+            raise UserError(f"{photos.name} has no list {unseen_list!r} of unseen classes: choose {', '.join(lists)}.")
+        return build_protocol(photos.raw_names, *photos.split_names(lists[unseen_list]), hide)
     names = [n for n in photos.raw_names if n is not None]
     if set(names) <= {*metadata.seen, *metadata.unseen}:
         seen = tuple(n for n in names if n in metadata.seen)

@@ -34,30 +34,44 @@ class ScoreReport(TypedDict):
     per_class: dict[str, ClassScore]
 
 
-def score_report(predictor: Predictor, protocol: EvalProtocol, matrix: ConfusionMatrix, penalty: float) -> ScoreReport:
-    """Return the scores of a confusion matrix that was filled at one seen penalty, ready for JSON."""
-    scores = summarise(matrix, protocol)
+def score_report(
+    predictor: Predictor,
+    protocol: EvalProtocol,
+    matrix: ConfusionMatrix,
+    penalty: float,
+    min_photos: int = MIN_PHOTOS,
+) -> ScoreReport:
+    """Return the scores of a confusion matrix that was filled at one seen penalty, ready for JSON.
+
+    Args:
+        predictor: for its name and setting.
+        protocol: class names and evaluated pixels.
+        matrix: the counts.
+        penalty: the seen penalty, -1..1.
+        min_photos: classes that occur in fewer photos are left out of the means.
+    """
+    scores = summarise(matrix, protocol, min_photos)
     return {
         "checkpoint": predictor.name,
         "setting": predictor.metadata.setting,
         "seen_penalty": penalty,
-        "min_photos": MIN_PHOTOS,
+        "min_photos": min_photos,
         "pAcc": json_number(scores.pAcc),
         "mIoU_seen": json_number(scores.mIoU_seen),
         "mIoU_unseen": json_number(scores.mIoU_unseen),
         "hIoU": json_number(scores.hIoU),
-        "per_class": per_class(matrix, protocol),
+        "per_class": per_class(matrix, protocol, min_photos),
     }
 
 
-def per_class(matrix: ConfusionMatrix, protocol: EvalProtocol) -> dict[str, ClassScore]:
+def per_class(matrix: ConfusionMatrix, protocol: EvalProtocol, min_photos: int = MIN_PHOTOS) -> dict[str, ClassScore]:
     """Return, per class: IoU, number of photos, whether it is seen, and whether it counts in the means."""
     return {
         name: {
             "iou": json_number(float(iou)),
             "photos": int(photos),
             "seen": name in protocol.seen,
-            "counted": bool(photos >= MIN_PHOTOS),
+            "counted": bool(photos >= min_photos),
         }
         for name, iou, photos in zip(protocol.names, matrix.iou(), matrix.photos, strict=True)
     }

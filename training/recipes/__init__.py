@@ -1,4 +1,4 @@
-"""Training recipes: each module below holds one frozen `RECIPE` with its command, training time and scores."""
+"""Training recipes: a module below holds one frozen `RECIPE`, or a tuple `RECIPES` of related ones."""
 
 import importlib
 import pkgutil
@@ -9,7 +9,7 @@ from zsseg.errors import UserError
 
 
 def recipe_names() -> list[str]:
-    """Names of all recipes, sorted. A recipe is named after its file, whatever folder it lies in."""
+    """Names of all recipes, sorted."""
     return sorted(_recipes())
 
 
@@ -27,12 +27,12 @@ def load_recipe(name: str) -> Recipe:
 
 @cache
 def _recipes() -> dict[str, Recipe]:
-    """Recipe by module name. The folders are walked, so that a new file needs no registration."""
-    found = {}
-    for module in pkgutil.walk_packages(__path__, f"{__name__}."):
-        recipe = getattr(importlib.import_module(module.name), "RECIPE", None)
-        if isinstance(recipe, Recipe):
-            found[module.name.rpartition(".")[2]] = recipe
+    """Recipes by name. The folders are walked, so that a new file needs no registration."""
+    found: dict[str, Recipe] = {}
+    for file in pkgutil.walk_packages(__path__, f"{__name__}."):
+        module = importlib.import_module(file.name)
+        own = (*getattr(module, "RECIPES", ()), *([module.RECIPE] if hasattr(module, "RECIPE") else []))
+        found |= {recipe.name: recipe for recipe in own}
     return found
 
 

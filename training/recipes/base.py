@@ -10,7 +10,7 @@ from zsseg.models import MethodConfig
 from zsseg.text.templates import SINGLE_TEMPLATE
 
 Init = Literal["default", "cosine"]
-Setting = Literal["inductive", "transductive"]
+Setting = Literal["inductive", "transductive", "fully-supervised"]
 MaskLoss = Literal["nel", "softmax"]
 RecoveryTarget = Literal["clip", "prompted"]
 PseudoLabelWhere = Literal["unseen_pixels", "unlabelled_pixels"]
@@ -54,7 +54,7 @@ class Recipe:
         antialias: downscale photos with area averaging in training and inference; papers: no.
         iters: iterations, one batch each.
         batch: photos per batch, summed over all devices.
-        setting: "transductive" adds self-training on the unseen classes.
+        setting: "transductive" adds self-training on the unseen classes; "fully-supervised" has no unseen classes.
         self_training_from: share of `iters` after which self-training begins, with a new optimizer and warm-up; 0 if
             `start_from` is the result of the first half.
         pseudo_label_where: pixels that get pseudo-labels. "unseen_pixels" as in the released code: pixels whose true

@@ -1,0 +1,70 @@
+"""A dry run: everything that a recipe needs is built, on synthetic data in the official layouts, for two iterations.
+
+It finds what would otherwise fail after a download of 100 GB: a recipe that does not fit its backbone, a class list
+that does not fit a mask, a batch that does not fit the memory of one photo. It says nothing about scores or speed.
+"""
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from training.data.sets import DATA_SETS
+from training.data.synthetic import write_synthetic
+from training.recipes import Recipe
+from zsseg.errors import UserError
+from zsseg.models import build_clip
+from zsseg.weights.backbone import save_backbone
+from zsseg.weights.search import find_backbone
+
+ITERS, BATCH, _PHOTOS = 2, 2, 3
+
+# OpenAI's ViT-B/16, which both papers use.
+_VIT_B16: dict[str, Any] = {
+    "model_cfg": {
+        "embed_dim": 512,
+        "quick_gelu": True,
+        "vision_cfg": {"image_size": 224, "layers": 12, "width": 768, "head_width": 64, "patch_size": 16},
+        "text_cfg": {"context_length": 77, "vocab_size": 49408, "width": 512, "heads": 8, "layers": 12},
+    },
+    "preprocess_cfg": {"mean": [0.48145466, 0.4578275, 0.40821073], "std": [0.26862954, 0.26130258, 0.27577711]},
+}
+
+
+def shortened(recipe: Recipe) -> Recipe:
+    """Return the recipe with two iterations of two photos; a transductive one has one iteration of each stage."""
+    return dataclasses.replace(recipe, iters=ITERS, batch=BATCH, warmup=0, eval_every=ITERS, eval_photos=1)
+
+
+def write_data(recipe: Recipe, root: Path) -> None:
+    """Write a few synthetic photos of every data set of the recipe, in the official layout.
+
+    Raises:
+        UserError: the recipe trains on own data, which has no official layout.
+    """
+    for source in recipe.sources:
+        if source.name not in DATA_SETS:
+            raise UserError(f"--dry-run needs a known data set, not {source.name}: use training.data check.")
+        write_synthetic(DATA_SETS[source.name], root, _PHOTOS, side=min(recipe.size, 256))
+
+
+def find_or_make_backbone(name: str, folder: Path) -> Path:
+    """Return the folder of a backbone; for "ViT-B-16" that is not there, an untrained one of the same sizes.
+
+    Args:
+        name: as in the recipe.
+        folder: where the untrained backbone is written.
+
+    Raises:
+        UserError: another backbone is missing.
+    """
+    try:
+        return find_backbone(name)
+    except UserError:
+        if name != "ViT-B-16":
+            raise
+    print("ViT-B-16 is not installed: the dry run uses an untrained one of the same sizes.")
+    torch.manual_seed(0)
+    save_backbone(build_clip(_VIT_B16), _VIT_B16, folder / name)
+    return folder / name

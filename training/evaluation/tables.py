@@ -1,0 +1,58 @@
+"""Results as table rows beside the published ones, in Markdown and LaTeX."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from training.evaluation.scores import SCORES
+from zsseg.errors import UserError
+
+_HEAD = ("model", "data", "protocol", *SCORES)
+
+
+def result_rows(reports: Sequence[Mapping[str, Any]], published: Mapping[str, float] | None) -> list[list[str]]:
+    """Return one row of cells per report, and before them one of the published scores.
+
+    Args:
+        reports: documents of `training.evaluate`, scores 0..1.
+        published: the published scores in percent by name, as in `SCORES`; None if there are none.
+    """
+    rows = []
+    if published is not None:
+        data = str(reports[0]["data"])
+        rows.append(["published", data, "papers", *(f"{published[key]:.1f}" for key in SCORES)])
+    for report in reports:
+        scores = ("-" if report[key] is None else f"{100 * report[key]:.1f}" for key in SCORES)
+        rows.append(
+            [str(report["checkpoint"]), f"{report['data']} {report['split']}", str(report["protocol"]), *scores]
+        )
+    return rows
+
+
+def markdown_table(rows: Sequence[Sequence[str]]) -> str:
+    """Format rows as a Markdown table; scores in percent."""
+    lines = [_HEAD, ["---"] * len(_HEAD), *rows]
+    return "".join(f"| {' | '.join(cells)} |\n" for cells in lines)
+
+
+def latex_table(rows: Sequence[Sequence[str]]) -> str:
+    r"""Format rows as LaTeX table rows, to be put into a tabular of seven columns (\usepackage{booktabs})."""
+    lines = [r"\toprule", _latex_row(_HEAD), r"\midrule", *(_latex_row(cells) for cells in rows), r"\bottomrule"]
+    return "\n".join(lines) + "\n"
+
+
+def _latex_row(cells: Sequence[str]) -> str:
+    return " & ".join(cell.replace("_", r"\_") for cell in cells) + r" \\"
+
+
+def write_table(path: Path, rows: Sequence[Sequence[str]]) -> None:
+    """Write rows as Markdown (.md) or LaTeX (.tex).
+
+    Raises:
+        UserError: the file's name has another ending.
+    """
+    formats = {".md": markdown_table, ".tex": latex_table}
+    if path.suffix not in formats:
+        raise UserError(f"{path} ends in neither .md nor .tex: choose one of them for --table.")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(formats[path.suffix](rows), encoding="utf-8")
