@@ -12,6 +12,6 @@ setup(
     package_data={
         "zsseg": ["py.typed", "demo/static/*", "demo/templates/**/*.html"],
         "zsseg.checkpoints": ["*.safetensors", "*.md", "*/*.safetensors", "*/*.json"],
-        "zsseg.assets": ["examples/*.jpg", "*.md"],
+        "zsseg.assets": ["examples/*.jpg", "examples/masks/*.png", "*.md"],
     },
 )

@@ -24,6 +24,14 @@ def upload(page: "Page", path: Path) -> None:
     page.get_by_label("Remove Image").click()
     page.locator("#zs-photo input[type=file]").first.set_input_files(str(path))
     page.locator("#zs-photo img").wait_for(timeout=15_000)
+    wait_for_answer(page)  # a new photo is answered by itself
+
+
+def wait_for_answer(page: "Page") -> None:
+    """Wait until the answer is of what is asked now."""
+    page.wait_for_timeout(400)  # the page compares the question on a clock
+    page.locator("#zs-answer:not([data-stale])").wait_for(timeout=60_000)
+    page.locator("#zs-cards .zs-view").first.wait_for(timeout=60_000)
 
 
 def segment(page: "Page", seen: str, unseen: str) -> None:
@@ -34,6 +42,7 @@ def segment(page: "Page", seen: str, unseen: str) -> None:
     page.locator("#zs-run").click()
     for method in ("zegclip", "clip_rc"):
         page.locator(f"#zs-{method} .zs-view:not([data-old])").wait_for(timeout=60_000)
+    wait_for_answer(page)
 
 
 def open_tab(page: "Page", name: str) -> None:

@@ -12,7 +12,17 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.browsing import CHROMIUM, LAUNCH, open_tab, pick_model, problems_of, segment, upload, wait_until_ready
+from tests.browsing import (
+    CHROMIUM,
+    LAUNCH,
+    open_tab,
+    pick_model,
+    problems_of,
+    segment,
+    upload,
+    wait_for_answer,
+    wait_until_ready,
+)  # fmt: skip
 from tests.demo_server import serve
 from tests.tiny import tiny_checkpoint
 from zsseg.demo import build_demo, find_catalog
@@ -84,8 +94,14 @@ def test_ask_and_see_and_move_a_slider(visitor: Visitor, photo: Path) -> None:
     segment(page, "dog, person", "zebra; sheep")
     for method in ("zegclip", "clip_rc"):
         names = page.locator(f"#zs-{method} .zs-name")
-        expect(names).to_have_text(["dog", "person", "zebra", "sheep", "none of these"])
-        expect(page.locator(f"#zs-{method} .zs-badge")).to_have_text(["seen", "seen", "unseen", "unseen"])
+        expect(names).to_have_count(5)
+        kinds = {"dog": "seen", "person": "seen", "zebra": "unseen", "sheep": "unseen"}
+        for name, kind in kinds.items():
+            expect(page.locator(f"#zs-{method} .zs-row[data-name={name}] .zs-badge")).to_have_text(kind)
+        expect(names.last).to_have_text("none of these")
+        shares = [text for text in page.locator(f"#zs-{method} .zs-row[data-k] .zs-area").all_text_contents()]
+        areas = [0.05 if "<" in text else float(text.split()[0]) for text in shares]
+        assert areas == sorted(areas, reverse=True)
         expect(page.locator(f"#zs-{method} .zs-none .zs-area")).to_have_text("0 %")
 
     before = page.locator("#zs-zegclip .zs-base").get_attribute("src")
@@ -103,7 +119,7 @@ def test_legend_isolates_and_switches_classes(visitor: Visitor, photo: Path) -> 
     upload(page, photo)
     segment(page, "dog, person", "zebra, sheep")
     card = page.locator("#zs-zegclip")
-    share = card.locator(".zs-row[data-k] .zs-area").all_text_contents()
+    share = [card.locator(f".zs-row[data-k='{k}'] .zs-area").text_content() or "" for k in range(4)]
     largest = max(range(4), key=lambda k: float(share[k].replace("%", "").replace("<", "")))
     row, layer = card.locator(f".zs-row[data-k='{largest}']"), card.locator(f".zs-iso[data-k='{largest}']")
     row.locator(".zs-name").hover()
@@ -151,6 +167,7 @@ def test_every_tab_has_its_answer(visitor: Visitor, photo: Path) -> None:
     page.get_by_label("Softmax of the same logits").check()
     expect(page.locator("#zs-scores img").nth(1)).not_to_have_attribute("src", sigmoid or "")
     expect(page.locator("#zs-claims figure")).to_have_count(4)
+    expect(page.locator("#zs-sums figure")).to_have_count(3)
     open_tab(page, "Compare")
     expect(page.locator("#zs-compare")).to_contain_text("of the pixels get the same answer")
     page.locator(".zs-wipe-at").fill("80")
@@ -162,7 +179,9 @@ def test_every_tab_has_its_answer(visitor: Visitor, photo: Path) -> None:
     expect(page.locator("#zs-regions h3").last).to_contain_text("sheep")
     open_tab(page, "Recovery")
     expect(page.locator("#zs-recovery")).to_contain_text("ZegCLIP has no recovery decoder")
-    expect(page.locator("#zs-recovery figure")).to_have_count(5)
+    expect(page.locator("#zs-recovery figure")).to_have_count(1 + 5)
+    page.locator("#zs-recovery .zs-features img").nth(1).click(position={"x": 20, "y": 20})
+    expect(page.locator("#zs-similarity figure")).to_have_count(4)
     open_tab(page, "Model")
     expect(page.locator("#zs-models")).to_contain_text("zegclip-tiny-inductive")
     assert visitor.errors == []
@@ -195,7 +214,8 @@ def test_the_zip_holds_what_is_shown(visitor: Visitor, photo: Path) -> None:
     page = visitor.open()
     upload(page, photo)
     segment(page, "dog, person", "zebra, sheep")
-    shares = page.locator("#zs-zegclip .zs-row[data-k] .zs-area").all_text_contents()
+    rows = page.locator("#zs-zegclip")
+    shares = [rows.locator(f".zs-row[data-k='{k}'] .zs-area").text_content() or "" for k in range(4)]
     open_tab(page, "Export")
     page.locator("#zs-make-files").click()
     link = page.locator("#zs-files a[download]").first
@@ -260,10 +280,19 @@ def test_names_are_marked_and_flipped_and_listed(visitor: Visitor) -> None:
     page.locator("#zs-unseen textarea").fill("person, zebra")
     page.locator("#zs-unseen textarea").blur()
     person = page.locator(".zs-mark", has_text="person")
-    expect(person.locator(".zs-flag")).to_be_visible(timeout=15_000)  # the tiny model was trained with masks of it
-    person.click()
-    expect(page.locator("#zs-seen textarea")).to_have_value("dog, person")
+    expect(page.locator("#zs-seen textarea")).to_have_value(
+        "dog, person"
+    )  # the tiny model was trained with masks of it
     expect(page.locator("#zs-unseen textarea")).to_have_value("zebra")
+    expect(person.locator("small")).to_have_text("seen")
+    person.click()
+    expect(page.locator("#zs-seen textarea")).to_have_value("dog")
+    expect(page.locator("#zs-unseen textarea")).to_have_value("zebra, person")
+    expect(person.locator(".zs-flag")).to_be_visible(timeout=15_000)
+    expect(page.locator("#zs-names .zs-warning").first).to_contain_text("“person”: marked unseen")  # without hovering
+    expect(page.locator("#zs-zegclip .zs-row", has_text="person").locator(".zs-badge")).to_have_text("unseen")
+    wait_for_answer(page)  # it was asked again by itself, and the mark stays
+    expect(page.locator("#zs-unseen textarea")).to_have_value("zebra, person")
     page.locator("#zs-more button").first.click()
     page.locator("#zs-preset input").click()
     page.get_by_role("option", name="Pets").click()
@@ -281,17 +310,26 @@ def test_a_mistake_gets_a_sentence_and_keeps_what_was_typed(visitor: Visitor, tm
     page.wait_for_timeout(1000)
     page.locator("#zs-seen textarea").fill("<i>dog</i>")
     page.locator("#zs-run").click()
-    expect(page.locator(".toast-body")).to_contain_text("note.png is not a picture", timeout=30_000)
-    expect(page.locator("#zs-seen textarea")).to_have_value("<i>dog</i>")
+    expect(page.locator(".toast-body").first).to_contain_text("note.png is not a picture", timeout=30_000)
+    expect(page.locator("#zs-unseen textarea")).to_have_value(re.compile("<i>dog</i>"))  # no model knows it
     assert [error for error in visitor.errors if "status of" not in error] == []
 
 
 def test_an_example_fills_the_question(visitor: Visitor) -> None:
     page = visitor.open()
-    page.locator(".zs-example").nth(1).click()
-    expect(page.locator("#zs-unseen textarea")).to_have_value("raccoon, leaves")
+    page.get_by_label("Example: A raccoon").click()
+    expect(page.locator("#zs-unseen textarea")).to_have_value(re.compile("raccoon, leaves"))
     expect(page.locator(".zs-mark", has_text="leaves")).to_be_visible(timeout=15_000)
     expect(page.locator("#zs-clip_rc .zs-name", has_text="leaves")).to_be_visible()  # and it is asked at once
+    page.get_by_label("Example: Suitcases; finds suitcase").click()
+    expect(page.locator("#zs-clip_rc .zs-name", has_text="suitcase")).to_be_visible()
+    open_tab(page, "Ground truth")  # its mask comes with it
+    expect(page.locator("#zs-truth")).to_contain_text(re.compile("mean IoU"), timeout=30_000)
+    expect(page.locator("#zs-truth figure")).to_have_count(3)
+    expect(page.locator("#zs-truth tbody tr").filter(has_text="suitcase")).to_be_visible()
+    page.locator("#zs-run").click()
+    wait_for_answer(page)
+    expect(page.locator("#zs-truth tbody tr").filter(has_text="suitcase")).to_be_visible()  # it outlives a new answer
 
 
 def test_the_page_opens_with_an_answer_and_a_new_photo_fades_it(visitor: Visitor, photo: Path) -> None:
@@ -300,13 +338,23 @@ def test_the_page_opens_with_an_answer_and_a_new_photo_fades_it(visitor: Visitor
     assert page.evaluate("window.scrollY") == 0  # nobody asked to be taken elsewhere
     faded = page.locator("#zs-zegclip .zs-base")
     expect(faded).to_have_css("filter", "none")
-    upload(page, photo)
+    page.locator("#zs-seen textarea").fill("dog, person")
+    page.locator("#zs-unseen textarea").fill("zebra")
     expect(faded).to_have_css("filter", re.compile("grayscale"))
-    page.locator("#zs-run").click()
+    expect(page.locator("#zs-tabs")).to_have_attribute("data-stale", "yes")  # and so are the tabs
+    before = faded.get_attribute("src")
+    upload(page, photo)
+    expect(faded).not_to_have_attribute("src", before or "")  # a new photo is answered by itself
     expect(faded).to_have_css("filter", "none")
+    expect(page.locator("#zs-tabs:not([data-stale])")).to_be_visible()
     assert page.evaluate("window.scrollY") > 0
-    linked = visitor.open(query="?seen=zebra")
+    linked = visitor.open(query="?seen=zebra&photo=mine.png")
     expect(linked.locator("#zs-zegclip .zs-waiting")).to_be_visible()
+    expect(linked.locator("#zs-notice")).to_contain_text("mine.png")
+    assert linked.locator("#zs-photo img").count() == 0  # nobody's names over another photo
+    linked.locator("#zs-photo input[type=file]").first.set_input_files(str(photo))
+    expect(linked.locator("#zs-zegclip .zs-name", has_text="zebra")).to_be_visible(timeout=60_000)
+    expect(linked.locator("#zs-notice")).to_be_hidden()
     assert visitor.errors == []
 
 
@@ -321,7 +369,9 @@ def test_two_visitors_do_not_see_each_other(visitor: Visitor, photo: Path, tmp_p
         page.locator("#zs-unseen textarea").fill("")
         page.locator("#zs-run").click()
     expect(first.locator("#zs-zegclip .zs-name")).to_have_text(["dog", "none of these"], timeout=60_000)
-    expect(second.locator("#zs-zegclip .zs-name")).to_have_text(["cat", "horse", "none of these"], timeout=60_000)
+    expect(second.locator("#zs-zegclip .zs-name")).to_have_count(3, timeout=60_000)
+    for name in ("cat", "horse", "none of these"):
+        expect(second.locator("#zs-zegclip .zs-name", has_text=name)).to_have_count(1)
     for page in (first, second):
         opacity = page.locator("#zs-opacity").get_by_label("number input for Opacity of the colours")
         opacity.fill("0")
@@ -393,9 +443,9 @@ def test_a_model_of_drawn_scenes_draws_them_and_scores_itself(
         expect(page.locator("#zs-draw")).to_be_hidden()
         pick_model(page, "Drawn shapes: tiny-clip, transductive")
         expect(page.locator("#zs-drawing")).to_contain_text("drawn shapes")
-        expect(page.locator(".zs-example").first).to_be_hidden()
+        expect(page.get_by_label("Example: A drawn scene")).to_be_visible()
         expect(page.locator("#zs-seen textarea")).to_have_value(re.compile("^ground, "))  # the cat is unknown here
-        expect(page.locator("#zs-zegclip .zs-name").first).to_have_text("ground", timeout=60_000)
+        expect(page.locator("#zs-zegclip .zs-name", has_text="ground")).to_have_count(1, timeout=60_000)
         open_tab(page, "Ground truth")
         for _ in range(2):
             before = page.locator("#zs-photo img").get_attribute("src") or ""
@@ -406,7 +456,7 @@ def test_a_model_of_drawn_scenes_draws_them_and_scores_itself(
             asked = page.locator("#zs-unseen textarea").input_value().split(", ")
             for name in asked:
                 expect(page.locator("#zs-truth tbody th", has_text=name)).to_be_visible()
-                expect(page.locator("#zs-zegclip .zs-name", has_text=name)).to_be_visible()
+                expect(page.locator("#zs-zegclip .zs-name").get_by_text(name, exact=True)).to_have_count(1)
         page.locator("#zs-seen textarea").fill("ground")
         upload(page, _plain_photo(tmp_path))
         page.locator("#zs-run").click()
@@ -415,13 +465,25 @@ def test_a_model_of_drawn_scenes_draws_them_and_scores_itself(
         expect(page.locator("#zs-truth tbody tr").filter(has_text="hIoU")).to_be_visible(timeout=60_000)
         page.locator("#zs-model input").click()
         page.get_by_role("option", name="Real photos: tiny-clip, inductive").click()
-        expect(page.locator("#zs-seen textarea")).to_have_value(EXAMPLES[0].seen)
-        expect(page.locator("#zs-zegclip .zs-name").first).to_have_text("cat", timeout=60_000)
-        expect(page.locator("#zs-truth tbody")).to_have_count(0)
-        expect(page.locator("#zs-meanings textarea")).to_have_value("")
+        wanted = [*EXAMPLES[0].seen.split(", "), *EXAMPLES[0].unseen.split(", ")]
+        expect(page.locator("#zs-zegclip .zs-name", has_text=wanted[-1])).to_be_visible(timeout=60_000)
+        boxes = [page.locator(f"#zs-{box} textarea").input_value() for box in ("seen", "unseen")]
+        assert sorted(", ".join(filter(None, boxes)).split(", ")) == sorted(wanted)
+        expect(page.locator("#zs-meanings textarea")).to_have_value(EXAMPLES[0].meanings)
+        _expect_examples_switch_the_model(page)
         _expect_linked_scenes(visitor)
         assert visitor.errors == []
         page.close()
+
+
+def _expect_examples_switch_the_model(page: Page) -> None:
+    """One click on the drawn scene, or on a photo, brings the model that knows such pictures."""
+    page.get_by_label("Example: A drawn scene").click()
+    expect(page.locator("#zs-drawing")).to_be_visible()
+    expect(page.locator("#zs-zegclip .zs-name", has_text="ground")).to_have_count(1, timeout=60_000)
+    page.get_by_label("Example: A raccoon").click()
+    expect(page.locator("#zs-zegclip .zs-name", has_text="raccoon")).to_have_count(1, timeout=60_000)
+    expect(page.locator("#zs-drawing")).to_be_hidden()
 
 
 def _expect_linked_scenes(visitor: Visitor) -> None:
@@ -479,3 +541,105 @@ def test_another_model_brings_its_own_settings(
             expect(linked.locator(f"#zs-{method} .zs-card-title")).to_contain_text("transductive")
         assert visitor.errors == []
         page.close()
+
+
+def test_one_field_finds_anything(visitor: Visitor) -> None:
+    page = visitor.open()
+    field = page.locator("#zs-find input, #zs-find textarea")
+    field.fill("lantern")
+    field.press("Enter")
+    expect(page.locator("#zs-unseen textarea")).to_have_value(re.compile("lantern$"))
+    expect(field).to_have_value("")
+    expect(page.locator(".zs-mark", has_text="lantern").locator("small")).to_have_text("unseen")
+    expect(page.locator("#zs-clip_rc .zs-name", has_text="lantern")).to_have_count(1, timeout=60_000)
+    field.fill("dog")
+    field.press("Enter")
+    expect(page.locator("#zs-seen textarea")).to_have_value(re.compile("dog$"))
+    page.locator("#zs-choices summary").click()
+    page.locator(".zs-choice", has_text="person").click()
+    expect(page.locator(".zs-mark", has_text="person").locator("small")).to_have_text("seen")
+    assert visitor.errors == []
+
+
+def test_boxes_complete_the_name_being_typed(visitor: Visitor) -> None:
+    page = visitor.open()
+    box = page.locator("#zs-unseen textarea")
+    box.fill("dog, umbr")
+    page.locator("#zs-unseen .zs-suggest button", has_text="umbrella").click()
+    expect(box).to_have_value("dog, umbrella")
+    seen = page.locator("#zs-seen textarea")
+    seen.fill("pers")
+    seen.press("ArrowDown")
+    page.keyboard.press("Enter")
+    expect(seen).to_have_value("person")
+    assert visitor.errors == []
+
+
+def test_a_number_out_of_range_never_leaves_its_field(visitor: Visitor) -> None:
+    page = visitor.open()
+    number = page.locator("#zs-zegclip").get_by_label("number input for Score threshold")
+    for typed, becomes in (("7", "1"), ("0.2", "0.2"), ("", "0.2"), ("-3", "0")):
+        number.focus()
+        number.fill(typed)
+        number.press("Enter")
+        expect(number).to_have_value(becomes)
+    names = {
+        page.locator(f"#zs-{m}").get_by_role("slider").first.get_attribute("aria-label") for m in ("zegclip", "clip_rc")
+    }
+    assert len(names) == 2  # every slider has a name of its own
+    assert visitor.errors == []
+
+
+def test_the_pointer_shows_the_best_scores_in_all_answers_and_a_tap_keeps_a_class(
+    visitor: Visitor, photo: Path
+) -> None:
+    page = visitor.open()
+    upload(page, photo)
+    segment(page, "dog, person", "zebra, sheep")
+    page.locator("#zs-zegclip .zs-view").hover(position={"x": 40, "y": 40})
+    for method in ("zegclip", "clip_rc"):
+        tip = page.locator(f"#zs-{method} .zs-tip")
+        expect(tip).to_be_visible()
+        expect(tip).to_have_text(re.compile(r"(\w+ [01]\.\d\d\n){2}\w+ [01]\.\d\d"))
+    page.mouse.move(5, 5)
+    expect(page.locator("#zs-clip_rc .zs-tip")).to_be_hidden()
+    first = page.locator("#zs-zegclip .zs-row[data-name]").first
+    name = first.get_attribute("data-name")
+    first.locator(".zs-name").click()
+    page.mouse.move(5, 5)
+    for method in ("zegclip", "clip_rc"):
+        row = page.locator(f"#zs-{method} .zs-row[data-name={name}]")
+        expect(row).to_have_class(re.compile("zs-pinned"))
+    key = first.get_attribute("data-k")
+    expect(page.locator(f"#zs-zegclip .zs-iso[data-k='{key}']")).to_have_css("opacity", "1")
+    first.locator(".zs-name").click()
+    page.mouse.move(5, 5)
+    expect(page.locator(f"#zs-zegclip .zs-iso[data-k='{key}']")).to_have_css("opacity", "0")
+    assert visitor.errors == []
+
+
+def test_the_baseline_is_a_third_card(visitor: Visitor, photo: Path) -> None:
+    page = visitor.open()
+    upload(page, photo)
+    expect(page.locator("#zs-training-free")).to_be_hidden()
+    page.locator("#zs-extra").get_by_label("Training-free", exact=False).check()
+    expect(page.locator("#zs-training-free .zs-view")).to_be_visible(timeout=60_000)
+    page.locator("#zs-extra").get_by_label("Training-free", exact=False).uncheck()
+    expect(page.locator("#zs-training-free")).to_be_hidden()
+    assert visitor.errors == []
+
+
+@pytest.mark.parametrize("width", [390, 820])
+def test_every_answer_is_one_swipe_away_and_no_tab_is_hidden(visitor: Visitor, photo: Path, width: int) -> None:
+    page = visitor.open(width, 900)
+    upload(page, photo)
+    segment(page, "dog, person", "zebra " * 3 + "z" * 400)
+    tops = [page.locator(f"#zs-{method} .zs-view").bounding_box() for method in ("zegclip", "clip_rc")]
+    assert all(box is not None for box in tops)
+    assert abs(tops[0]["y"] - tops[1]["y"]) < 40  # type: ignore[index]
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    for tab in TABS:
+        expect(page.locator("#zs-tabs").get_by_role("tab", name=tab, exact=True).first).to_be_visible()
+    for card in ("zegclip", "clip_rc"):
+        assert page.locator(f"#zs-{card}").evaluate("e => e.scrollWidth <= e.clientWidth + 1")
+    assert visitor.errors == []

@@ -124,6 +124,25 @@ def test_two_ids_of_one_class() -> None:
     ]
 
 
+@pytest.mark.parametrize("mode", ["1", "L", "I"])
+def test_a_black_and_white_mask_is_asked_about(mode: str) -> None:
+    picture = Image.fromarray(np.array([[0, 255, 255]], np.uint8)).convert(mode)
+    white = int(np.asarray(picture).max())
+    with pytest.raises(UserError, match=f"black and white.*“{white}: cat”"):
+        read_truth(picture, NAMES, size=(1, 3))
+    told = read_truth(picture, NAMES, f"{white}: cat\n0: dog", size=(1, 3))
+    assert told.labels.tolist() == [[1, 0, 0]]
+    palette = palette_picture(np.array([[0, 255, 255]], np.uint8))  # as our own labels.png of one class
+    assert read_truth(palette, NAMES, size=(1, 3)).labels.tolist() == [[0, NO_CLASS, NO_CLASS]]
+
+
+def test_ids_of_another_data_set_are_asked_about() -> None:
+    ids = Image.fromarray(np.array([[15, 57, 255]], np.uint8))
+    with pytest.raises(UserError, match=r"15, 57.*another way.*coco80"):
+        read_truth(ids, ("cat", "couch"), size=(1, 3))
+    assert read_truth(ids, ("couch", "cat"), "coco80", size=(1, 3)).labels.tolist() == [[1, 0, NO_CLASS]]
+
+
 def test_another_size_of_the_same_shape_is_resampled_nearest() -> None:
     double = IDS.repeat(4, 0).repeat(4, 1)
     assert read_truth(Image.fromarray(double), NAMES, size=SIZE).labels.tolist() == LABELS

@@ -1,5 +1,7 @@
 """The HTML of the page: right numbers, and harmless whatever a visitor typed."""
 
+import base64
+import json
 import re
 
 import numpy as np
@@ -85,7 +87,7 @@ def test_score_grid_has_a_map_per_class_and_method() -> None:
 def test_recovery_shows_clip_rc_and_says_zegclip_has_none() -> None:
     page = recovery.recovery(_answer(), DISPLAY)
     assert "ZegCLIP has no recovery decoder" in page
-    assert page.count("<figure>") == 5
+    assert page.count("<figure>") == 1 + 5  # beside the photo
     assert "mean cosine 0.25" in page
 
 
@@ -178,19 +180,49 @@ def test_marks_tell_how_each_name_is_marked_and_what_surprises(predictors: Predi
 
 
 def test_many_warnings_do_not_bury_the_button(predictors: Predictors) -> None:
-    page = names.marks(", ".join(f"{letter * 5}xqz" for letter in "abcde"), "", predictors)
-    before, after = page.split("<details>")
-    assert before.count("zs-warning") == 2
-    assert after.count("zs-warning") >= 3
-    assert f"{after.count('zs-warning')} more warnings" in after
+    page = names.marks(", ".join(f"{letter * 5}xqz" for letter in "abcdefgh"), "", predictors)
+    before, _, after = page.partition("<details>")
+    assert before.count("zs-warning") <= 2
+    assert after.count("zs-warning") <= 3  # what is alike is told in one sentence
+    assert "and 2 more" in page
     assert "<details>" not in names.marks("dog", "dgo", predictors)
 
 
+def test_more_names_than_the_page_takes_get_one_sentence(predictors: Predictors) -> None:
+    page = names.marks(", ".join(f"word {number}" for number in range(300)), "", predictors)
+    assert page.count("zs-warning") == 1
+    assert "300 class names are too many" in page
+
+
+def test_an_exclamation_mark_is_explained_without_a_pointer(predictors: Predictors) -> None:
+    page = re.sub(r"<[^>]+>", "", names.marks("zebra", "person", predictors))
+    assert "“person”: marked unseen, but this model was trained with masks of it" in page
+    assert "“zebra”: marked seen, but training had no masks of it" in page
+
+
+def test_names_go_where_the_models_lists_put_them(predictors: Predictors) -> None:
+    assert names.route("dog,zebra", "person", predictors) == ("dog, person", "zebra")
+    assert names.route("dog;  person", "zebra", predictors) == ("dog;  person", "zebra")  # as typed where nothing moves
+    assert names.route("dog", "person", predictors, frozenset({"person"})) == ("dog", "person")
+    assert names.route("dog, person", "", predictors, frozenset({"person"})) == ("dog", "person")
+    assert names.route("dog", "dog", predictors) == ("dog", "")
+    assert names.route("dog", "x" * 600, predictors) == ("dog", "x" * 600)
+    assert names.add("person, zebra", "dog", "cow", predictors) == ("dog, person", "cow, zebra")
+    assert names.add("Dog", "dog", "cow", predictors) == ("dog", "cow")
+    assert names.flipped_names("dog, cow", "person", predictors) == {"cow", "person"}
+
+
+def test_seen_names_are_offered_by_set(predictors: Predictors) -> None:
+    page = names.choices(predictors)
+    assert re.findall(r'class="zs-choice" data-name="(\w+)"', page) == ["dog", "person"]
+    assert "PASCAL VOC" in page
+
+
 def test_flip_moves_a_class_with_its_synonyms_and_sorting_marks_all(predictors: Predictors) -> None:
-    assert names.flip("dog | hound, cat", "cow", "Dog") == ("cat", "cow, dog | hound")
-    assert names.flip("cat", "cow", "cow") == ("cat, cow", "")
-    assert names.flip("cat", "cow", "gone") == ("cat", "cow")
-    assert names.sort_by_training("zebra", "hound | dog, cow", predictors) == ("hound | dog", "zebra, cow")
+    assert names.flip("dog | hound, cat", "cow", "Dog") == ("cat", "cow, dog | hound", frozenset({"dog"}))
+    assert names.flip("cat", "cow", "cow", frozenset({"cow"})) == ("cat, cow", "", frozenset())
+    assert names.flip("cat", "cow", "gone") == ("cat", "cow", frozenset())
+    assert names.route("zebra", "hound | dog, cow", predictors) == ("hound | dog", "zebra, cow")
     seen, unseen = names.preset("Pets", predictors)
     assert seen == "dog, person"
     assert "cat" in unseen
@@ -205,9 +237,34 @@ def test_a_long_legend_folds_away_what_was_not_found_and_draws_the_highest_maps(
     seg = Segmentation("zegclip", "tiny", names, (False,) * 60, scores, 0.0, 0.0)
     page = card.legend(seg)
     assert "59 classes without a pixel" in page
-    assert page.index('data-k="50"') < page.index("<details>") < page.index('data-k="0"')
+    legend = card.legend(seg)
+    assert legend.index('data-k="50"') < legend.index("<details") < legend.index('data-k="0"')
     answer = Answer(np.zeros((2, 2, 3), np.uint8), "p.png", build_vocabulary((), names), {"zegclip": seg})
     grid = score_maps.score_grid(answer)
     assert grid.count("<figure>") == score_maps.MOST_MAPS
     assert "score map of name 50" in grid
     assert "24 more classes" in grid
+
+
+def test_the_legend_begins_with_the_largest_class() -> None:
+    seg = _segmentation(names=("cat", "cow", "dog"))
+    seg.scores[0, 1] = 0.0
+    seg.scores[1, 1:] = 0.8
+    page = card.legend(seg)
+    assert re.findall(r'data-k="(\d)" data-name', page) == ["1", "0", "2"]
+
+
+def test_with_every_class_off_the_legend_says_so() -> None:
+    seg = _segmentation().with_settings(off=frozenset({"cat", "cow"}))
+    assert "Every class is switched off" in card.legend(seg)
+    assert "zs-unsure" not in card.legend(seg)
+
+
+def test_the_best_scores_of_a_point_are_those_of_the_classes_that_compete_there() -> None:
+    seg = _segmentation(names=("cat", "cow", "dog", "sheep"))
+    top = json.loads(card.top_scores(seg.with_settings(off=frozenset({"cow"}))))
+    assert (top["rows"], top["cols"], top["best"]) == (4, 5, 3)
+    values = np.frombuffer(base64.b64decode(top["data"]), np.uint8).reshape(4, 5, 3, 2)
+    assert top["names"][values[0, 0, 0, 0]] == "cat"
+    assert values[0, 0, 0, 1] == 230  # 0.9 of 255
+    assert 1 not in values[..., 0]

@@ -17,10 +17,17 @@ def test_what_is_written_is_read() -> None:
 
 
 def test_a_scene_is_named_by_its_number() -> None:
-    query = write_query("ground", "", "m", DisplaySettings({}, 1.0), scene=2**31 - 1)
+    query = write_query("ground", "", "m", DisplaySettings({}, 1.0), picture={"scene": str(2**31 - 1)})
     assert read_query(dict(parse_qsl(query[1:]))).scene == 2**31 - 1
     for text in ("", "-1", "1.5", "x", "²", "9" * 11):
         assert read_query({"scene": text}).scene is None
+
+
+def test_a_link_names_an_example_or_the_file_of_a_photo() -> None:
+    for picture in ({"example": "pizza"}, {"photo": "my holiday & co.png"}):
+        query = write_query("cat", "", "m", DisplaySettings({}, 1.0), picture)
+        shared = read_query(dict(parse_qsl(query[1:])))
+        assert (shared.example, shared.photo) == (picture.get("example"), picture.get("photo"))
 
 
 def test_an_empty_box_stays_empty() -> None:

@@ -35,7 +35,7 @@ def test_an_example_makes_room_for_a_scene(shapes: Predictors, tmp_path: Path) -
         assert found is not None
         assert scene.is_scene(found[0])
         assert found[3] is not None
-        assert scene.belongs(found[3], Path(found[0]).name)
+        assert Path(found[3]).stem == f"{Path(found[0]).stem}-mask"
         assert found[1].startswith("ground")
         assert "0: ground" in found[4]
 
@@ -52,5 +52,5 @@ def test_a_scene_stays_among_models_of_shapes_and_goes_with_them(photos: Predict
     drawn = scene.fresh_scene(3)
     assert fitting_inputs(shapes, drawn.photo, drawn.seen, drawn.unseen) is None
     found = fitting_inputs(photos, drawn.photo, drawn.seen, drawn.unseen)
-    assert found == (str(CAT.path), CAT.seen, CAT.unseen, None, "")
+    assert found == (str(CAT.path), CAT.seen, CAT.unseen, str(CAT.mask), CAT.meanings)
     assert load_image(found[0]).shape != load_image(drawn.photo).shape

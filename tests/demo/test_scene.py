@@ -48,16 +48,6 @@ def test_every_scene_is_another() -> None:
     np.testing.assert_array_equal(*again)
 
 
-def test_a_mask_of_a_scene_waits_for_the_answer_about_it() -> None:
-    assert scene.belongs("/x/scene-12-mask.png", "scene-12.png")
-    assert not scene.belongs("/x/scene-12-mask.png", "scene-1.png")
-    assert not scene.belongs("/x/scene-12-mask.png", "mine.png")
-    assert not scene.belongs("/x/scene-12-mask.png", None)
-    for name in ("/x/mask.png", "/x/scene-mask.png", "/x/my-scene-12-mask.png"):  # a visitor's own
-        assert scene.belongs(name, "mine.png")
-        assert scene.belongs(name, None)
-
-
 def test_only_models_of_drawn_scenes_know_them(tmp_path: Path) -> None:
     (tmp_path / "shapes").mkdir()
     usual = catalog_of(tiny_checkpoints(tmp_path))

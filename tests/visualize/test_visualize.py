@@ -1,5 +1,8 @@
 """Pictures: stable colours, hatching, common scales, one shared basis."""
 
+import colorsys
+import itertools
+
 import cv2
 import numpy as np
 import pytest
@@ -7,13 +10,17 @@ import pytest
 from tests.test_segmentation import drawn, random_answer
 from zsseg.analysis.compare import compare
 from zsseg.errors import UserError
+from zsseg.examples import EXAMPLES
 from zsseg.segmentation import NONE, Segmentation
+from zsseg.synthetic import NAMES
 from zsseg.text.class_lists import COCO171, VOC20
+from zsseg.text.presets import PRESETS
 from zsseg.visualize import (
     color_of,
     colors_of,
     cosine_map,
     disagreement_map,
+    distance,
     enlarge,
     isolation_masks,
     legend,
@@ -44,6 +51,41 @@ def test_colours_are_stable() -> None:
     # A class added at the end never repaints the others.
     assert colors_of(VOC20)[:7] == colors_of(VOC20[:7])
     assert color_of("cat") == (105, 15, 120)  # a change of the hash or the palette would repaint everybody's figures
+
+
+@pytest.mark.parametrize(
+    ("names", "least"),
+    [
+        *(((example.seen + ", " + example.unseen).split(", "), 0.1) for example in EXAMPLES),
+        (list(PRESETS["Pets"]), 0.08),
+        (list(PRESETS["Street"]), 0.08),
+        (list(VOC20), 0.04),
+    ],
+)
+def test_colours_of_one_answer_are_apart_for_every_eye(names: list[str], least: float) -> None:
+    assert min(distance(*pair) for pair in itertools.combinations(colors_of(names), 2)) >= least
+
+
+def test_colours_of_drawn_scenes_are_apart_for_every_eye() -> None:
+    for seed in range(20):
+        names = ["ground", *map(str, np.random.default_rng(seed).choice(NAMES[1:], 7, replace=False))]
+        assert min(distance(*pair) for pair in itertools.combinations(colors_of(names), 2)) >= 0.04, names
+
+
+def test_distance_is_that_of_the_eye_that_sees_least() -> None:
+    assert distance((0, 0, 0), (255, 255, 255)) == pytest.approx(1, abs=0.01)
+    red, green = (215, 60, 40), (120, 120, 0)  # alike to a deuteranope only
+    assert distance(red, green) < 0.5 * distance((215, 60, 40), (0, 90, 200))
+    assert distance(red, red) == 0
+
+
+@pytest.mark.parametrize(("word", "hue"), [("red", 0), ("yellow", 55), ("green", 130), ("blue", 225), ("purple", 280)])
+def test_a_colour_word_is_painted_in_its_colour(word: str, hue: int) -> None:
+    names = [f"plain {word} {shape}" for shape in ("circle", "square", "star")]
+    for color in colors_of(["car", "dog", *names])[2:]:
+        turn = colorsys.rgb_to_hsv(*(value / 255 for value in color))[0] * 360
+        assert min((turn - hue) % 360, (hue - turn) % 360) < 40, color
+    assert color_of(f"{word} car") == color_of(f"the {word} one")
 
 
 def test_overlay_paints_by_opacity() -> None:

@@ -77,9 +77,13 @@ def read_truth(source: object, names: Sequence[str], table: str | None = None, *
         size: height and width of the photo in pixels; a mask of the same shape but another size is resampled, nearest.
 
     Raises:
-        UserError: the mask or the table cannot be read, the shape is not the photo's, or no pixel has a class.
+        UserError: the mask or the table cannot be read, the shape is not the photo's, no pixel has a class, or
+            without a table the ids do not fit the names.
     """
-    values, is_color = _values(source, size)
+    image = _open(source)
+    values, is_color = _values(image, size)
+    if not (table and table.strip() or is_color):
+        _check_plain_ids(np.unique(values).tolist(), image.mode, names)
     lookup = _lookup(names, table, is_color)
     found, places, counts = np.unique(values, return_inverse=True, return_counts=True)
     index = {name.casefold(): place for place, name in enumerate(names)}
@@ -92,6 +96,29 @@ def read_truth(source: object, names: Sequence[str], table: str | None = None, *
         raise UserError(_no_match(list(unmatched), names[0]))
     labels.setflags(write=False)
     return Truth(tuple(names), labels, unmatched)
+
+
+def _check_plain_ids(values: Sequence[int], mode: str, names: Sequence[str]) -> None:
+    """Ask about a mask without a table whose ids are not those of our own labels.png.
+
+    Raises:
+        UserError: it is black and white, so that 0 may be a class or the ground; or it holds ids beyond the names.
+    """
+    ids = [value for value in values if value != _CLEAR]
+    if mode == "1" or (mode != "P" and set(ids) == {0, 255}):  # our own has a palette
+        white = 1 if mode == "1" else 255
+        raise UserError(
+            f"This mask is black and white, and does not say what white is: write “{white}: {names[0]}” into the table "
+            f"if white is that class, and “0: {names[-1] if len(names) > 1 else 'background'}” for black."
+        )
+    foreign = [value for value in ids if len(names) <= value and value not in (255, 65535)]
+    if foreign:
+        listed = ", ".join(map(str, foreign[:5])) + (", …" if len(foreign) > 5 else "")
+        raise UserError(
+            f"This mask holds ids that the {len(names)} names do not have ({listed}), so it counts in another way: say "
+            f"in the table what they mean, such as “{foreign[0]}: {names[0]}”, or name its data set: voc20, coco80, "
+            "coco171 or camvid11."
+        )
 
 
 def _lookup(names: Sequence[str], table: str | None, is_color: bool) -> Mapping[int, Synonyms]:
@@ -132,9 +159,8 @@ def _no_match(unmatched: Sequence[str], name: str) -> str:
     )
 
 
-def _values(source: object, size: tuple[int, int]) -> tuple[Values, bool]:
+def _values(image: Image.Image, size: tuple[int, int]) -> tuple[Values, bool]:
     """Ids or colours 0xRRGGBB, (H,W), `_CLEAR` where transparent, and whether they are colours."""
-    image = _open(source)
     rows, cols = _nearest((image.height, image.width), size)
     try:
         pixels = np.asarray(image)

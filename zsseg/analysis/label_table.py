@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from zsseg.errors import UserError
-from zsseg.text.class_lists import CAMVID11, COCO171, VOC20
+from zsseg.text.class_lists import CAMVID11, COCO80, COCO171, VOC20
 from zsseg.text.vocabulary import clean_name
 
 Synonyms = tuple[str, ...]
@@ -15,7 +15,12 @@ MAX_TEXT = 100_000
 MAX_ID = 65535
 EXAMPLES = "“1: cat”, “#ff0000: dog” or “255,0,0 = dog”"
 
-_LISTS: Mapping[str, Synonyms] = {"voc20": ("background", *VOC20), "coco171": COCO171, "camvid11": CAMVID11}
+_LISTS: Mapping[str, Synonyms] = {
+    "voc20": ("background", *VOC20),
+    "coco80": COCO80,
+    "coco171": COCO171,
+    "camvid11": CAMVID11,
+}
 _ID = re.compile(r"\d{1,5}")
 _HEX = re.compile(r"#([0-9a-fA-F]{6})")
 _RGB = re.compile(r"\(?\s*(\d{1,3})[\s,]+(\d{1,3})[\s,]+(\d{1,3})\s*\)?")
@@ -43,7 +48,8 @@ def parse_table(text: str) -> LabelTable:
             lines such as "1: cat", "#ff0000: dog" or "255,0,0 = dog";
             a JSON object of the same, or a JSON list of names, numbered from 0;
             names alone, one a line, numbered from 0 ("background" comes first in many data sets);
-            "voc20", "coco171" or "camvid11": the ids of PASCAL VOC (1..20), COCO-Stuff's train ids, CamVid's 11.
+            "voc20", "coco80", "coco171" or "camvid11": the ids of PASCAL VOC (1..20), of COCO's 80 things in their
+            order, COCO-Stuff's train ids, CamVid's 11.
             The synonyms of a class are separated by ``|``.
 
     Raises:

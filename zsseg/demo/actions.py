@@ -35,6 +35,8 @@ class Answer:
         vocabulary: what was asked.
         results: method -> its segmentation of the photo.
         model: title of the catalog entry that answered.
+        typed: texts of the two boxes, to tell whether the answer is of what is asked now.
+        path: of the uploaded photo, likewise.
     """
 
     photo: Pixels
@@ -42,6 +44,8 @@ class Answer:
     vocabulary: Vocabulary
     results: Mapping[str, Segmentation]
     model: str = ""
+    typed: tuple[str, str] = ("", "")
+    path: str = ""
 
     @property
     def boxes(self) -> tuple[list[str], list[str]]:
@@ -118,7 +122,7 @@ def segment(
     for step, (method, predictor) in enumerate(able.items()):
         report(step / len(able), f"{title_of(method)} is running")
         results[method] = predictor.predict(image, seen, unseen)
-    return Answer(image, Path(photo or "").name, vocabulary, results, model)
+    return Answer(image, Path(photo or "").name, vocabulary, results, model, (seen, unseen), photo or "")
 
 
 def segment_one(

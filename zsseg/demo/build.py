@@ -4,14 +4,15 @@ import gradio as gr
 
 from zsseg.demo import actions, endpoint
 from zsseg.demo.answer import events as answer_events
-from zsseg.demo.answer.layout import make_banner, make_card, make_opacity, own_settings
-from zsseg.demo.catalog import Catalog, shown
+from zsseg.demo.answer.layout import make_banner, make_card, make_extra, make_opacity, own_settings
+from zsseg.demo.catalog import Catalog
 from zsseg.demo.html.parts import text
 from zsseg.demo.page import Page
 from zsseg.demo.question import events, load, model_events
 from zsseg.demo.question.layout import make_panel
 from zsseg.demo.tabs import events as tab_events
 from zsseg.demo.tabs.layout import make_details
+from zsseg.demo.theme import script
 
 QUEUE_SIZE = 32
 
@@ -39,15 +40,17 @@ def build_demo(catalog: Catalog) -> gr.Blocks:
 
 def _lay_out(catalog: Catalog) -> Page:
     predictors = catalog.get(catalog.first)
-    gr.HTML(text("header"))
+    gr.HTML(text("header"), js_on_load=script("page.js"))
     banner = make_banner(predictors)
     with gr.Row(elem_id="zs-first"):
         with gr.Column(scale=4, min_width=300, elem_id="zs-inputs"):
             panel = make_panel(catalog)
         with gr.Column(scale=8, min_width=300, elem_id="zs-answer"):
             with gr.Row(elem_id="zs-cards"):
-                cards = [make_card(method, predictors) for method in shown(predictors)]
-            opacity = make_opacity()
+                cards = [make_card(method, predictors) for method in predictors]
+            with gr.Row(elem_id="zs-look"):
+                opacity = make_opacity()
+                extra = make_extra(predictors)
             pixel = gr.HTML(text("no_point"), elem_id="zs-pixel")
     details = make_details(predictors, own_settings(cards[0].method, predictors)[0])
     gr.HTML(text("footer"))
@@ -58,20 +61,26 @@ def _lay_out(catalog: Catalog) -> Page:
         panel,
         cards,
         opacity,
+        extra,
         pixel,
         details,
         answer=gr.State(None, time_to_live=keep),
         off=gr.State(frozenset(), time_to_live=keep),
         point=gr.State(None),
         truth=gr.State(None, time_to_live=keep),
+        flipped=gr.State(frozenset()),
     )
 
 
 def _wire(page: Page) -> None:
     ran = answer_events.wire_run(page)
+    answer_events.wire_extra(page)
     tab_events.wire_answer(page, ran)
     tab_events.wire_followers(page, [answer_events.wire_display(page), *answer_events.wire_legend(page)])
+    events.wire_examples(page)
+    events.wire_photo(page)
     events.wire_names(page)
+    events.wire_marks(page)
     events.wire_scene(page)
     model_events.wire_model(page)
     tab_events.wire_choices(page)

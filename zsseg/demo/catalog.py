@@ -15,6 +15,7 @@ from zsseg.predictor import Predictor, default_checkpoints
 from zsseg.weights.metadata import Metadata, read_metadata
 from zsseg.weights.search import find_backbone_of, find_checkpoint, list_checkpoints
 
+DRAWN_DOMAIN = "Drawn shapes"
 DRAWN = "shapes"
 """Name of the drawn domain in a checkpoint's record of what it was trained on."""
 
@@ -76,6 +77,11 @@ class Catalog:
     def domains(self) -> list[str]:
         """The kinds of pictures that the entries know, each once, that of the first entry first."""
         return list(dict.fromkeys(entry.domain for entry in self._entries.values() if entry.domain))
+
+    @property
+    def drawn(self) -> str | None:
+        """Title of the first entry that knows drawn scenes, or None."""
+        return next((title for title, entry in self._entries.items() if entry.domain == DRAWN_DOMAIN), None)
 
     @property
     def first(self) -> str:
@@ -168,7 +174,7 @@ def _entry(title: str, sources: Mapping[str, str | UserError], domains: Mapping[
 
 
 def _domain(metadata: Metadata) -> str:
-    return "Drawn shapes" if DRAWN in metadata.data else "Real photos"
+    return DRAWN_DOMAIN if DRAWN in metadata.data else "Real photos"
 
 
 def _find(name: str, weights: str | None) -> str | UserError:

@@ -21,6 +21,8 @@ class Shared:
         thresholds, penalties: by method, 0..1 and within `PENALTIES`.
         opacity: 0..1.
         scene: number of the drawn scene that was asked about.
+        example: name of the example's file, without its ending.
+        photo: name of the visitor's own file, which the link does not contain.
     """
 
     seen: str | None
@@ -30,16 +32,22 @@ class Shared:
     penalties: Mapping[str, float]
     opacity: float | None
     scene: int | None
+    example: str | None
+    photo: str | None
 
 
-def write_query(seen: str, unseen: str, model: str, display: DisplaySettings, scene: int | None = None) -> str:
-    """Write the part of the address after the page's own, question mark included."""
+def write_query(
+    seen: str, unseen: str, model: str, display: DisplaySettings, picture: Mapping[str, str] | None = None
+) -> str:
+    """Write the part of the address after the page's own, question mark included.
+
+    `picture` is what `zsseg.demo.question.gallery.link_picture` says of it.
+    """
     fields: dict[str, str] = {"seen": seen, "unseen": unseen, "model": model, "opacity": f"{display.opacity:g}"}
     for method, (threshold, penalty) in display.settings.items():
         fields[f"threshold-{method}"] = f"{threshold:g}"
         fields[f"penalty-{method}"] = f"{penalty:g}"
-    if scene is not None:
-        fields["scene"] = str(scene)
+    fields |= picture or {}
     return "?" + urlencode(fields)
 
 
@@ -53,6 +61,8 @@ def read_query(fields: Mapping[str, str]) -> Shared:
         penalties=_by_method(fields, "penalty-", PENALTIES),
         opacity=_within(fields.get("opacity"), (0, 1)),
         scene=_number(fields.get("scene")),
+        example=_text(fields.get("example")),
+        photo=_text(fields.get("photo")),
     )
 
 

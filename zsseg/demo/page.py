@@ -20,10 +20,20 @@ from zsseg.demo.catalog import Catalog, Predictors
 from zsseg.demo.html.templates import escape
 from zsseg.demo.question.layout import InputPanel
 from zsseg.errors import UserError
+from zsseg.models import METHODS
 
 MODEL_QUEUE = "model"
 QUIET: Mapping[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
 """Options of an event that is quick and not offered to programs."""
+
+RUN = """() => {
+  const boxes = [...document.querySelectorAll("#zs-seen textarea, #zs-unseen textarea")];
+  const complete = document.querySelector("#zs-photo img") && boxes.some((box) => box.value.trim());
+  const run = document.getElementById("zs-run");
+  if (complete && run && !run.disabled) run.click();
+}"""
+"""Script that runs the question. Where a photo or names are missing nothing runs: no button was pressed, so there is no
+mistake to report."""
 
 Values = Mapping[Any, Any]
 """Component: its value."""
@@ -36,6 +46,7 @@ class Details:
     tabs: gr.Tabs
     kind: gr.Radio
     scores: gr.HTML
+    sums: gr.HTML
     level: gr.Slider
     claims: gr.HTML
     comparison: gr.HTML
@@ -43,6 +54,7 @@ class Details:
     region_window: gr.Dropdown
     regions: gr.HTML
     recovery: gr.HTML
+    similarity: gr.HTML
     mask: gr.File
     meanings: gr.Textbox
     truth: gr.HTML
@@ -65,11 +77,12 @@ class Page:
     Attributes:
         catalog: the models, shared by all visitors.
         banner: place of the banner.
-        panel, cards, opacity, pixel, details: the components.
+        panel, cards, opacity, extra, pixel, details: the components.
         answer: the stored scores, or None.
         off: frozenset of the names of classes that are switched off.
         point: (x, y) in 0..1 of the pixel that was clicked, or None.
         truth: the true mask, or None.
+        flipped: names that the visitor marked against the model's lists.
     """
 
     catalog: Catalog
@@ -77,12 +90,14 @@ class Page:
     panel: InputPanel
     cards: list[Card]
     opacity: gr.Slider
+    extra: gr.CheckboxGroup
     pixel: gr.HTML
     details: Details
     answer: gr.State
     off: gr.State
     point: gr.State
     truth: gr.State
+    flipped: gr.State
 
     @property
     def sliders(self) -> list[gr.Slider]:
@@ -95,13 +110,27 @@ class Page:
         return {*self.sliders, self.off}
 
     def read_display(self, values: Values) -> DisplaySettings:
-        """Read the display settings; where `off` is not among the values every class is on."""
-        settings = {item.method: (values[item.threshold], values[item.seen_penalty]) for item in self.cards}
-        return DisplaySettings(settings, values[self.opacity], values.get(self.off, frozenset()))
+        """Read the display settings; where `off` is not among the values every class is on.
+
+        The events that follow the sliders are wired with ``preprocess=False``, as Gradio answers HTTP 500 to a number
+        that is missing or out of range: here it counts as the nearest possible one.
+        """
+
+        def number(slider: gr.Slider) -> float:
+            value = values[slider]
+            return min(max(slider.minimum if value is None else value, slider.minimum), slider.maximum)
+
+        settings = {item.method: (number(item.threshold), number(item.seen_penalty)) for item in self.cards}
+        return DisplaySettings(settings, number(self.opacity), values.get(self.off, frozenset()))
 
     def predictors(self, values: Values) -> Predictors:
         """The model that is chosen."""
         return self.catalog.get(values[self.panel.model])
+
+    def methods(self, values: Values) -> list[str]:
+        """Keys of the methods whose cards are shown: those that the page starts with, and those that were added."""
+        extra = values[self.extra] or []
+        return [item.method for item in self.cards if METHODS[item.method].shown or item.method in extra]
 
     @property
     def views(self) -> list[gr.HTML]:

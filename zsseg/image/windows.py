@@ -82,7 +82,9 @@ def make_windows(photo: npt.NDArray[np.uint8], how: Preprocessing) -> Windows:
     resized = resized_shape(height, width, how)
     boxes = whole_boxes(*resized) if how.layout == "whole" else window_boxes(*resized, how.size, how.stride)
     if len(boxes) > MAX_WINDOWS:
-        raise UserError(f"The photo is too long and narrow ({width}x{height} pixels): cut out a part of it.")
+        # The photo may have been shrunk before: its shape is what the visitor knows, its size here is not.
+        ratio = max(height, width) / min(height, width)
+        raise UserError(f"The photo is too long and narrow (one side is {ratio:.0f} times the other): cut out a part.")
     pixels = resize(photo, *resized, how.antialias).astype(np.float64)
     planes = torch.from_numpy(((pixels - how.mean) / how.std).astype(np.float32)).permute(2, 0, 1)  # (3, H, W)
     windows = torch.stack([planes[:, y1:y2, x1:x2] for y1, x1, y2, x2 in boxes])

@@ -1,6 +1,6 @@
 """Pictures of a segmentation: overlay, legend, heat maps, features, regions. numpy, OpenCV and colour maps only."""
 
-from zsseg.visualize.colors import Color, color_of, colors_of, hex_color
+from zsseg.visualize.colors import Color, color_of, colors_of, distance, hex_color
 from zsseg.visualize.maps import (
     cosine_map,
     enlarge,
@@ -14,12 +14,14 @@ from zsseg.visualize.overlays import (
     LegendRow,
     PixelScore,
     disagreement_map,
+    error_map,
     isolation_masks,
     legend,
     overlay,
     pixel_scores,
+    with_labels,
 )
-from zsseg.visualize.regions import draw_attention, draw_mask, draw_regions, region_maps
+from zsseg.visualize.regions import draw_attention, draw_mask, draw_regions, region_maps, region_ramp
 
 __all__ = [
     "Color",
@@ -29,10 +31,12 @@ __all__ = [
     "colors_of",
     "cosine_map",
     "disagreement_map",
+    "distance",
     "draw_attention",
     "draw_mask",
     "draw_regions",
     "enlarge",
+    "error_map",
     "hex_color",
     "isolation_masks",
     "legend",
@@ -43,5 +47,7 @@ __all__ = [
     "pca_rgb",
     "pixel_scores",
     "region_maps",
+    "region_ramp",
     "score_map",
+    "with_labels",
 ]

@@ -1,5 +1,6 @@
 """Pictures over the photo: the labels painted on it, their legend, one class alone, where two answers differ."""
 
+import dataclasses
 from dataclasses import dataclass
 
 import cv2
@@ -16,6 +17,7 @@ LAYER_SIDE = 320
 """Longer side of an isolation layer in pixels, at most: it is stretched over the picture, and small to send."""
 
 _DIM = (12, 12, 16, 191)  # near-black, three quarters opaque
+_WRONG = np.array((255, 130, 110), dtype=np.float32)
 _DISAGREE = np.array((240, 228, 66), dtype=np.float32)  # Okabe and Ito's yellow
 
 
@@ -165,6 +167,37 @@ def isolation_masks(seg: Segmentation) -> list[Pixels | None]:
         layer = np.where(clear, np.uint32(0), dim).view(np.uint8).reshape(rows, cols, 4)
         layers.append(layer if area else None)
     return layers
+
+
+def with_labels(seg: Segmentation, labels: npt.NDArray[np.int16]) -> Segmentation:
+    """A segmentation of the same classes whose labels are given, such as a ground truth to be painted in its colours.
+
+    Args:
+        seg: names the K classes.
+        labels: (H,W) in -1..K-1.
+    """
+    scores = (labels == np.arange(len(seg.names))[:, None, None]).astype(np.float32)
+    return dataclasses.replace(
+        seg, scores=scores, seen_penalty=0.0, threshold=0.5, features={}, off=frozenset(), warnings=()
+    )
+
+
+def error_map(image: Pixels, labels: npt.NDArray[np.int16], truth: npt.NDArray[np.int16]) -> Pixels:
+    """Show where an answer is wrong.
+
+    Args:
+        image: (H,W,3) RGB, the photo.
+        labels: (H,W) the answer, -1 for none of the classes.
+        truth: (H,W) the true classes, -1 where unknown.
+
+    Returns:
+        (H,W,3) RGB: the photo in grey at a third of its brightness, and tinted red, brighter than that, where wrong.
+    """
+    gray = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
+    levels = np.arange(256, dtype=np.float32)[:, None]
+    right, wrong = levels / 3 + np.zeros(3, dtype=np.float32), 0.25 * levels + 0.75 * _WRONG  # (256, 3)
+    table = np.stack([right, wrong]).astype(np.uint8)
+    return np.asarray(table[((truth != -1) & (labels != truth)).astype(np.uint8), gray])
 
 
 def disagreement_map(image: Pixels, comparison: Comparison) -> Pixels:

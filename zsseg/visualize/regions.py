@@ -126,6 +126,11 @@ def draw_mask(view: "RegionView") -> Pixels:
     return picture
 
 
+def region_ramp() -> Pixels:
+    """The colours of `region_maps` from the lower to the upper end, (8,256,3) RGB, for a scale."""
+    return region_maps(np.linspace(-1, 1, 256, dtype=np.float32)[None, None].repeat(8, axis=1))[0]
+
+
 def region_maps(logits: FloatArray) -> list[Pixels]:
     """Draw the logits of each region for one class, all on one scale that is symmetric about 0.
 

@@ -8,8 +8,10 @@ from gradio.events import Dependency
 from zsseg.demo import actions
 from zsseg.demo.answer.pixel_scores import pixel_panel
 from zsseg.demo.html.parts import text
-from zsseg.demo.page import MODEL_QUEUE, QUIET, Page, Values, as_error, uploaded
+from zsseg.demo.page import MODEL_QUEUE, QUIET, RUN, Page, Values, as_error, uploaded
+from zsseg.demo.question import names
 from zsseg.demo.spaces import on_gpu
+from zsseg.models import METHODS
 
 # The point that was clicked belongs to the photo before. On a phone the answer lies below the button: scroll there,
 # unless the page ran by itself.
@@ -17,14 +19,11 @@ _SHOW_ANSWER = """() => {
   const byItself = window.zssegFirst;
   window.zssegFirst = false;
   window.zssegPoint = null;
-  delete document.getElementById("zs-answer")?.dataset.stale;
   document.querySelectorAll(".zs-cross").forEach((cross) => { cross.style.display = "none"; });
   if (window.innerWidth < 800 && !byItself) document.getElementById("zs-answer")?.scrollIntoView({behavior: "smooth"});
 }"""
 
 _READY = """() => { document.body.dataset.zsReady = "yes"; }"""
-# What is painted is of the photo before: it must not look like an answer about the new one.
-_STALE = """() => { const answer = document.getElementById("zs-answer"); if (answer) answer.dataset.stale = "yes"; }"""
 
 _segment = on_gpu(actions.segment)
 
@@ -38,30 +37,53 @@ def wire_run(page: Page) -> Dependency:
     panel = page.panel
 
     def run(values: Values, progress: gr.Progress = gr.Progress()) -> Values:
-        with as_error():
-            found = _segment(
-                page.predictors(values), uploaded(values[panel.photo]), values[panel.seen], values[panel.unseen],
-                progress, values[panel.model],
-            )  # fmt: skip
-        new = {page.answer: found, page.off: frozenset[str](), page.truth: None, page.details.truth: ""}
-        new |= {page.point: None, page.pixel: text("no_point")}
-        return {**new, **page.draw(found, page.read_display(values))}
+        return _answer(page, values, progress)
 
     event: Dependency = gr.on(
         [panel.run.click, panel.seen.submit, panel.unseen.submit],
         run,
-        {panel.photo, panel.seen, panel.unseen, panel.model, *page.sliders},
-        [page.answer, page.off, page.truth, page.details.truth, page.point, page.pixel, *page.views],
+        {panel.photo, panel.seen, panel.unseen, panel.model, page.flipped, page.extra, *page.sliders},
+        [
+            *(page.answer, page.off, page.point, page.pixel, panel.seen, panel.unseen, panel.marks),
+            *page.views,
+        ],
         show_progress_on=page.views,
         preprocess=False,
         concurrency_id=MODEL_QUEUE,
         concurrency_limit=1,
+        trigger_mode="always_last",  # a question that changes while an answer is made is answered after it
         api_visibility="private",
     )
     event.success(None, js=_SHOW_ANSWER, api_visibility="private")
     event.then(None, js=_READY, api_visibility="private")
-    gr.on([panel.photo.upload, panel.photo.clear], None, js=_STALE, api_visibility="private")
     return event
+
+
+def _answer(page: Page, values: Values, progress: gr.Progress) -> Values:
+    """Sort the names into their boxes, run every method that is shown, and draw the answers."""
+    panel, predictors = page.panel, page.predictors(values)
+    seen, unseen = names.route(values[panel.seen], values[panel.unseen], predictors, values[page.flipped])
+    with as_error():
+        photo, model = uploaded(values[panel.photo]), values[panel.model]
+        found = _segment(predictors, photo, seen, unseen, progress, model, page.methods(values))
+    texts = {panel.seen: seen, panel.unseen: unseen}
+    new: dict[Any, Any] = {box: typed for box, typed in texts.items() if typed != values[box]}
+    new |= {panel.marks: names.marks(seen, unseen, predictors), page.answer: found, page.off: frozenset[str]()}
+    new |= {page.point: None, page.pixel: text("no_point")}
+    return {**new, **page.draw(found, page.read_display(values))}
+
+
+def wire_extra(page: Page) -> None:
+    """Show and hide the cards of the methods beyond those that the page starts with, and run."""
+
+    def show(chosen: list[str]) -> Values:
+        return {card.column: gr.update(visible=card.method in chosen) for card in extra}
+
+    extra = [card for card in page.cards if not METHODS[card.method].shown]
+    if extra:
+        page.extra.change(show, page.extra, [card.column for card in extra], **QUIET).success(
+            None, js=RUN, api_visibility="private"
+        )
 
 
 def wire_display(page: Page) -> Dependency:
@@ -80,6 +102,7 @@ def wire_display(page: Page) -> Dependency:
         {page.answer, *page.display},
         page.views,
         trigger_mode="always_last",
+        preprocess=False,
         queue=False,  # a third of the time from slider to picture was spent queueing
         **QUIET,
     )
@@ -106,7 +129,7 @@ def wire_legend(page: Page) -> list[Dependency]:
         panel = pixel_panel(found, page.read_display(values), page.predictors(values), point)
         return {page.point: point, page.pixel: panel}
 
-    quick: dict[str, Any] = {**QUIET, "queue": False}
+    quick: dict[str, Any] = {**QUIET, "queue": False, "preprocess": False}
     switches, inputs = [], {page.answer, page.panel.model, *page.display}
     for card in page.cards:
         switches.append(card.view.select(switch, inputs, [page.off, *page.views], **quick))

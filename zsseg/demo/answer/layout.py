@@ -1,23 +1,26 @@
 """The components of the answer on the first screen: one card per method, the shared opacity; no events here."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import gradio as gr
 
 from zsseg.demo.answer.banner import banner
 from zsseg.demo.answer.card import title
-from zsseg.demo.catalog import Predictors
+from zsseg.demo.catalog import Predictors, title_of
 from zsseg.demo.html.parts import text
 from zsseg.demo.link import PENALTIES
 from zsseg.demo.theme import script
 from zsseg.errors import UserError
+from zsseg.models import METHODS
 
 
 @dataclass(frozen=True)
 class Card:
-    """One method's answer and its two sliders."""
+    """One method's answer and its two sliders; `column` holds them all."""
 
     method: str
+    column: gr.Column
     title: gr.HTML
     view: gr.HTML
     threshold: gr.Slider
@@ -28,21 +31,21 @@ def make_card(method: str, predictors: Predictors) -> Card:
     """Lay out one method's answer; its sliders start at the checkpoint's own settings."""
     threshold, seen_penalty = own_settings(method, predictors)
     able = not isinstance(predictors[method], UserError)
-    with gr.Column(min_width=290, elem_classes="zs-card", elem_id=f"zs-{method}"):
+    starts = METHODS[method].shown
+    with gr.Column(min_width=290, elem_classes="zs-card", elem_id=f"zs-{method}", visible=starts) as column:
         heading = gr.HTML(title(method, predictors))
         view = gr.HTML(text("waiting") if able else "", js_on_load=script("card.js"), elem_classes="zs-answer")
         with gr.Column(elem_classes="zs-sliders"):
-            none_below = _slider(
-                (0, 1), threshold, "Score threshold", "A pixel where no class scores higher is left unpainted."
-            )
-            penalty = _slider(
-                PENALTIES, seen_penalty, "Seen penalty", "Subtracted from the scores of seen classes; below 0, added."
-            )
-    return Card(method, heading, view, none_below, penalty)
+            info = "A pixel where no class scores higher is left unpainted."
+            none_below = make_slider((0, 1), threshold, f"Score threshold, {title_of(method)}", info)
+            info = "Subtracted from the scores of seen classes, which training favours; below 0 it is added."
+            penalty = make_slider(PENALTIES, seen_penalty, f"Seen penalty, {title_of(method)}", info)
+    return Card(method, column, heading, view, none_below, penalty)
 
 
-def _slider(span: tuple[float, float], value: float, label: str, info: str) -> gr.Slider:
-    return gr.Slider(*span, value, step=0.005, label=label, info=info, buttons=[])
+def make_slider(span: tuple[float, float], value: float, label: str, info: str, **more: Any) -> gr.Slider:  # noqa: ANN401
+    """Lay out a slider without a button to reset it."""
+    return gr.Slider(*span, value, label=label, info=info, buttons=[], **{"step": 0.005, **more})
 
 
 def own_settings(method: str, predictors: Predictors) -> tuple[float, float]:
@@ -53,10 +56,17 @@ def own_settings(method: str, predictors: Predictors) -> tuple[float, float]:
     return predictor.metadata.threshold, predictor.metadata.seen_penalty
 
 
+def make_extra(predictors: Predictors) -> gr.CheckboxGroup:
+    """Lay out the choice of methods beyond those that the page starts with."""
+    choices = [(METHODS[key].title, key) for key in predictors if not METHODS[key].shown]
+    info = "One more card each, to compare with."
+    return gr.CheckboxGroup(choices, label="Show also", info=info, visible=bool(choices), elem_id="zs-extra")
+
+
 def make_opacity() -> gr.Slider:
     """Lay out the one slider that all pictures share."""
     info = "0 shows the photo alone, 1 the colours alone."
-    return gr.Slider(0, 1, 0.6, step=0.05, label="Opacity of the colours", info=info, buttons=[], elem_id="zs-opacity")
+    return make_slider((0, 1), 0.6, "Opacity of the colours", info, step=0.05, elem_id="zs-opacity")
 
 
 def make_banner(predictors: Predictors) -> gr.HTML:

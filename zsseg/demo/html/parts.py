@@ -29,6 +29,11 @@ def figure(picture: Picture, alt: str, caption: str, photo: bool = False) -> Mar
     return macro("figure", jpeg_uri(small) if photo else png_uri(small), alt, caption)
 
 
+def picture(source: Markup) -> Markup:
+    """A small picture inside a table, which its row describes."""
+    return macro("picture", source)
+
+
 def scale(ramp: Picture, alt: str, low: str = "0", high: str = "1") -> Markup:
     """A colour scale (h, w, 3) with its two ends."""
     return macro("scale", png_uri(ramp), alt, low, high)

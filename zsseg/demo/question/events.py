@@ -1,77 +1,170 @@
-"""What happens when a visitor changes the question: examples, presets, marks, a new scene."""
+"""What happens when a visitor changes the question: examples, names, presets, marks, a new scene."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import gradio as gr
 
-from zsseg.demo.page import QUIET, Page, Values, as_error
-from zsseg.demo.question import names, scene
-from zsseg.examples import available
+from zsseg.demo.catalog import Predictors
+from zsseg.demo.page import MODEL_QUEUE, QUIET, RUN, Page, Values, as_error
+from zsseg.demo.question import gallery, names, scene
+from zsseg.demo.question.model_events import model_outputs, model_updates
+from zsseg.demo.question.scene import Scene
+from zsseg.examples import Example, available
 
-PRESS_RUN = """() => { document.getElementById("zs-run")?.click(); }"""
+_FAST: Mapping[str, Any] = {**QUIET, "concurrency_limit": None}
+
+
+def wire_examples(page: Page) -> None:
+    """Ask the question of an example: its photo, names and ground truth, with a model that knows such pictures."""
+    panel, shown = page.panel, available()
+
+    def example(values: Values, event: gr.EventData) -> Values:
+        key, title = event._data.get("key"), values[panel.model]
+        drawn = scene.knows_scenes(page.predictors(values))
+        if key == "scene" and page.catalog.drawn is not None:
+            title = title if drawn else page.catalog.drawn
+            predictors = page.catalog.get(title)
+            question = scene_updates(page, scene.fresh_scene(gallery.SCENE), predictors)
+        elif isinstance(key, str) and key.isdigit() and int(key) < len(shown):
+            title = page.catalog.first if drawn else title
+            question = example_updates(page, shown[int(key)], page.catalog.get(title))
+        else:
+            return {panel.photo: gr.skip()}
+        model = {} if title == values[panel.model] else {panel.model: title, **model_updates(page, title)}
+        return {**model, **question}
+
+    panel.gallery.select(
+        example,
+        {panel.model},
+        [*question_outputs(page), panel.model, *model_outputs(page)],
+        concurrency_id=MODEL_QUEUE,
+        **QUIET,
+    ).success(None, js=RUN, api_visibility="private")
+
+
+def question_outputs(page: Page) -> list[Any]:
+    """What a new question fills: photo, names, their marks, the ground truth of the photo."""
+    panel, details = page.panel, page.details
+    parts: list[Any] = [panel.notice, panel.photo, panel.seen, panel.unseen, panel.marks, page.flipped]
+    return [*parts, details.mask, details.meanings]
+
+
+def example_updates(page: Page, example: Example, predictors: Predictors) -> dict[Any, Any]:
+    """The question of an example, its names in the boxes where the model's own lists put them."""
+    seen, unseen = names.route(example.seen, example.unseen, predictors)
+    mask = None if example.mask is None else str(example.mask)
+    return _question(page, predictors, (str(example.path), seen, unseen, mask, example.meanings))
+
+
+def scene_updates(page: Page, drawn: Scene, predictors: Predictors) -> dict[Any, Any]:
+    """The question of a drawn scene."""
+    return _question(page, predictors, (drawn.photo, drawn.seen, drawn.unseen, drawn.mask, drawn.meanings))
+
+
+def _question(page: Page, predictors: Predictors, parts: tuple[str, str, str, str | None, str]) -> dict[Any, Any]:
+    panel, details, (photo, seen, unseen, mask, meanings) = page.panel, page.details, parts
+    return {
+        panel.notice: gr.update(value="", visible=False),
+        panel.photo: photo,
+        panel.seen: seen,
+        panel.unseen: unseen,
+        panel.marks: names.marks(seen, unseen, predictors),
+        page.flipped: frozenset(),
+        details.mask: mask,
+        details.meanings: meanings,
+    }
+
+
+def wire_photo(page: Page) -> None:
+    """Run when a new photo arrives; the mask of the photo before goes."""
+    panel, details = page.panel, page.details
+
+    def forget() -> Values:
+        return {panel.notice: gr.update(value="", visible=False), details.mask: None, details.meanings: ""}
+
+    outputs = [panel.notice, details.mask, details.meanings]
+    panel.photo.upload(forget, None, outputs, **_FAST).success(None, js=RUN, api_visibility="private")
+    panel.photo.clear(forget, None, outputs, **_FAST)
 
 
 def wire_names(page: Page) -> None:
-    """Fill the boxes from examples and presets, show how each name is marked, and flip marks."""
+    """Put names into the boxes where they belong, show how each is marked, and run after each change but typing."""
     panel = page.panel
-    boxes, shown = [panel.seen, panel.unseen], available()
 
-    def both(seen: str, unseen: str) -> dict[Any, Any]:
-        return {panel.seen: seen, panel.unseen: unseen}
+    def route(values: Values) -> Values:
+        flipped = values[page.flipped]
+        routed = names.route(values[panel.seen], values[panel.unseen], page.predictors(values), flipped)
+        return _changed(page, values, *routed, flipped)
 
-    def example(event: gr.EventData) -> Values:
-        index = event._data.get("index")
-        if not isinstance(index, int) or not 0 <= index < len(shown):
-            return {panel.photo: gr.skip()}
-        return {panel.photo: str(shown[index].path), **both(shown[index].seen, shown[index].unseen)}
+    def find(values: Values) -> Values:
+        with as_error():
+            more = names.add(values[panel.find], values[panel.seen], values[panel.unseen], page.predictors(values))
+        return {panel.find: "", **_changed(page, values, *more, values[page.flipped])}
+
+    def choose(values: Values, event: gr.EventData) -> Values:
+        return find({**values, panel.find: str(event._data.get("name"))})
+
+    inputs, outputs = _known(page), _boxes(page)
+    for event in (
+        panel.find.submit(find, {panel.find, *inputs}, [panel.find, *outputs], **_FAST),
+        panel.choices.select(choose, {panel.find, *inputs}, [panel.find, *outputs], **_FAST),
+    ):
+        event.success(None, js=RUN, api_visibility="private")
+    gr.on([panel.seen.blur, panel.unseen.blur], route, inputs, outputs, **_FAST)
+
+
+def wire_marks(page: Page) -> None:
+    """Flip a mark, undo all flips, fill the boxes from a preset; each runs."""
+    panel = page.panel
 
     def flip(values: Values, event: gr.EventData) -> Values:
+        name = str(event._data.get("name"))
         with as_error():
-            return both(*names.flip(values[panel.seen], values[panel.unseen], str(event._data.get("name"))))
+            moved = names.flip(values[panel.seen], values[panel.unseen], name, values[page.flipped])
+        return _changed(page, values, *moved)
 
     def sort(values: Values) -> Values:
-        with as_error():
-            return both(*names.sort_by_training(values[panel.seen], values[panel.unseen], page.predictors(values)))
+        routed = names.route(values[panel.seen], values[panel.unseen], page.predictors(values))
+        return _changed(page, values, *routed, frozenset())
 
     def fill(values: Values) -> Values:
-        title = values[panel.preset]
+        if not values[panel.preset]:
+            return {panel.seen: gr.skip()}
         with as_error():
-            return both(*names.preset(title, page.predictors(values))) if title else {panel.seen: gr.skip()}
+            filled = names.preset(values[panel.preset], page.predictors(values))
+        return _changed(page, values, *filled, frozenset())
 
-    quiet: dict[str, Any] = {**QUIET, "concurrency_limit": None}
-    filled = [
-        panel.gallery.select(example, None, [panel.photo, *boxes], **quiet),
-        panel.preset.input(fill, {panel.preset, panel.model}, boxes, **quiet),
-        panel.sort.click(sort, {*boxes, panel.model}, boxes, **quiet),
-        panel.marks.select(flip, set(boxes), boxes, **quiet),
-    ]
-    filled[0].success(None, js=PRESS_RUN, api_visibility="private")
-    triggers = [event.then for event in filled] + [panel.seen.blur, panel.unseen.blur]
-    for trigger in triggers:
-        trigger(lambda values: marks_of(page, values), {*boxes, panel.model}, panel.marks, **quiet)
+    inputs, outputs = _known(page), _boxes(page)
+    for event in (
+        panel.preset.input(fill, {panel.preset, *inputs}, outputs, **_FAST),
+        panel.sort.click(sort, inputs, outputs, **_FAST),
+        panel.marks.select(flip, inputs, outputs, **_FAST),
+    ):
+        event.success(None, js=RUN, api_visibility="private")
 
 
-def marks_of(page: Page, values: Values) -> str:
-    """The chips of the names that are in the boxes."""
-    return names.marks(values[page.panel.seen], values[page.panel.unseen], page.predictors(values))
+def _known(page: Page) -> set[Any]:
+    return {page.panel.seen, page.panel.unseen, page.panel.model, page.flipped}
+
+
+def _boxes(page: Page) -> list[Any]:
+    return [page.panel.seen, page.panel.unseen, page.panel.marks, page.flipped]
+
+
+def _changed(page: Page, values: Values, seen: str, unseen: str, flipped: names.Flipped) -> dict[Any, Any]:
+    """New texts of the boxes; one that is as it was stays, as the visitor may be typing in it."""
+    panel = page.panel
+    texts = {box: text for box, text in ((panel.seen, seen), (panel.unseen, unseen)) if text != values[box]}
+    return {**texts, panel.marks: names.marks(seen, unseen, page.predictors(values)), page.flipped: flipped}
 
 
 def wire_scene(page: Page) -> None:
     """Draw a new scene, fill the question and its ground truth, and run."""
-    panel, details = page.panel, page.details
 
     def draw(model: str) -> Values:
-        drawn = scene.fresh_scene()
-        return {
-            panel.photo: drawn.photo,
-            panel.seen: drawn.seen,
-            panel.unseen: drawn.unseen,
-            panel.marks: names.marks(drawn.seen, drawn.unseen, page.catalog.get(model)),
-            details.mask: drawn.mask,
-            details.meanings: drawn.meanings,
-        }
+        return scene_updates(page, scene.fresh_scene(), page.catalog.get(model))
 
-    outputs = [panel.photo, panel.seen, panel.unseen, panel.marks, details.mask, details.meanings]
-    panel.draw.click(draw, panel.model, outputs, concurrency_limit=2, **QUIET).success(
-        None, js=PRESS_RUN, api_visibility="private"
+    page.panel.draw.click(draw, page.panel.model, question_outputs(page), concurrency_limit=2, **QUIET).success(
+        None, js=RUN, api_visibility="private"
     )

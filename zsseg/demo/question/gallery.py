@@ -1,29 +1,79 @@
-"""The example photos as buttons, and whether what is on the page is still one of them."""
+"""The example photos and a drawn scene as buttons, and which picture is on the page."""
 
 import filecmp
 from collections.abc import Sequence
+from pathlib import Path
 
 from markupsafe import Markup
 
+from zsseg.demo.actions import Answer
 from zsseg.demo.html.pictures import jpeg_uri, shrink
 from zsseg.demo.html.templates import render
+from zsseg.demo.question import scene
+from zsseg.errors import UserError
 from zsseg.examples import Example, available
 from zsseg.image.load import load_image
+from zsseg.text.vocabulary import parse_names
 
-THUMBNAIL = 160
+THUMBNAIL = 200
+SCENE = 14
+"""Number of the drawn scene among the examples; it shows unseen names."""
 
 
 def is_untouched(photo: str | None, seen: str, unseen: str) -> bool:
     """Whether a question is an example as it came, or has no photo: then it may be replaced, nobody's work is lost."""
-    return photo is None or any(
-        (example.seen, example.unseen) == (seen, unseen) and filecmp.cmp(example.path, photo, shallow=False)
-        for example in available()
-    )
+    example = example_of(photo)
+    return photo is None or (example is not None and _names(example.seen, example.unseen) == _names(seen, unseen))
 
 
-def thumbnails(shown: Sequence[Example]) -> Markup:
-    """Show the examples as buttons with small pictures."""
-    examples = [
-        {"title": example.title, "picture": jpeg_uri(shrink(load_image(example.path), THUMBNAIL))} for example in shown
+def _names(seen: str, unseen: str) -> set[tuple[str, ...]]:
+    try:
+        return {*parse_names(seen), *parse_names(unseen)}
+    except UserError:  # an example has no such name
+        return set()
+
+
+def example_of(photo: str | None) -> Example | None:
+    """The example whose picture a file is, whatever the file is called; None for any other picture."""
+    if photo is None:
+        return None
+    return next((each for each in available() if filecmp.cmp(each.path, photo, shallow=False)), None)
+
+
+def link_picture(answer: Answer | None) -> dict[str, str]:
+    """What a link says of the picture of an answer: a scene's number, an example, or the name of a visitor's file."""
+    if answer is None:
+        return {}
+    number, example = scene.number_of(answer.file_name), example_of(answer.path)
+    if number is not None:
+        return {"scene": str(number)}
+    return {"photo": answer.file_name} if example is None else {"example": Path(example.file).stem}
+
+
+def thumbnails(shown: Sequence[Example], with_scene: bool) -> Markup:
+    """Show the examples, and a drawn scene where a model knows such scenes, as buttons with pictures and captions."""
+    examples: list[dict[str, object]] = [
+        {
+            "title": each.title,
+            "finds": each.finds,
+            "why": "never trained on its masks",
+            "key": index,
+            "picture": jpeg_uri(shrink(load_image(each.path), THUMBNAIL)),
+        }
+        for index, each in enumerate(shown)
     ]
+    if with_scene:
+        drawn = scene.fresh_scene(SCENE)
+        name = parse_names(drawn.unseen)[0][0]
+        picture = jpeg_uri(load_image(drawn.photo))
+        why = "a combination of words that is new to it"
+        # After the first photos, where a visitor sees it without scrolling.
+        entry: dict[str, object] = {
+            "title": "A drawn scene",
+            "finds": name,
+            "why": why,
+            "key": "scene",
+            "picture": picture,
+        }
+        examples.insert(2, entry)
     return render("gallery.html", examples=examples)

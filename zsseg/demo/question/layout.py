@@ -6,10 +6,10 @@ import gradio as gr
 
 from zsseg.demo.catalog import Catalog, working
 from zsseg.demo.html.parts import text
-from zsseg.demo.question import scene
+from zsseg.demo.question import names, scene
 from zsseg.demo.question.gallery import thumbnails
 from zsseg.demo.theme import script
-from zsseg.examples import EXAMPLES, Example, available
+from zsseg.examples import EXAMPLES, available
 from zsseg.text.presets import PRESETS
 
 
@@ -17,13 +17,16 @@ from zsseg.text.presets import PRESETS
 class InputPanel:
     """The left side: what a visitor gives; `drawing` holds `draw`, where the model knows drawn scenes."""
 
+    notice: gr.HTML
     photo: gr.Image
     gallery: gr.HTML
     drawing: gr.Column
     draw: gr.Button
+    find: gr.Textbox
     seen: gr.Textbox
     unseen: gr.Textbox
     marks: gr.HTML
+    choices: gr.HTML
     run: gr.Button
     preset: gr.Dropdown
     sort: gr.Button
@@ -34,6 +37,8 @@ def make_panel(catalog: Catalog) -> InputPanel:
     """Lay out photo, examples, class boxes and button, and what few visitors need under "More"."""
     shown = available()
     first = shown[0] if shown else EXAMPLES[0]
+    predictors = catalog.get(catalog.first)
+    notice = gr.HTML("", visible=False, elem_id="zs-notice")
     photo = gr.Image(
         value=str(first.path) if shown else None,
         type="filepath",
@@ -45,38 +50,51 @@ def make_panel(catalog: Catalog) -> InputPanel:
         buttons=[],
         alt_text="The photo to segment",
     )
-    draws = scene.knows_scenes(catalog.get(catalog.first))
-    gallery = gr.HTML(thumbnails(shown), js_on_load=script("gallery.js"), elem_id="zs-examples", visible=not draws)
-    with gr.Column(visible=draws, elem_id="zs-drawing") as drawing:
+    pictures = thumbnails(shown, with_scene=catalog.drawn is not None)
+    gallery = gr.HTML(pictures, js_on_load=script("gallery.js"), elem_id="zs-examples")
+    with gr.Column(visible=scene.knows_scenes(predictors), elem_id="zs-drawing") as drawing:
         gr.HTML(text("scene_note"))
         draw = gr.Button("Draw a new scene", size="sm", elem_id="zs-draw")
-    seen, unseen = _name_boxes(first)
+    find, seen, unseen = _name_boxes(*names.route(first.seen, first.unseen, predictors))
     marks = gr.HTML("", js_on_load=script("names.js"), elem_id="zs-names")
-    able = bool(working(catalog.get(catalog.first)))
+    choices = gr.HTML(names.choices(predictors), js_on_load=script("choices.js"), elem_id="zs-choices")
+    able = bool(working(predictors))
     run = gr.Button("Run", variant="primary", size="lg", elem_id="zs-run", interactive=able)
     others = "".join(f", {domain.lower()}" for domain in catalog.domains[1:])
     with gr.Accordion(f"More: presets, other models{others}", open=False, elem_id="zs-more"):
         info = "Fills both boxes: seen names are those that this model was trained on."
         preset = gr.Dropdown(list(PRESETS), value=None, label="Preset", info=info, elem_id="zs-preset")
-        sort = gr.Button("Sort every name by this model's training", size="sm", elem_id="zs-sort")
+        sort = gr.Button("Undo flipped marks", size="sm", elem_id="zs-sort")
         info = "Inductive: training used no unseen class. Transductive: it used their names and its own labels."
         model = gr.Dropdown(catalog.options, value=catalog.first, label="Model", info=info, elem_id="zs-model")
-    return InputPanel(photo, gallery, drawing, draw, seen, unseen, marks, run, preset, sort, model)
+    return InputPanel(
+        notice, photo, gallery, drawing, draw, find, seen, unseen, marks, choices, run, preset, sort, model
+    )
 
 
-def _name_boxes(first: Example) -> tuple[gr.Textbox, gr.Textbox]:
-    seen = gr.Textbox(
-        first.seen,
+def _name_boxes(seen: str, unseen: str) -> tuple[gr.Textbox, gr.Textbox, gr.Textbox]:
+    find_box = gr.Textbox(
+        "",
+        label="Find anything",
+        info="Type a word and press Enter. It goes to the box below where it belongs.",
+        placeholder="for example: umbrella",
+        submit_btn="Find",
+        elem_id="zs-find",
+        max_lines=1,
+    )
+    seen_box = gr.Textbox(
+        seen,
         label="Seen classes",
-        info="Names the models were trained with, separated by commas.",
+        info="This model was trained with masks of them. Separate names by commas.",
         elem_id="zs-seen",
         max_lines=4,
     )
-    unseen = gr.Textbox(
-        first.unseen,
+    unseen_box = gr.Textbox(
+        unseen,
         label="Unseen classes",
-        info="Any other names, separated by commas. The models know them only as words.",
+        info="Any word: the model was never trained on masks of it. Separate names by commas.",
+        placeholder="any word",
         elem_id="zs-unseen",
         max_lines=4,
     )
-    return seen, unseen
+    return find_box, seen_box, unseen_box

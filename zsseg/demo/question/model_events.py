@@ -9,20 +9,12 @@ from zsseg.demo.answer.card import title
 from zsseg.demo.answer.layout import own_settings
 from zsseg.demo.catalog import Predictors, working
 from zsseg.demo.html.parts import text
-from zsseg.demo.page import MODEL_QUEUE, Page, Values, as_error, uploaded
+from zsseg.demo.page import MODEL_QUEUE, RUN, Page, Values, as_error, uploaded
 from zsseg.demo.question import gallery, names, scene
 from zsseg.demo.tabs import scores as score_maps
 from zsseg.demo.tabs.model import models
 from zsseg.errors import UserError
 from zsseg.examples import available
-
-# Nothing runs where a photo or the names are missing: no button was pressed, so there is no mistake to report.
-_RUN_AGAIN = """() => {
-  const boxes = [...document.querySelectorAll("#zs-seen textarea, #zs-unseen textarea")];
-  const asked = document.querySelector("#zs-photo img") && boxes.some((box) => box.value.trim());
-  const run = document.getElementById("zs-run");
-  if (asked && run && !run.disabled) run.click();
-}"""
 
 
 def wire_model(page: Page) -> None:
@@ -39,18 +31,20 @@ def wire_model(page: Page) -> None:
             photo, seen, unseen, mask, meanings = asked
             updates = {panel.photo: photo, panel.seen: seen, panel.unseen: unseen}
             updates |= {details.mask: mask, details.meanings: meanings}
-        marked = names.marks(seen, unseen, predictors)
-        return {**updates, panel.marks: marked, **model_updates(page, values[panel.model])}
+        routed = names.route(seen, unseen, predictors, values[page.flipped])
+        if routed != (seen, unseen):
+            updates |= {panel.seen: routed[0], panel.unseen: routed[1]}
+        return {**updates, panel.marks: names.marks(*routed, predictors), **model_updates(page, values[panel.model])}
 
     inputs = [panel.photo, panel.seen, panel.unseen]
     panel.model.input(
         change,
-        {*inputs, panel.model},
+        {*inputs, panel.model, page.flipped},
         [*inputs, details.mask, details.meanings, panel.marks, *model_outputs(page)],
         preprocess=False,
         concurrency_id=MODEL_QUEUE,
         api_visibility="private",
-    ).success(None, js=_RUN_AGAIN, api_visibility="private")
+    ).success(None, js=RUN, api_visibility="private")
 
 
 def fitting_inputs(
@@ -76,14 +70,15 @@ def fitting_inputs(
     shown = available()
     if not scene.is_scene(photo) or not shown:
         return None
-    return str(shown[0].path), shown[0].seen, shown[0].unseen, None, ""
+    mask = None if shown[0].mask is None else str(shown[0].mask)
+    return str(shown[0].path), shown[0].seen, shown[0].unseen, mask, shown[0].meanings
 
 
 def model_outputs(page: Page) -> list[Any]:
     """What `model_updates` fills."""
     panel, details = page.panel, page.details
     parts: list[Any] = [page.answer, page.banner, details.models, panel.run]
-    parts += [panel.drawing, panel.gallery, details.level]
+    parts += [panel.drawing, panel.choices, details.level]
     for item in page.cards:
         parts += [item.title, item.view, item.threshold, item.seen_penalty]
     return parts
@@ -99,7 +94,7 @@ def model_updates(page: Page, model: str) -> dict[Any, Any]:
         details.models: models(predictors),
         panel.run: gr.update(interactive=bool(working(predictors))),
         panel.drawing: gr.update(visible=draws),
-        panel.gallery: gr.update(visible=not draws),
+        panel.choices: names.choices(predictors),
         details.level: score_maps.own_level(own_settings(page.cards[0].method, predictors)[0]),
     }
     for item in page.cards:

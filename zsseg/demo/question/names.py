@@ -1,16 +1,28 @@
-"""The class names while they are typed: seen or unseen, whether the model was trained on them, likely slips."""
+"""The class names while they are typed: which box each belongs in, likely slips, names to choose from."""
+
+from collections.abc import Collection, Iterable, Sequence
 
 from markupsafe import Markup
 
+from zsseg.demo.actions import MAX_NAMES
 from zsseg.demo.catalog import Predictors, working
 from zsseg.demo.html.parts import warning
 from zsseg.demo.html.templates import render
 from zsseg.errors import UserError
+from zsseg.text.checks import VocabularyWarning
+from zsseg.text.class_lists import CAMVID11, COCO80, COCO171, VOC20
 from zsseg.text.presets import PRESETS
 from zsseg.text.vocabulary import build_vocabulary, format_names, parse_names, split_by_seen
 
-_MANY = 60  # with more names than this the marks would bury the page
+_MANY = 60  # with more names than this the chips would hide the page
 _WARNINGS = 2
+_LISTED = 6  # names in one sentence
+_SETS = {"PASCAL VOC": VOC20, "COCO: things": COCO80, "COCO-Stuff: materials and places": COCO171, "CamVid": CAMVID11}
+
+Flipped = frozenset[str]
+"""Names, case-folded, that a visitor marked against the model's own lists."""
+
+_Group = tuple[str, ...]
 
 
 def preset(title: str, predictors: Predictors) -> tuple[str, str]:
@@ -21,30 +33,98 @@ def preset(title: str, predictors: Predictors) -> tuple[str, str]:
     """
     if title not in PRESETS:
         raise UserError(f"There is no preset “{title}”: choose one of {', '.join(PRESETS)}.")
-    return _boxes([(name,) for name in PRESETS[title]], predictors)
+    return _boxes(split_by_seen([(name,) for name in PRESETS[title]], _known(predictors)))
 
 
-def sort_by_training(seen: str, unseen: str, predictors: Predictors) -> tuple[str, str]:
-    """Move every name into the box where the model's own record puts it; nothing that was typed is lost."""
-    return _boxes([*parse_names(seen), *parse_names(unseen)], predictors)
+def route(seen: str, unseen: str, predictors: Predictors, flipped: Flipped = frozenset()) -> tuple[str, str]:
+    """Move each name into the box where the model's own lists put it, but for those that the visitor flipped.
+
+    A class moves with its synonyms, and nothing that was typed is lost; where nothing moves the texts stay as typed.
+    Without a model that can answer, or with a name that cannot be read, nothing moves.
+    """
+    try:
+        boxes = parse_names(seen), parse_names(unseen)
+        right = split_by_seen([*boxes[0], *boxes[1]], _known(predictors))
+        if not working(predictors):
+            return seen, unseen
+        swapped = [[group for group in side if _is_flipped(group, flipped)] for side in right]
+        kept = [[group for group in side if not _is_flipped(group, flipped)] for side in right]
+        wanted = _ordered(kept[0] + swapped[1], boxes), _ordered(kept[1] + swapped[0], boxes)
+        return (seen, unseen) if wanted == boxes else _boxes(wanted)
+    except UserError:
+        return seen, unseen
 
 
-def flip(seen: str, unseen: str, name: str) -> tuple[str, str]:
-    """Move one class, with its synonyms, to the other box."""
+def add(text: str, seen: str, unseen: str, predictors: Predictors) -> tuple[str, str]:
+    """Add names to the boxes where the model's own lists put them; a name that is there already is not added again.
+
+    Raises:
+        UserError: a name cannot be read.
+    """
+    boxes = parse_names(seen), parse_names(unseen)
+    there = {synonym.casefold() for box in boxes for group in box for synonym in group}
+    new = [group for group in parse_names(text) if not there & {synonym.casefold() for synonym in group}]
+    more = split_by_seen(new, _known(predictors))
+    return tuple(  # type: ignore[return-value]
+        format_names([*box, *extra]) if extra else text
+        for box, extra, text in zip(boxes, more, (seen, unseen), strict=True)
+    )
+
+
+def flip(seen: str, unseen: str, name: str, flipped: Flipped = frozenset()) -> tuple[str, str, Flipped]:
+    """Move one class, with its synonyms, to the other box, and remember that the visitor wants it there."""
     boxes = [parse_names(seen), parse_names(unseen)]
     for here, there in ((0, 1), (1, 0)):
         moved = [group for group in boxes[here] if group[0].casefold() == name.casefold()]
         if moved:
             boxes[here] = [group for group in boxes[here] if group not in moved]
             boxes[there] += moved
+            flipped ^= {name.casefold()}
             break
-    return format_names(boxes[0]), format_names(boxes[1])
+    return format_names(boxes[0]), format_names(boxes[1]), flipped
 
 
-def _boxes(groups: list[tuple[str, ...]], predictors: Predictors) -> tuple[str, str]:
-    known = next((predictor.metadata.seen for predictor in working(predictors).values()), ())
-    seen, unseen = split_by_seen(groups, known)
-    return format_names(seen), format_names(unseen)
+def flipped_names(seen: str, unseen: str, predictors: Predictors) -> Flipped:
+    """The names that are not where the model's own lists put them, as in a link that somebody shared."""
+    try:
+        boxes = parse_names(seen), parse_names(unseen)
+        right = split_by_seen([*boxes[0], *boxes[1]], _known(predictors))
+    except UserError:
+        return frozenset()
+    wrong = [group for box, side in zip(boxes, right, strict=True) for group in box if group not in side]
+    return frozenset(group[0].casefold() for group in wrong)
+
+
+def _known(predictors: Predictors) -> tuple[str, ...]:
+    return next((tuple(predictor.metadata.seen) for predictor in working(predictors).values()), ())
+
+
+def _is_flipped(group: _Group, flipped: Flipped) -> bool:
+    return group[0].casefold() in flipped
+
+
+def _ordered(groups: Iterable[_Group], boxes: tuple[list[_Group], list[_Group]]) -> list[_Group]:
+    """In the order typed, without a group twice."""
+    wanted = set(groups)
+    return list(dict.fromkeys(group for group in [*boxes[0], *boxes[1]] if group in wanted))
+
+
+def _boxes(sides: Sequence[Sequence[_Group]]) -> tuple[str, str]:
+    return format_names(sides[0]), format_names(sides[1])
+
+
+def choices(predictors: Predictors) -> Markup:
+    """The names to choose from: the model's seen names by data set, and for completion those of all data sets."""
+    seen = _known(predictors)
+    left, sets = dict.fromkeys(seen), {}
+    for title, names in _SETS.items():
+        sets[title] = [name for name in names if name in left]
+        for name in sets[title]:
+            del left[name]
+    sets["Others"] = list(left)
+    unseen = [name for name in dict.fromkeys(name for names in PRESETS.values() for name in names) if name not in seen]
+    shown = {title: names for title, names in sets.items() if names}
+    return render("choices.html", sets=shown, seen=seen, unseen=unseen)
 
 
 def marks(seen: str, unseen: str, predictors: Predictors) -> Markup:
@@ -56,12 +136,15 @@ def marks(seen: str, unseen: str, predictors: Predictors) -> Markup:
         return warning(str(error)) if (seen + unseen).strip(" ,;\n") else Markup()
     if not able:
         return Markup()
+    count = len(vocabulary.names)
+    if count > MAX_NAMES:
+        return warning(f"{count} class names are too many for this page: use at most {MAX_NAMES} at a time.")
     trained = {name.casefold() for name in able[0].metadata.seen}
     chips = [
         _chip(group, flag, any(synonym.casefold() in trained for synonym in group))
         for group, flag in zip(vocabulary.synonyms, vocabulary.seen, strict=True)
     ]
-    count, sentences = len(chips), [entry.sentence for entry in able[0].name_warnings(vocabulary)]
+    sentences = _surprises(chips) + _sentences(able[0].name_warnings(vocabulary))
     # The first warnings are open and the rest folded away: the button below must stay in sight.
     return render(
         "marks.html",
@@ -72,10 +155,58 @@ def marks(seen: str, unseen: str, predictors: Predictors) -> Markup:
     )
 
 
-def _chip(group: tuple[str, ...], seen: bool, trained: bool) -> dict[str, object]:
+def _chip(group: _Group, seen: bool, trained: bool) -> dict[str, object]:
     kind, other = ("seen", "unseen") if seen else ("unseen", "seen")
     surprise = ""
     if seen != trained:
         surprise = "no masks of it in training" if seen else "this model was trained with masks of it"
     hint = f"{surprise}; click to mark it {other}" if surprise else f"click to mark it {other}"
     return {"name": group[0], "kind": kind, "surprise": surprise, "hint": hint}
+
+
+def _surprises(chips: Sequence[dict[str, object]]) -> list[str]:
+    """What the chips' exclamation marks mean, for those who cannot hover."""
+    sentences = []
+    for kind, meaning in (
+        ("unseen", "marked unseen, but this model was trained with masks of"),
+        ("seen", "marked seen, but training had no masks of"),
+    ):
+        found = [str(chip["name"]) for chip in chips if chip["surprise"] and chip["kind"] == kind]
+        if found:
+            sentences.append(f"{_listed(found)}: {meaning} {'it' if len(found) == 1 else 'them'}.")
+    return sentences
+
+
+def _sentences(warnings: Sequence[VocabularyWarning]) -> list[str]:
+    """One sentence per warning; where there are many of one kind, one for all that belong together."""
+    unknown = [entry for entry in warnings if entry.kind == "unknown word"]
+    alike = [entry for entry in warnings if entry.kind == "near-duplicates"]
+    sentences = [entry.sentence for entry in warnings if entry.kind == "too long"]
+    if len(unknown) > _WARNINGS + 1:
+        names = [name for entry in unknown for name in entry.names]
+        sentences.append(f"{_listed(names)} may hold words that this model does not know: check the spelling.")
+    else:
+        sentences += [entry.sentence for entry in unknown]
+    for cluster in _clusters([entry.names for entry in alike]):
+        pair = [entry.sentence for entry in alike if set(entry.names) == cluster]
+        several = f"{_listed(sorted(cluster))} mean nearly the same to this model: use one, or join them with |."
+        sentences.append(pair[0] if pair else several)
+    return sentences
+
+
+def _clusters(pairs: Iterable[Collection[str]]) -> list[set[str]]:
+    """Names that are linked by pairs, directly or through others, in the order in which they first occur."""
+    clusters: list[set[str]] = []
+    for pair in pairs:
+        touched = [cluster for cluster in clusters if cluster & set(pair)]
+        if not touched:
+            clusters.append(set(pair))
+            continue
+        touched[0].update(pair, *touched[1:])
+        clusters = [cluster for cluster in clusters if cluster not in touched[1:]]
+    return clusters
+
+
+def _listed(names: Sequence[str]) -> str:
+    shown = ", ".join(f"“{name[:40]}”" for name in names[:_LISTED])
+    return shown if len(names) <= _LISTED else f"{shown} and {len(names) - _LISTED} more"

@@ -18,7 +18,6 @@ _SPLIT = 1000  # no training or test set uses it
 _TRIES = 20
 _ABSENT = 2  # names in either box that are not in the scene
 _PHOTO = re.compile(r"scene-(\d+)\.png")
-_MASK = re.compile(r"(scene-\d+)-mask\.png")
 
 
 @dataclass(frozen=True)
@@ -85,18 +84,3 @@ def number_of(photo: str | None) -> int | None:
     """Which scene a file is the picture of, by its name, as `fresh_scene` takes it; None for any other photo."""
     found = _PHOTO.fullmatch(Path(photo or "").name)
     return int(found[1]) if found else None
-
-
-def is_scene_mask(path: str) -> bool:
-    """Whether a file is the mask of a scene, by its name."""
-    return _MASK.fullmatch(Path(path).name) is not None
-
-
-def belongs(mask: str, photo: str | None) -> bool:
-    """Whether a mask may be scored against the answer about a photo, if there is one: a scene's only against its own.
-
-    Args:
-        mask, photo: names of the files.
-    """
-    found = _MASK.fullmatch(Path(mask).name)
-    return found is None or (photo is not None and found[1] == Path(photo).stem)

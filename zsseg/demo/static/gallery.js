@@ -1,5 +1,5 @@
-// A click on an example asks for it.
+// A click on an example asks its question.
 element.addEventListener("click", (event) => {
   const example = event.target.closest(".zs-example");
-  if (example) trigger("select", { index: Number(example.dataset.index) });
+  if (example) trigger("select", { key: example.dataset.key });
 });

@@ -8,13 +8,16 @@ from markupsafe import Markup
 
 from zsseg.demo.actions import Answer, DisplaySettings, fresh_folder, segment
 from zsseg.demo.catalog import Predictors, title_of
-from zsseg.demo.html.parts import help_text, table
+from zsseg.demo.html.parts import help_text, picture, table
+from zsseg.demo.html.pictures import jpeg_uri, shrink
 from zsseg.errors import UserError
 from zsseg.export import answer_files
 from zsseg.export.manifest import manifest_of
 from zsseg.image.paths import PhotoPath, find_photos
+from zsseg.visualize import overlay
 
 MAX_PHOTOS = 50
+THUMBNAIL = 120
 
 
 def run_batch(
@@ -61,7 +64,7 @@ def run_batch(
     if not rows:
         raise UserError(" ".join(problems))
     notes = Markup().join(help_text(problem) for problem in dict.fromkeys(problems))
-    return str(path), table(("photo", "method", "largest classes"), rows) + notes
+    return str(path), table(("photo", "painted", "method", "largest classes"), rows) + notes
 
 
 def _pack(archive: zipfile.ZipFile, answer: Answer, display: DisplaySettings, photo: PhotoPath) -> None:
@@ -77,5 +80,6 @@ def _rows(answer: Answer, display: DisplaySettings, photo: PhotoPath) -> list[tu
         shown = display.apply(answer, method)
         ranked = sorted(zip(shown.area, shown.names, strict=True), reverse=True)[:3]
         found = ", ".join(f"{name} {area:.0%}" for area, name in ranked if area > 0) or "none of these"
-        rows.append((photo.name, title_of(method), found))
+        small = picture(jpeg_uri(shrink(overlay(answer.photo, shown, display.opacity), THUMBNAIL)))
+        rows.append((photo.name, small, title_of(method), found))
     return rows

@@ -10,21 +10,29 @@ from markupsafe import Markup
 from zsseg.analysis.compare import compare
 from zsseg.demo.actions import Answer, DisplaySettings
 from zsseg.demo.catalog import Predictors, title_of, working
-from zsseg.demo.html.parts import class_table, figure, help_text, table
+from zsseg.demo.html.parts import class_table, figure, help_text, number, table
 from zsseg.demo.html.pictures import jpeg_uri
 from zsseg.demo.html.templates import render
 from zsseg.visualize import disagreement_map, overlay
+
+PUBLISHED = {
+    ("zegclip", "inductive"): (84.3, 40.8),
+    ("clip_rc", "inductive"): (88.4, 41.2),
+    ("zegclip", "transductive"): (91.1, 48.5),
+    ("clip_rc", "transductive"): (93.0, 49.7),
+}
+"""hIoU in percent that the authors report for ViT-B/16 at 512 pixels, on PASCAL VOC and on COCO-Stuff."""
 
 ALONE = help_text("Only one method answered: there is nothing to compare it with.")
 
 
 def comparison(answer: Answer, display: DisplaySettings, predictors: Predictors) -> Markup:
-    """Compare the two methods as they are shown now."""
+    """Compare the first two methods as they are shown now."""
     if len(answer.results) < 2:
         return ALONE
-    first, second = (display.apply(answer, method) for method in answer.results)
+    first, second = (display.apply(answer, method) for method in list(answer.results)[:2])
     found = compare(first, second)
-    one, two = (title_of(method) for method in answer.results)
+    one, two = (title_of(method) for method in list(answer.results)[:2])
     sides = [
         {"title": title, "picture": jpeg_uri(overlay(answer.photo, seg, display.opacity))}
         for title, seg in ((one, first), (two, second))
@@ -40,6 +48,7 @@ def comparison(answer: Answer, display: DisplaySettings, predictors: Predictors)
         where=where,
         by_class=class_table(("class", f"IoU of {one} and {two}"), found.names, found.iou),
         sizes=_sizes(answer, predictors),
+        published=_published(answer, predictors),
     )
 
 
@@ -50,3 +59,16 @@ def _sizes(answer: Answer, predictors: Predictors) -> Markup:
         head = f"{able[method].parameters[0]:,}" if method in able else "–"
         rows.append((title_of(method), f"{seg.seconds:.2f} s", head))
     return table(("method", "time of this answer", "trained parameters"), rows)
+
+
+def _published(answer: Answer, predictors: Predictors) -> Markup:
+    """Our scores beside those of the papers."""
+    rows = []
+    for method in answer.results:
+        predictor = working(predictors).get(method)
+        if predictor is not None:
+            metadata = predictor.metadata
+            own = ", ".join(f"{name} {100 * value:.1f}" for name, value in metadata.scores.items()) or "–"
+            papers = PUBLISHED.get((method, metadata.setting), (None, None))
+            rows.append((title_of(method), metadata.setting, own, *(number(value, 1) for value in papers)))
+    return table(("method", "setting", "here, in percent", "paper: hIoU on VOC", "on COCO-Stuff"), rows)

@@ -10,14 +10,14 @@ from zsseg.demo import actions, link
 from zsseg.demo.actions import Answer
 from zsseg.demo.answer.pixel_scores import pixel_panel
 from zsseg.demo.catalog import Predictors, with_regions, working
-from zsseg.demo.html.parts import warning
-from zsseg.demo.page import MODEL_QUEUE, QUIET, Page, Values, as_error
-from zsseg.demo.question import scene
+from zsseg.demo.html.parts import text, warning
+from zsseg.demo.page import MODEL_QUEUE, QUIET, Page, Values, as_error, uploaded
+from zsseg.demo.question.gallery import link_picture
 from zsseg.demo.tabs import ground_truth, how_it_works
 from zsseg.demo.tabs import scores as score_maps
 from zsseg.demo.tabs.batch import run_batch
 from zsseg.demo.tabs.compare import comparison
-from zsseg.demo.tabs.recovery import recovery
+from zsseg.demo.tabs.recovery import recovery, similarity
 from zsseg.demo.tabs.regions import regions
 from zsseg.errors import UserError
 
@@ -43,6 +43,8 @@ def wire_answer(page: Page, ran: Dependency) -> None:
         largest = max(asked, key=dict(zip(asked, _area(found, predictors), strict=True)).__getitem__)
         return {
             details.scores: score_maps.score_grid(found, values[details.kind]),
+            details.sums: score_maps.sums(found),
+            details.similarity: text("recovery_click"),
             details.explain: how_it_works.explain(found, display, predictors),
             details.region_class: gr.update(choices=asked, value=largest),
             details.region_window: gr.update(choices=_windows(found, predictors), value=0),
@@ -52,7 +54,10 @@ def wire_answer(page: Page, ran: Dependency) -> None:
     after = ran.success(
         fill,
         {page.answer, details.kind, page.panel.model, *page.display},
-        [details.scores, details.explain, details.region_class, details.region_window, details.regions],
+        [
+            *(details.scores, details.sums, details.similarity, details.explain),
+            *(details.region_class, details.region_window, details.regions),
+        ],
         concurrency_id=MODEL_QUEUE,
         **QUIET,
     )
@@ -91,7 +96,7 @@ def _follow(page: Page, trigger: Callable[..., Dependency]) -> None:
             details.recovery: recovery(found, display),
         }
         if truth is not None:
-            updates[details.truth] = ground_truth.truth_table(found, display, truth)
+            updates[details.truth] = ground_truth.truth_view(found, display, truth)
         if point is not None:
             updates[page.pixel] = pixel_panel(found, display, predictors, point)
         return updates
@@ -101,6 +106,7 @@ def _follow(page: Page, trigger: Callable[..., Dependency]) -> None:
         {page.answer, page.panel.model, page.point, page.truth, details.level, *page.display},
         [details.claims, details.comparison, details.recovery, details.truth, page.pixel],
         trigger_mode="always_last",
+        preprocess=False,
         concurrency_limit=2,
         **QUIET,
     )
@@ -125,7 +131,15 @@ def wire_choices(page: Page) -> None:
         return score_maps.claims(values[page.answer], page.read_display(values), values[details.level])
 
     inputs = {page.answer, details.level, *page.display}
-    details.level.change(claimed, inputs, details.claims, trigger_mode="always_last", **QUIET)
+    details.level.change(claimed, inputs, details.claims, trigger_mode="always_last", preprocess=False, **QUIET)
+
+    def similar(values: Values, event: gr.EventData) -> object:
+        found, point = values[page.answer], tuple(event._data.get(axis) for axis in ("x", "y"))
+        if found is None or not all(isinstance(value, int | float) and 0 <= value <= 1 for value in point):
+            return gr.skip()
+        return similarity(found, point)
+
+    details.recovery.click(similar, {page.answer}, details.similarity, **QUIET)
     details.kind.change(scores, [page.answer, details.kind], details.scores, **QUIET)
     gr.on(
         [details.region_class.input, details.region_window.input],
@@ -138,33 +152,32 @@ def wire_choices(page: Page) -> None:
 
 
 def wire_truth(page: Page, ran: Dependency) -> None:
-    """Read a true mask when it is added or its table changes, and score against it.
+    """Read a true mask when it is added, when its table changes and after every answer, and score against it.
 
     Args:
         page: the components.
-        ran: the event that brought an answer: the mask of a drawn scene waits for it.
+        ran: the event that brought an answer: a mask waits for the answer about the photo that is there now.
     """
-    details = page.details
+    details, photo = page.details, page.panel.photo
 
     def read(values: Values) -> Values:
-        found, path = values[page.answer], values[details.mask]
-        if not path or not scene.belongs(path, found.file_name if found else None):
-            return {page.truth: None, details.truth: ""}
+        found, path = values[page.answer], uploaded(values[details.mask])
+        nothing = {page.truth: None, details.truth: ""}
+        if path is None:
+            return nothing
+        if found is None or found.path != uploaded(values[photo]):
+            return {page.truth: None, details.truth: text("truth_waits")}
         try:
-            if found is None:
-                raise UserError("There is no answer to score yet: press Run, then add the mask again.")
             truth = ground_truth.read(found, path, values[details.meanings])
         except UserError as error:
             return {page.truth: None, details.truth: warning(str(error))}
-        return {page.truth: truth, details.truth: ground_truth.truth_table(found, page.read_display(values), truth)}
+        return {page.truth: truth, details.truth: ground_truth.truth_view(found, page.read_display(values), truth)}
 
-    def read_scene(values: Values) -> Values:
-        path = values[details.mask]
-        return read(values) if path and scene.is_scene_mask(path) else {page.truth: gr.skip()}
-
-    inputs, outputs = {page.answer, details.mask, details.meanings, *page.display}, [page.truth, details.truth]
-    gr.on([details.mask.change, details.meanings.blur], read, inputs, outputs, **QUIET)
-    ran.success(read_scene, inputs, outputs, **QUIET)
+    inputs = {page.answer, photo, details.mask, details.meanings, *page.display}
+    outputs = [page.truth, details.truth]
+    options: dict[str, Any] = {**QUIET, "preprocess": False}
+    gr.on([details.mask.change, details.meanings.blur], read, inputs, outputs, **options)
+    ran.success(read, inputs, outputs, **options)
 
 
 def wire_files(page: Page) -> None:
@@ -178,17 +191,18 @@ def wire_files(page: Page) -> None:
             path = actions.write_files(values[page.answer], page.read_display(values))
             return gr.update(value=path, visible=True)
 
-    def query(values: Values) -> object:
+    def make_link(values: Values) -> object:
         found, display = values[page.answer], page.read_display(values)
-        drawn = scene.number_of(found.file_name) if found else None
-        text = link.write_query(values[panel.seen], values[panel.unseen], values[panel.model], display, drawn)
-        return gr.update(value=text, visible=True)
+        query = link.write_query(
+            values[panel.seen], values[panel.unseen], values[panel.model], display, link_picture(found)
+        )
+        return gr.update(value=query, visible=True)
 
     details.make_files.click(
         make, {page.answer, *page.display}, details.files, concurrency_limit=2, api_visibility="private"
     )
     details.make_link.click(
-        query, {page.answer, panel.seen, panel.unseen, panel.model, *page.display}, details.link, **QUIET
+        make_link, {page.answer, panel.seen, panel.unseen, panel.model, *page.display}, details.link, **QUIET
     ).success(None, details.link, details.link, js=_COPY, **QUIET)
 
 

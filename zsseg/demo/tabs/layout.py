@@ -2,12 +2,13 @@
 
 import gradio as gr
 
+from zsseg.demo.answer.layout import make_slider
 from zsseg.demo.catalog import Predictors
 from zsseg.demo.html.parts import text
 from zsseg.demo.page import Details
 from zsseg.demo.tabs import how_it_works
 from zsseg.demo.tabs import scores as score_maps
-from zsseg.demo.tabs.model import models
+from zsseg.demo.tabs.model import documents, models
 from zsseg.demo.theme import script
 
 
@@ -29,7 +30,8 @@ def make_details(predictors: Predictors, threshold: float) -> Details:
         with gr.Tab("Regions", id="regions"):
             parts |= _regions()
         with gr.Tab("Recovery", id="recovery"):
-            parts["recovery"] = gr.HTML(text("before_run"), elem_id="zs-recovery")
+            parts["recovery"] = gr.HTML(text("before_run"), js_on_load=script("recovery.js"), elem_id="zs-recovery")
+            parts["similarity"] = gr.HTML(text("recovery_click"), elem_id="zs-similarity")
         with gr.Tab("Ground truth", id="truth"):
             parts |= _truth()
         with gr.Tab("Batch", id="batch"):
@@ -38,6 +40,9 @@ def make_details(predictors: Predictors, threshold: float) -> Details:
             parts |= _files()
         with gr.Tab("Model", id="model"):
             parts["models"] = gr.HTML(models(predictors), elem_id="zs-models")
+            for title, content in documents():
+                with gr.Accordion(title, open=False):
+                    gr.Markdown(content, elem_classes="zs-document")
     return Details(tabs=tabs, **parts)  # type: ignore[arg-type]
 
 
@@ -47,12 +52,13 @@ def _scores(own_level: float) -> dict[str, object]:
         list(score_maps.KINDS), value=score_maps.SIGMOID, show_label=False, label="Scores", elem_id="zs-kind"
     )  # explained above
     scores = gr.HTML(text("before_run"), elem_id="zs-scores")
-    level = gr.Slider(
-        0, 1, own_level, step=0.005, label="A class claims a pixel above",
-        info="The maps below count such classes. Starts at 0.5, or at the model’s own threshold if that is lower.",
-        buttons=[], elem_id="zs-level", elem_classes="zs-plain-slider",
+    info = "The maps below count such classes. Starts at 0.5, or at the model’s own threshold if that is lower."
+    sums = gr.HTML("", elem_id="zs-sums")
+    level = make_slider(
+        (0, 1), own_level, "A class counts where it scores above", info,
+        elem_id="zs-level", elem_classes="zs-plain-slider",
     )  # fmt: skip
-    return {"kind": kind, "scores": scores, "level": level, "claims": gr.HTML("", elem_id="zs-claims")}
+    return {"kind": kind, "scores": scores, "sums": sums, "level": level, "claims": gr.HTML("", elem_id="zs-claims")}
 
 
 def _regions() -> dict[str, object]:

@@ -7,6 +7,12 @@ from zsseg.demo.html.templates import render
 from zsseg.errors import UserError
 from zsseg.predictor import Predictor
 from zsseg.weights.metadata import Metadata
+from zsseg.weights.search import checkpoint_folders
+
+_CODE = (
+    "The code is under the MIT licence. What runs here is the Python package `zsseg`; its folder holds all of it, and "
+    "the same models answer in Python, in the shell, over HTTP and as a tool of the Model Context Protocol."
+)
 
 
 def models(predictors: Predictors) -> Markup:
@@ -26,6 +32,16 @@ def _model(method: str, predictor: Predictor | UserError) -> dict[str, object]:
         "facts": {**_provenance(metadata, predictor.sha256), **sizes},
         "names": {"seen": metadata.seen, "unseen": metadata.unseen},
     }
+
+
+def documents() -> list[tuple[str, str]]:
+    """Title and Markdown of the texts that come with the weights: their card and their licence."""
+    found = []
+    for title, name in (("Model card", "README.md"), ("Licence of the weights", "LICENSE.md")):
+        path = next((folder / name for folder in checkpoint_folders() if (folder / name).is_file()), None)
+        if path is not None:
+            found.append((title, path.read_text(encoding="utf-8")))
+    return [*found, ("Licence and code", _CODE)]
 
 
 def _provenance(metadata: Metadata, sha256: str) -> dict[str, str]:

@@ -1,5 +1,6 @@
 """The tab Recovery: the features of CLIP-RC's recovery decoder as colours, and how well each class is recovered."""
 
+import numpy as np
 from markupsafe import Markup
 
 from zsseg.demo.actions import Answer, DisplaySettings
@@ -21,7 +22,7 @@ STEPS = (
 def recovery(answer: Answer, display: DisplaySettings) -> Markup:
     """Show the recovery decoder's features of each method that has one, and say which has none."""
     panels = [
-        _panel(title_of(method), display.apply(answer, method))
+        _panel(answer, title_of(method), display.apply(answer, method))
         if result.features
         else {"title": title_of(method), "figures": []}
         for method, result in answer.results.items()
@@ -29,9 +30,10 @@ def recovery(answer: Answer, display: DisplaySettings) -> Markup:
     return render("tabs/recovery.html", panels=panels)
 
 
-def _panel(title: str, shown: Segmentation) -> dict[str, object]:
+def _panel(answer: Answer, title: str, shown: Segmentation) -> dict[str, object]:
     pictures = pca_rgb([shown.features[key] for key, _ in STEPS])
-    figures = [
+    figures = [figure(answer.photo, "Your photo", "Photo", photo=True)]
+    figures += [
         figure(_blocks(picture), f"{step}, three principal components as colours", step)
         for picture, (_, step) in zip(pictures, STEPS, strict=True)
     ]
@@ -41,6 +43,29 @@ def _panel(title: str, shown: Segmentation) -> dict[str, object]:
     by_class = class_table(("painted as", "mean cosine"), shown.names, recovery_by_class(shown))
     ramp = scale(cosine_map(RAMP), "colour scale of the cosine")
     return {"title": title, "figures": figures, "ramp": ramp, "by_class": by_class}
+
+
+def similarity(answer: Answer, point: tuple[float, float]) -> Markup:
+    """Show how similar every patch is to the one at a point, in each of the features of the recovery decoder.
+
+    Args:
+        answer: the stored features.
+        point: (x, y) relative to the photo, 0..1.
+    """
+    figures = []
+    for seg in answer.results.values():
+        for key, step in STEPS if seg.features else ():
+            features = seg.features[key]  # (h, w, D)
+            rows, cols = features.shape[:2]
+            row, col = min(rows - 1, int(point[1] * rows)), min(cols - 1, int(point[0] * cols))
+            unit = features / np.maximum(np.linalg.norm(features, axis=2, keepdims=True), 1e-12)
+            cosine = unit @ unit[row, col]
+            picture = cosine_map(cosine)
+            picture[row, col] = 255
+            figures.append(figure(_blocks(picture), f"Similarity in {step}", f"{step}: mean {cosine.mean():.2f}"))
+    return render(
+        "tabs/similar_patches.html", figures=figures, ramp=scale(cosine_map(RAMP), "colour scale of the cosine")
+    )
 
 
 def _blocks(picture: Picture) -> Picture:

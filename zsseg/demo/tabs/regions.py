@@ -1,13 +1,14 @@
 """The tab Regions: the block of each of CLIP-RC's region tokens, what it attends to, where it finds a class."""
 
+import numpy as np
 from markupsafe import Markup
 
 from zsseg.analysis.regions import RegionView
 from zsseg.demo.actions import Answer
 from zsseg.demo.catalog import Predictors, title_of, with_regions
-from zsseg.demo.html.parts import figure, help_text, text
+from zsseg.demo.html.parts import figure, help_text, scale, text
 from zsseg.demo.html.templates import render
-from zsseg.visualize import draw_attention, draw_mask, draw_regions, enlarge, region_maps
+from zsseg.visualize import draw_attention, draw_mask, draw_regions, enlarge, region_maps, region_ramp
 
 _CELL = 12
 
@@ -28,6 +29,7 @@ def regions(answer: Answer, predictors: Predictors, name: str | None, window: in
     view = able[0].region_view(answer.photo, *answer.boxes)
     window = window if 0 <= window < len(view.boxes) else 0
     index = view.names.index(name) if name in view.names else 0
+    maps, bound = _maps(view, window, index)
     caption = "Counted row by row; the dark part is not in this window"
     blocks = draw_regions(answer.photo, view, window)
     return render(
@@ -36,7 +38,8 @@ def regions(answer: Answer, predictors: Predictors, name: str | None, window: in
         name=view.names[index],
         blocks=figure(blocks, f"The {view.regions} region blocks", caption, photo=True),
         attended=_attention_views(answer, view, window),
-        maps=_maps(view, window, index),
+        maps=maps,
+        scale=scale(region_ramp(), "colour scale of the differences", f"−{bound:.2g}", f"+{bound:.2g}"),
         matrix=_matrix(view),
     )
 
@@ -60,12 +63,14 @@ def _matrix(view: RegionView) -> Markup:
     return figure(draw_mask(view), "The attention mask of the encoder", caption)
 
 
-def _maps(view: RegionView, window: int, index: int) -> list[Markup]:
+def _maps(view: RegionView, window: int, index: int) -> tuple[list[Markup], float]:
+    """A map for each region, and the end of their common scale."""
     logits = view.logits[window, :, index]  # (M, h, w)
     different = logits - logits.mean(0)  # the mean is the class's own map, and would hide the differences
     figures = []
     for region, picture in enumerate(region_maps(different)):
         large = enlarge(picture, picture.shape[0] * _CELL, picture.shape[1] * _CELL)
-        caption = f"{region + 1}: {different[region].mean():+.2f}"
+        # Two significant digits: a small difference must not read as 0.
+        caption = f"{region + 1}: {different[region].mean():+.2g}"
         figures.append(figure(large, f"Logits of region {region + 1}", caption))
-    return figures
+    return figures, float(np.abs(different).max())

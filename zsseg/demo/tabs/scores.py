@@ -63,6 +63,25 @@ def _block(index: int, first: Segmentation, scores: Mapping[str, FloatArray]) ->
     return {"name": name, "seen": first.seen[index], "figures": figures}
 
 
+def sums(answer: Answer) -> Markup:
+    """The reason for NEL in one look: a class as sigmoid and as softmax, and the sum of all sigmoids at each pixel."""
+    method, seg = next(iter(answer.results.items()))
+    index = int(np.argmax(seg.scores.mean((1, 2))))
+    total, name = seg.scores.sum(0), seg.names[index]
+    most = max(1.0, float(total.max()))
+    return render(
+        "tabs/sums.html",
+        title=title_of(method),
+        sigmoid=figure(score_map(seg.scores[index]), f"Sigmoid of {name}", f"Sigmoid of {name}"),
+        softmax=figure(score_map(softmax_scores(seg)[index]), f"Softmax of {name}", f"Softmax of {name}"),
+        total=figure(
+            score_map(total / np.float32(most)), "Sum of all sigmoids", f"Sum of all sigmoids, bright is {most:.1f}"
+        ),
+        low=f"{total.min():.2f}",
+        high=f"{total.max():.2f}",
+    )
+
+
 def claims(answer: Answer, display: DisplaySettings, level: float = LEVEL) -> Markup:
     """Show for every method how many classes claim each pixel, and how far the best leads the second.
 

@@ -1,0 +1,64 @@
+// Works for the whole page: marks an answer that is not of the present question, and keeps slider numbers in range.
+// Gradio runs this once; it replaces parts of the page at will, so everything is looked up anew.
+
+// ---- an answer that is not of what is asked now
+const photoPath = () => {
+  const source = document.querySelector("#zs-photo img")?.src ?? "";
+  return decodeURIComponent(source.split("/file=")[1] ?? "");
+};
+const boxText = (id) => document.querySelector(`#${id} textarea`)?.value ?? "";
+const isOfThePresentQuestion = (view) =>
+  view.dataset.seen === boxText("zs-seen") &&
+  view.dataset.unseen === boxText("zs-unseen") &&
+  view.dataset.photo === photoPath();
+let answered = false;
+const markStale = () => {
+  const views = [...document.querySelectorAll("#zs-cards .zs-view")].filter((view) => view.offsetParent);
+  answered ||= views.length > 0;
+  const stale = answered && !(views.length && views.every(isOfThePresentQuestion));
+  for (const id of ["zs-answer", "zs-tabs"]) {
+    const part = document.getElementById(id);
+    if (part && stale !== "stale" in part.dataset) {
+      if (stale) part.dataset.stale = "yes";
+      else delete part.dataset.stale;
+    }
+  }
+};
+// Text that the server puts into a box fires no event, so the question is compared on a clock.
+setInterval(markStale, 150);
+
+// ---- the number beside a slider: what is empty or out of range never reaches the server
+const isNumber = (target) => target?.matches?.("input[type=number]") && target.closest("#zs-answer, #zs-tabs");
+const bounds = (input) => ["min", "max"].map((name) => Number(input[name]));
+const isGood = (input) => {
+  const [low, high] = bounds(input);
+  return !Number.isNaN(input.valueAsNumber) && input.valueAsNumber >= low && input.valueAsNumber <= high;
+};
+const lastGood = new WeakMap();
+const mend = (input) => {
+  if (isGood(input)) return;
+  const [low, high] = bounds(input);
+  const typed = input.valueAsNumber;
+  input.value = Number.isNaN(typed) ? lastGood.get(input) ?? low : Math.min(high, Math.max(low, typed));
+  input.dispatchEvent(new Event("input", { bubbles: true }));
+  input.dispatchEvent(new Event("change", { bubbles: true }));
+};
+document.addEventListener("focusin", ({ target }) => {
+  if (isNumber(target) && isGood(target)) lastGood.set(target, target.value);
+});
+document.addEventListener("input", (event) => {
+  if (isNumber(event.target) && !isGood(event.target)) event.stopImmediatePropagation();
+}, true);
+document.addEventListener("focusout", ({ target }) => { if (isNumber(target)) mend(target); }, true);
+document.addEventListener("keydown", (event) => {
+  if (event.key === "Enter" && isNumber(event.target)) mend(event.target);
+}, true);
+
+// ---- a link of the header that opens a tab
+document.addEventListener("click", (event) => {
+  const link = event.target.closest?.("[data-open-tab]");
+  if (!link) return;
+  const tabs = [...document.querySelectorAll('#zs-tabs [role="tab"]')];
+  tabs.find((tab) => tab.textContent.trim() === link.dataset.openTab && tab.offsetParent)?.click();
+  document.getElementById("zs-tabs").scrollIntoView({ behavior: "smooth" });
+});
