@@ -289,7 +289,7 @@ def test_names_are_marked_and_flipped_and_listed(visitor: Visitor) -> None:
     expect(page.locator("#zs-seen textarea")).to_have_value("dog")
     expect(page.locator("#zs-unseen textarea")).to_have_value("zebra, person")
     expect(person.locator(".zs-flag")).to_be_visible(timeout=15_000)
-    expect(page.locator("#zs-names .zs-warning")).to_contain_text("“person”: marked unseen")  # without hovering
+    expect(page.locator("#zs-names .zs-warning").first).to_contain_text("“person”: marked unseen")  # without hovering
     expect(page.locator("#zs-zegclip .zs-row", has_text="person").locator(".zs-badge")).to_have_text("unseen")
     wait_for_answer(page)  # it was asked again by itself, and the mark stays
     expect(page.locator("#zs-unseen textarea")).to_have_value("zebra, person")

@@ -66,4 +66,4 @@ def test_linear_probe__tells_colours_apart_on_every_split(tmp_path: Path, capsys
 
 def test_linear_probe__without_the_backbone_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--backbone", "nothing", "--data-root", str(tmp_path)]) == 2
-    assert "There is no backbone 'nothing'" in capsys.readouterr().err
+    assert "There is no backbone nothing" in capsys.readouterr().err

@@ -63,7 +63,9 @@ def similarity(answer: Answer, point: tuple[float, float]) -> Markup:
             picture = cosine_map(cosine)
             picture[row, col] = 255
             figures.append(figure(_blocks(picture), f"Similarity in {step}", f"{step}: mean {cosine.mean():.2f}"))
-    return render("tabs/similar_patches.html", figures=figures, ramp=scale(cosine_map(RAMP), "colour scale"))
+    return render(
+        "tabs/similar_patches.html", figures=figures, ramp=scale(cosine_map(RAMP), "colour scale of the cosine")
+    )
 
 
 def _blocks(picture: Picture) -> Picture:
