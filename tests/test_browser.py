@@ -29,7 +29,7 @@ from zsseg.demo import build_demo, find_catalog
 from zsseg.demo.server import running
 from zsseg.examples import EXAMPLES
 from zsseg.predictor import default_checkpoints
-from zsseg.synthetic import NAMES
+from zsseg.synthetic import NAMES, held_out
 
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 from playwright.sync_api import Browser, Page, expect  # noqa: E402
@@ -44,6 +44,9 @@ pytestmark = [
 TABS = (
     "How it works", "Scores", "Compare", "Regions", "Recovery", "Ground truth", "Batch", "Export", "Model",
 )  # fmt: skip
+
+
+SEEN_SHAPES = tuple(name for name in NAMES if name not in held_out())
 
 
 class Visitor:
@@ -146,10 +149,10 @@ def test_a_click_shows_every_score_of_a_pixel(visitor: Visitor, photo: Path) -> 
     box = view.bounding_box()
     assert box is not None
     view.click(position={"x": box["width"] / 2, "y": box["height"] / 4})
-    expect(page.locator("#zs-pixel .zs-bars li")).to_have_count(8)
+    expect(page.locator("#zs-pixel .zs-bars li")).to_have_count(3 * 4)
     expect(page.locator("#zs-pixel")).to_contain_text(re.compile(r"Pixel \(4[45], 1[45]\)"))
     expect(page.locator("#zs-pixel")).to_contain_text("region token")
-    assert page.locator(".zs-cross:visible").count() == 2
+    assert page.locator(".zs-cross:visible").count() == 3
     view.focus()
     page.keyboard.press("ArrowDown")
     expect(page.locator("#zs-pixel")).to_contain_text(re.compile(r"Pixel \(4[45], 1[67]\)"))
@@ -162,16 +165,20 @@ def test_every_tab_has_its_answer(visitor: Visitor, photo: Path) -> None:
     segment(page, "dog, person", "zebra, sheep")
     expect(page.locator("#zs-explain figure")).to_have_count(5, timeout=30_000)
     open_tab(page, "Scores")
-    expect(page.locator("#zs-scores figure")).to_have_count(8)
+    expect(page.locator("#zs-scores figure")).to_have_count(4 * 3)
     sigmoid = page.locator("#zs-scores img").nth(1).get_attribute("src")
     page.get_by_label("Softmax of the same logits").check()
     expect(page.locator("#zs-scores img").nth(1)).not_to_have_attribute("src", sigmoid or "")
-    expect(page.locator("#zs-claims figure")).to_have_count(4)
+    expect(page.locator("#zs-claims figure")).to_have_count(2 * 3)
     expect(page.locator("#zs-sums figure")).to_have_count(3)
     open_tab(page, "Compare")
     expect(page.locator("#zs-compare")).to_contain_text("of the pixels get the same answer")
     page.locator(".zs-wipe-at").fill("80")
     assert page.locator(".zs-wipe").evaluate("e => getComputedStyle(e).getPropertyValue('--at')") == "80%"
+    expect(page.locator("#zs-compare .zs-pairs figure")).to_have_count(3)  # each two of three methods
+    page.locator(".zs-wipe-right").select_option("Training-free baseline")
+    expect(page.locator(".zs-wipe .zs-over")).to_have_attribute("data-side", "Training-free baseline")
+    expect(page.locator(".zs-wipe .zs-under")).to_have_attribute("data-side", "ZegCLIP")
     open_tab(page, "Regions")
     expect(page.locator("#zs-regions figure")).to_have_count(1 + 4 + 4 + 1)  # blocks, looks, sayings, the mask
     page.locator("#zs-region-class input").click()
@@ -198,15 +205,18 @@ def test_a_true_mask_is_scored_live(visitor: Visitor, photo: Path, tmp_path: Pat
     page.locator("#zs-mask input[type=file]").set_input_files(str(tmp_path / "mask.png"))
     rows = page.locator("#zs-truth tbody tr")
     expect(rows).to_have_count(4 + 4)
-    for method in ("zegclip", "clip_rc"):
+    expect(page.locator("#zs-verdict")).to_contain_text("on this photo: mean IoU")
+    for method in ("zegclip", "clip_rc", "training-free"):
         threshold = page.locator(f"#zs-{method}").get_by_label("number input for Score threshold")
         threshold.fill("1")
         threshold.press("Enter")
-    expect(rows.filter(has_text="pAcc").locator("td")).to_have_text(["0.000", "0.000"])
+    expect(rows.filter(has_text="pAcc").locator("td")).to_have_text(["0.000"] * 3)
+    expect(page.locator("#zs-verdict")).to_contain_text("equally good on this photo: mean IoU 0.00")
     (tmp_path / "not.png").write_text("no picture")
     page.locator("#zs-mask").get_by_label("Clear").click()
     page.locator("#zs-mask input[type=file]").set_input_files(str(tmp_path / "not.png"))
     expect(page.locator("#zs-truth .zs-warning")).to_be_visible(timeout=15_000)
+    expect(page.locator("#zs-verdict")).to_be_hidden()
     assert visitor.errors == []
 
 
@@ -225,7 +235,7 @@ def test_the_zip_holds_what_is_shown(visitor: Visitor, photo: Path) -> None:
     with zipfile.ZipFile(download.value.path()) as archive:
         labels = np.asarray(Image.open(io.BytesIO(archive.read("zegclip/labels.png"))))
         recipe = json.loads(archive.read("recipe.json"))
-        assert len([name for name in archive.namelist() if "/masks/" in name]) == 8
+        assert len([name for name in archive.namelist() if "/masks/" in name]) == 3 * 4
     for index, share in enumerate(shares):
         assert f"{100 * (labels == index).mean():.1f} %" == share or share in ("0 %", "< 0.1 %")
     assert recipe["seen"] == ["dog", "person"]
@@ -325,7 +335,11 @@ def test_an_example_fills_the_question(visitor: Visitor) -> None:
     expect(page.locator("#zs-clip_rc .zs-name", has_text="suitcase")).to_be_visible()
     open_tab(page, "Ground truth")  # its mask comes with it
     expect(page.locator("#zs-truth")).to_contain_text(re.compile("mean IoU"), timeout=30_000)
-    expect(page.locator("#zs-truth figure")).to_have_count(3)
+    expect(page.locator("#zs-truth figure")).to_have_count(1 + 3)
+    page.evaluate("window.scrollTo(0, 0)")
+    open_tab(page, "Scores")
+    page.locator("#zs-verdict").get_by_text("Mask and errors").click()  # its sentence leads there
+    expect(page.locator("#zs-truth figure").first).to_be_visible()
     expect(page.locator("#zs-truth tbody tr").filter(has_text="suitcase")).to_be_visible()
     page.locator("#zs-run").click()
     wait_for_answer(page)
@@ -433,7 +447,7 @@ def test_a_model_of_drawn_scenes_draws_them_and_scores_itself(
     for method, name in default_checkpoints().items():
         tiny_checkpoint(tmp_path, method, name=name)  # type: ignore[arg-type]
         tiny_checkpoint(  # type: ignore[arg-type]
-            tmp_path, method, name=f"{method}-shapes", setting="transductive", data=("shapes",), seen=NAMES[:90]
+            tmp_path, method, name=f"{method}-shapes", setting="transductive", data=("shapes",), seen=SEEN_SHAPES
         )
     catalog = find_catalog(str(tmp_path))
     with running(build_demo(catalog), catalog.get(catalog.first), quiet=True) as url:
@@ -597,7 +611,7 @@ def test_the_pointer_shows_the_best_scores_in_all_answers_and_a_tap_keeps_a_clas
     upload(page, photo)
     segment(page, "dog, person", "zebra, sheep")
     page.locator("#zs-zegclip .zs-view").hover(position={"x": 40, "y": 40})
-    for method in ("zegclip", "clip_rc"):
+    for method in ("zegclip", "clip_rc", "training-free"):
         tip = page.locator(f"#zs-{method} .zs-tip")
         expect(tip).to_be_visible()
         expect(tip).to_have_text(re.compile(r"(\w+ [01]\.\d\d\n){2}\w+ [01]\.\d\d"))
@@ -607,7 +621,7 @@ def test_the_pointer_shows_the_best_scores_in_all_answers_and_a_tap_keeps_a_clas
     name = first.get_attribute("data-name")
     first.locator(".zs-name").click()
     page.mouse.move(5, 5)
-    for method in ("zegclip", "clip_rc"):
+    for method in ("zegclip", "clip_rc", "training-free"):
         row = page.locator(f"#zs-{method} .zs-row[data-name={name}]")
         expect(row).to_have_class(re.compile("zs-pinned"))
     key = first.get_attribute("data-k")
@@ -621,11 +635,13 @@ def test_the_pointer_shows_the_best_scores_in_all_answers_and_a_tap_keeps_a_clas
 def test_the_baseline_is_a_third_card(visitor: Visitor, photo: Path) -> None:
     page = visitor.open()
     upload(page, photo)
+    expect(page.locator("#zs-training-free .zs-view")).to_be_visible()
+    tops = [page.locator(f"#zs-{m}").bounding_box() for m in ("zegclip", "clip_rc", "training-free")]
+    assert len({round(box["y"]) for box in tops if box is not None}) == 1  # side by side
+    page.locator("#zs-extra").get_by_label("Training-free", exact=False).uncheck()
     expect(page.locator("#zs-training-free")).to_be_hidden()
     page.locator("#zs-extra").get_by_label("Training-free", exact=False).check()
     expect(page.locator("#zs-training-free .zs-view")).to_be_visible(timeout=60_000)
-    page.locator("#zs-extra").get_by_label("Training-free", exact=False).uncheck()
-    expect(page.locator("#zs-training-free")).to_be_hidden()
     assert visitor.errors == []
 
 

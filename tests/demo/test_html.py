@@ -3,16 +3,18 @@
 import base64
 import json
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
+from zsseg.analysis.ground_truth import Truth
 from zsseg.demo.actions import Answer, DisplaySettings
 from zsseg.demo.answer import banner, card, pixel_scores
 from zsseg.demo.catalog import Predictors, shown, working
 from zsseg.demo.html import parts
 from zsseg.demo.question import names
-from zsseg.demo.tabs import compare, how_it_works, model, recovery
+from zsseg.demo.tabs import compare, ground_truth, how_it_works, model, recovery
 from zsseg.demo.tabs import scores as score_maps
 from zsseg.errors import UserError
 from zsseg.segmentation import Segmentation
@@ -142,8 +144,28 @@ def test_comparison_says_how_far_the_methods_agree(predictors: Predictors) -> No
         _answer(), DisplaySettings({"zegclip": (0.5, 0.0), "clip_rc": (1.0, 0.0)}, 0.6), predictors
     )
     assert "25.0%" in apart  # only what is none of these for both
+    third = _answer()
+    third = replace(third, results={**third.results, "training-free": _segmentation("training-free")})
+    settings = {**DISPLAY.settings, "training-free": (1.0, 0.0)}
+    page = compare.comparison(third, DisplaySettings(settings, 0.6), predictors)
+    assert "<b>25.0%</b> of the pixels get the same answer from all 3" in page
+    assert "ZegCLIP and CLIP-RC: the same for 100.0%" in page
+    assert "CLIP-RC and Training-free baseline: the same for 25.0%" in page
     alone = Answer(_answer().photo, "p", _answer().vocabulary, {"zegclip": _segmentation()})
     assert compare.comparison(alone, DISPLAY, predictors) == compare.ALONE
+
+
+def test_the_verdict_ranks_any_number_of_methods() -> None:
+    truth = Truth(("cat", "cow"), np.array([[0] * 5, [0] * 5, [1] * 5, [-1] * 5], dtype=np.int16), {})
+    answer, settings = _answer(), {**DISPLAY.settings, "training-free": (0.85, 0.0)}
+    both = ground_truth.verdict(answer, DISPLAY, truth)
+    assert both == "ZegCLIP and CLIP-RC are equally good on this photo: mean IoU 1.00 over its classes."
+    answer = replace(answer, results={**answer.results, "training-free": _segmentation("training-free")})
+    third = ground_truth.verdict(answer, DisplaySettings(settings, 0.6), truth)  # its cow is below the threshold
+    assert third.endswith("mean IoU 1.00 over its classes, better than Training-free baseline by 0.50 (0.50).")
+    alone = replace(answer, results={"zegclip": answer.results["zegclip"]})
+    assert ground_truth.verdict(alone, DISPLAY, truth).startswith("ZegCLIP has a mean IoU of 1.00")
+    assert ground_truth.verdict(_answer("cat", "dog"), DISPLAY, truth) == ""  # of other names
 
 
 def test_pixel_panel_lists_the_scores_at_the_point_the_winner_marked() -> None:

@@ -43,9 +43,10 @@ def _lay_out(catalog: Catalog) -> Page:
     gr.HTML(text("header"), js_on_load=script("page.js"))
     banner = make_banner(predictors)
     with gr.Row(elem_id="zs-first"):
-        with gr.Column(scale=4, min_width=300, elem_id="zs-inputs"):
+        with gr.Column(scale=3, min_width=300, elem_id="zs-inputs"):
             panel = make_panel(catalog)
-        with gr.Column(scale=8, min_width=300, elem_id="zs-answer"):
+        with gr.Column(scale=9, min_width=300, elem_id="zs-answer"):
+            verdict = gr.HTML("", visible=False, elem_id="zs-verdict")
             with gr.Row(elem_id="zs-cards"):
                 cards = [make_card(method, predictors) for method in predictors]
             with gr.Row(elem_id="zs-look"):
@@ -59,6 +60,7 @@ def _lay_out(catalog: Catalog) -> Page:
         catalog,
         banner,
         panel,
+        verdict,
         cards,
         opacity,
         extra,

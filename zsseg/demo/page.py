@@ -77,6 +77,7 @@ class Page:
     Attributes:
         catalog: the models, shared by all visitors.
         banner: place of the banner.
+        verdict: place of the sentence that says which method is better where there is a ground truth.
         panel, cards, opacity, extra, pixel, details: the components.
         answer: the stored scores, or None.
         off: frozenset of the names of classes that are switched off.
@@ -88,6 +89,7 @@ class Page:
     catalog: Catalog
     banner: gr.HTML
     panel: InputPanel
+    verdict: gr.HTML
     cards: list[Card]
     opacity: gr.Slider
     extra: gr.CheckboxGroup

@@ -44,7 +44,7 @@ def wire_run(page: Page) -> Dependency:
         run,
         {panel.photo, panel.seen, panel.unseen, panel.model, page.flipped, page.extra, *page.sliders},
         [
-            *(page.answer, page.off, page.point, page.pixel, panel.seen, panel.unseen, panel.marks),
+            *(page.answer, page.off, page.point, page.pixel, page.verdict, panel.seen, panel.unseen, panel.marks),
             *page.views,
         ],
         show_progress_on=page.views,
@@ -69,7 +69,7 @@ def _answer(page: Page, values: Values, progress: gr.Progress) -> Values:
     texts = {panel.seen: seen, panel.unseen: unseen}
     new: dict[Any, Any] = {box: typed for box, typed in texts.items() if typed != values[box]}
     new |= {panel.marks: names.marks(seen, unseen, predictors), page.answer: found, page.off: frozenset[str]()}
-    new |= {page.point: None, page.pixel: text("no_point")}
+    new |= {page.point: None, page.pixel: text("no_point"), page.verdict: gr.update(visible=False)}
     return {**new, **page.draw(found, page.read_display(values))}
 
 

@@ -31,8 +31,8 @@ def make_card(method: str, predictors: Predictors) -> Card:
     """Lay out one method's answer; its sliders start at the checkpoint's own settings."""
     threshold, seen_penalty = own_settings(method, predictors)
     able = not isinstance(predictors[method], UserError)
-    starts = METHODS[method].shown
-    with gr.Column(min_width=290, elem_classes="zs-card", elem_id=f"zs-{method}", visible=starts) as column:
+    starts = method in starting(predictors)
+    with gr.Column(min_width=220, elem_classes="zs-card", elem_id=f"zs-{method}", visible=starts) as column:
         heading = gr.HTML(title(method, predictors))
         view = gr.HTML(text("waiting") if able else "", js_on_load=script("card.js"), elem_classes="zs-answer")
         with gr.Column(elem_classes="zs-sliders"):
@@ -56,11 +56,19 @@ def own_settings(method: str, predictors: Predictors) -> tuple[float, float]:
     return predictor.metadata.threshold, predictor.metadata.seen_penalty
 
 
+def starting(predictors: Predictors) -> list[str]:
+    """Keys of the methods whose cards are there from the start: the main ones, and the baseline that none trained."""
+    return [key for key in predictors if METHODS[key].shown or not METHODS[key].trained]
+
+
 def make_extra(predictors: Predictors) -> gr.CheckboxGroup:
-    """Lay out the choice of methods beyond those that the page starts with."""
+    """Lay out the choice of methods beside the main ones; those that need no training are there from the start."""
     choices = [(METHODS[key].title, key) for key in predictors if not METHODS[key].shown]
+    chosen = [key for _, key in choices if key in starting(predictors)]
     info = "One more card each, to compare with."
-    return gr.CheckboxGroup(choices, label="Show also", info=info, visible=bool(choices), elem_id="zs-extra")
+    return gr.CheckboxGroup(
+        choices, value=chosen, label="Show also", info=info, visible=bool(choices), elem_id="zs-extra"
+    )
 
 
 def make_opacity() -> gr.Slider:

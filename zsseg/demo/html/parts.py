@@ -51,7 +51,16 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> Markup:
 
 def class_table(head: tuple[str, str], names: Sequence[str], values: Sequence[float | None]) -> Markup:
     """A table of the classes that have a value; the other classes, which would bury them, are only counted."""
-    rows = [(name, number(value)) for name, value in zip(names, values, strict=True) if value is not None]
+    return class_columns(head, names, [values])
+
+
+def class_columns(head: Sequence[str], names: Sequence[str], columns: Sequence[Sequence[float | None]]) -> Markup:
+    """A table like `class_table` with several columns of values."""
+    rows = [
+        (name, *map(number, values))
+        for name, *values in zip(names, *columns, strict=True)
+        if any(value is not None for value in values)
+    ]
     return macro("class_table", head, rows, len(names) - len(rows))
 
 

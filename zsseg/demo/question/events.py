@@ -12,7 +12,8 @@ from zsseg.demo.question.model_events import model_outputs, model_updates
 from zsseg.demo.question.scene import Scene
 from zsseg.examples import Example, available
 
-_FAST: Mapping[str, Any] = {**QUIET, "concurrency_limit": None}
+# The last change counts: Gradio would drop one that comes while the one before is under way.
+_FAST: Mapping[str, Any] = {**QUIET, "concurrency_limit": None, "trigger_mode": "always_last"}
 
 
 def wire_examples(page: Page) -> None:
@@ -111,7 +112,9 @@ def wire_names(page: Page) -> None:
         panel.choices.select(choose, {panel.find, *inputs}, [panel.find, *outputs], **_FAST),
     ):
         event.success(None, js=RUN, api_visibility="private")
-    gr.on([panel.seen.blur, panel.unseen.blur], route, inputs, outputs, **_FAST)
+    # The script fires when the focus leaves both boxes: texts that come back while a visitor types in the second box
+    # would overwrite it.
+    panel.choices.blur(route, inputs, outputs, **_FAST)
 
 
 def wire_marks(page: Page) -> None:

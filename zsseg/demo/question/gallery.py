@@ -66,7 +66,7 @@ def thumbnails(shown: Sequence[Example], with_scene: bool) -> Markup:
         drawn = scene.fresh_scene(SCENE)
         name = parse_names(drawn.unseen)[0][0]
         picture = jpeg_uri(load_image(drawn.photo))
-        why = "a combination of words that is new to it"
+        why = "a new mix of known words"
         # After the first photos, where a visitor sees it without scrolling.
         entry: dict[str, object] = {
             "title": "A drawn scene",

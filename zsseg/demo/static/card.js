@@ -27,9 +27,11 @@ element.addEventListener("focusout", () => isolate(null));
 // ---- the best scores under the pointer
 const decoded = new WeakMap();
 const topOf = (view) => {
-  if (!decoded.has(view)) {
-    const top = JSON.parse(view.dataset.top);
-    decoded.set(view, { ...top, bytes: Uint8Array.from(atob(top.data), (letter) => letter.charCodeAt(0)) });
+  const source = view.dataset.top; // a redraw may keep the node
+  if (decoded.get(view)?.source !== source) {
+    const top = JSON.parse(source);
+    const bytes = Uint8Array.from(atob(top.data), (letter) => letter.charCodeAt(0));
+    decoded.set(view, { ...top, source, bytes });
   }
   return decoded.get(view);
 };
@@ -104,6 +106,8 @@ element.addEventListener("keydown", (event) => {
 watch("value", () => {
   place();
   isolate(null);
-  if (focused !== null && document.activeElement === document.body)
+  // The rows are sorted anew, and the node that had the focus may be gone or serve another row now.
+  const active = document.activeElement;
+  if (focused !== null && (active === document.body || element.contains(active)))
     element.querySelector(`.zs-toggle[data-k="${focused}"]`)?.focus();
 });

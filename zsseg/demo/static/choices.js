@@ -1,10 +1,12 @@
-// A click on a seen name adds it. The boxes complete the name that is being typed, from the lists of this element.
+// A click on a seen name adds it. The boxes complete the name that is being typed, from the lists of this element; when
+// the focus leaves both of them their names are put in order, which Run does itself.
 element.addEventListener("click", (event) => {
   const choice = event.target.closest(".zs-choice");
   if (choice) trigger("select", { name: choice.dataset.name });
 });
 
 const SHOWN = 6;
+const BOXES = "#zs-seen, #zs-unseen";
 const namesOf = (box) => {
   const lists = element.querySelector(".zs-choices")?.dataset;
   if (!lists) return [];
@@ -41,13 +43,13 @@ const take = (field, name) => {
   const { start } = current(field);
   field.value = `${field.value.slice(0, start).replace(/([,;])$/, "$1 ")}${name}`;
   field.dispatchEvent(new Event("input", { bubbles: true }));
+  field.focus(); // first: a list that goes while it has the focus would be removed twice
   hide();
-  field.focus();
 };
 const move = (event, option, field) => {
   if (event.key === "ArrowDown") option.nextElementSibling?.focus();
   else if (event.key === "ArrowUp") (option.previousElementSibling ?? field).focus();
-  else if (event.key === "Escape") { hide(); field.focus(); }
+  else if (event.key === "Escape") { field.focus(); hide(); }
   else return;
   event.preventDefault();
 };
@@ -67,4 +69,5 @@ for (const id of ["zs-find", "zs-seen", "zs-unseen"]) {
 document.addEventListener("focusout", (event) => {
   const box = event.target.closest?.("#zs-find, #zs-seen, #zs-unseen");
   if (box && !box.contains(event.relatedTarget)) hide();
+  if (event.target.closest?.(BOXES) && !event.relatedTarget?.closest?.(`${BOXES}, #zs-run`)) trigger("blur");
 });

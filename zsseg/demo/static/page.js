@@ -36,7 +36,10 @@ const isGood = (input) => {
 };
 const lastGood = new WeakMap();
 const mend = (input) => {
-  if (isGood(input)) return;
+  if (isGood(input)) {
+    lastGood.set(input, input.value);
+    return;
+  }
   const [low, high] = bounds(input);
   const typed = input.valueAsNumber;
   input.value = Number.isNaN(typed) ? lastGood.get(input) ?? low : Math.min(high, Math.max(low, typed));

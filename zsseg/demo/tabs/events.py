@@ -6,11 +6,13 @@ from typing import Any
 import gradio as gr
 from gradio.events import Dependency
 
+from zsseg.analysis.ground_truth import Truth
 from zsseg.demo import actions, link
 from zsseg.demo.actions import Answer
 from zsseg.demo.answer.pixel_scores import pixel_panel
 from zsseg.demo.catalog import Predictors, with_regions, working
 from zsseg.demo.html.parts import text, warning
+from zsseg.demo.html.templates import render
 from zsseg.demo.page import MODEL_QUEUE, QUIET, Page, Values, as_error, uploaded
 from zsseg.demo.question.gallery import link_picture
 from zsseg.demo.tabs import ground_truth, how_it_works
@@ -96,7 +98,7 @@ def _follow(page: Page, trigger: Callable[..., Dependency]) -> None:
             details.recovery: recovery(found, display),
         }
         if truth is not None:
-            updates[details.truth] = ground_truth.truth_view(found, display, truth)
+            updates |= _truth(page, found, display, truth)
         if point is not None:
             updates[page.pixel] = pixel_panel(found, display, predictors, point)
         return updates
@@ -104,7 +106,7 @@ def _follow(page: Page, trigger: Callable[..., Dependency]) -> None:
     trigger(
         follow,
         {page.answer, page.panel.model, page.point, page.truth, details.level, *page.display},
-        [details.claims, details.comparison, details.recovery, details.truth, page.pixel],
+        [details.claims, details.comparison, details.recovery, details.truth, page.verdict, page.pixel],
         trigger_mode="always_last",
         preprocess=False,
         concurrency_limit=2,
@@ -162,22 +164,31 @@ def wire_truth(page: Page, ran: Dependency) -> None:
 
     def read(values: Values) -> Values:
         found, path = values[page.answer], uploaded(values[details.mask])
-        nothing = {page.truth: None, details.truth: ""}
+        nothing = {page.truth: None, details.truth: "", page.verdict: gr.update(visible=False)}
         if path is None:
             return nothing
         if found is None or found.path != uploaded(values[photo]):
-            return {page.truth: None, details.truth: text("truth_waits")}
+            return {**nothing, details.truth: text("truth_waits")}
         try:
             truth = ground_truth.read(found, path, values[details.meanings])
         except UserError as error:
-            return {page.truth: None, details.truth: warning(str(error))}
-        return {page.truth: truth, details.truth: ground_truth.truth_view(found, page.read_display(values), truth)}
+            return {**nothing, details.truth: warning(str(error))}
+        return {page.truth: truth, **_truth(page, found, page.read_display(values), truth)}
 
     inputs = {page.answer, photo, details.mask, details.meanings, *page.display}
-    outputs = [page.truth, details.truth]
+    outputs = [page.truth, details.truth, page.verdict]
     options: dict[str, Any] = {**QUIET, "preprocess": False}
     gr.on([details.mask.change, details.meanings.blur], read, inputs, outputs, **options)
     ran.success(read, inputs, outputs, **options)
+
+
+def _truth(page: Page, found: Answer, display: actions.DisplaySettings, truth: Truth) -> dict[Any, Any]:
+    """The tab of the ground truth, and its sentence above the answers."""
+    sentence = ground_truth.verdict(found, display, truth)
+    return {
+        page.details.truth: ground_truth.truth_view(found, display, truth),
+        page.verdict: gr.update(value=render("verdict.html", sentence=sentence), visible=bool(sentence)),
+    }
 
 
 def wire_files(page: Page) -> None:

@@ -34,57 +34,51 @@ def read(answer: Answer, path: str, meanings: str) -> Truth:
 
 def truth_view(answer: Answer, display: DisplaySettings, truth: Truth) -> Markup:
     """The mask, the errors of every method on the photo, and the scores."""
-    if truth.names != answer.vocabulary.names or truth.labels.shape != answer.photo.shape[:2]:
+    if not _fits(truth, answer):
         return help_text("The mask was read for other names: press Run.")
     shown = {title_of(method): display.apply(answer, method) for method in answer.results}
-    first = next(iter(shown.values()))
-    pictures = [
-        figure(
-            overlay(answer.photo, with_labels(first, truth.labels), display.opacity),
-            "The ground truth",
-            "Ground truth",
-            True,
-        )
-    ]
+    true = overlay(answer.photo, with_labels(next(iter(shown.values())), truth.labels), display.opacity)
+    pictures = [figure(true, "The ground truth", "Ground truth", photo=True)]
     for title, seg in shown.items():
         caption = f"Errors of {title}: red is wrong, dark is right or unknown"
         errors = error_map(answer.photo, seg.labels, truth.labels)
         pictures.append(figure(errors, f"Errors of {title}", caption, photo=True))
     return render(
-        "tabs/truth.html", verdict=_verdict(truth, shown), pictures=pictures, scores=truth_table(answer, display, truth)
+        "tabs/truth.html", verdict=verdict(answer, display, truth), pictures=pictures, scores=_table(shown, truth)
     )
 
 
-def _verdict(truth: Truth, shown: Mapping[str, Segmentation]) -> str:
-    """Which method is better on this photo and by how much, in one sentence."""
+def verdict(answer: Answer, display: DisplaySettings, truth: Truth) -> str:
+    """Which method is better on this photo and by how much, in one sentence; empty where the mask is of another one."""
+    if not _fits(truth, answer):
+        return ""
+    present = np.unique(truth.labels[truth.labels != NO_CLASS]).tolist()
     means = {}
-    for title, seg in shown.items():
-        present = np.unique(truth.labels[truth.labels != NO_CLASS])
-        values = [score(truth, seg).iou[index] or 0.0 for index in present.tolist()]
-        means[title] = sum(values) / len(values)
-    ranked = sorted(means.items(), key=lambda pair: -pair[1])
-    if len(ranked) < 2:
-        return f"{ranked[0][0]} has a mean IoU of {ranked[0][1]:.2f} over the classes of this photo."
-    (best, high), (other, low) = ranked[:2]
-    if high - low < _EQUAL:
-        return f"{best} and {other} are equally good on this photo: mean IoU {high:.2f} and {low:.2f} over its classes."
-    return (
-        f"{best} is better than {other} on this photo by {high - low:.2f}: mean IoU {high:.2f} against {low:.2f} over "
-        "its classes."
-    )
+    for method in answer.results:
+        iou = score(truth, display.apply(answer, method)).iou
+        means[title_of(method)] = sum(iou[index] or 0.0 for index in present) / len(present)
+    (best, high), *others = sorted(means.items(), key=lambda pair: -pair[1])
+    if not others:
+        return f"{best} has a mean IoU of {high:.2f} over the classes of this photo."
+    equal = [title for title, value in others if high - value < _EQUAL]
+    lower = [f"{title} by {high - value:.2f} ({value:.2f})" for title, value in others if title not in equal]
+    first = " and ".join([best, *equal]) + (" are equally good" if equal else " is best")
+    behind = f", better than {' and '.join(lower)}" if lower else ""
+    return f"{first} on this photo: mean IoU {high:.2f} over its classes{behind}."
 
 
-def truth_table(answer: Answer, display: DisplaySettings, truth: Truth) -> Markup:
+def _fits(truth: Truth, answer: Answer) -> bool:
+    return truth.names == answer.vocabulary.names and truth.labels.shape == answer.photo.shape[:2]
+
+
+def _table(shown: Mapping[str, Segmentation], truth: Truth) -> Markup:
     """IoU per class and the four scores of every method, as they are shown now."""
-    if truth.names != answer.vocabulary.names or truth.labels.shape != answer.photo.shape[:2]:
-        return help_text("The mask was read for other names: press Run.")
-    scores = {method: score(truth, display.apply(answer, method)) for method in answer.results}
+    scores = {title: score(truth, seg) for title, seg in shown.items()}
     rows: list[tuple[str, ...]] = [
         (name, *(number(result.iou[index], 3) for result in scores.values())) for index, name in enumerate(truth.names)
     ]
     rows += [(label, *(number(getattr(result, key), 3) for result in scores.values())) for label, key in _SUMMARY]
-    head = ("IoU on this photo", *(title_of(method) for method in scores))
-    return table(head, rows) + _left_out(truth)
+    return table(("IoU on this photo", *scores), rows) + _left_out(truth)
 
 
 def _left_out(truth: Truth) -> Markup:
