@@ -7,7 +7,8 @@ import tempfile
 import time
 from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from zsseg.export.manifest import manifest_of
 from zsseg.image.load import Pixels, load_image
 from zsseg.segmentation import Segmentation
 from zsseg.text.vocabulary import Vocabulary, build_vocabulary
+from zsseg.visualize import follow_edges
 
 MAX_NAMES = 200
 CLEAN_EVERY_SECONDS = 600
@@ -47,6 +49,13 @@ class Answer:
     typed: tuple[str, str] = ("", "")
     path: str = ""
 
+    @cached_property
+    def refined(self) -> Mapping[str, Segmentation]:
+        """Method -> its segmentation with scores that follow the edges of the photo; computed when first wanted."""
+        return {
+            method: replace(seg, scores=follow_edges(seg.scores, self.photo)) for method, seg in self.results.items()
+        }
+
     @property
     def boxes(self) -> tuple[list[str], list[str]]:
         """The seen and the unseen classes, as `Predictor.predict` takes them."""
@@ -62,16 +71,19 @@ class DisplaySettings:
         settings: method -> threshold, 0..1, and seen penalty, -1..1.
         opacity: 0 shows the photo, 1 the colours.
         off: names of classes that are switched off.
+        edges: the scores follow the edges of the photo, see `zsseg.visualize.follow_edges`.
     """
 
     settings: Mapping[str, tuple[float, float]]
     opacity: float
     off: frozenset[str] = frozenset()
+    edges: bool = False
 
     def apply(self, answer: Answer, method: str) -> Segmentation:
         """The method's segmentation with these settings; the network does not run."""
         threshold, seen_penalty = self.settings[method]
-        return answer.results[method].with_settings(seen_penalty=seen_penalty, threshold=threshold, off=self.off)
+        results = answer.refined if self.edges else answer.results
+        return results[method].with_settings(seen_penalty=seen_penalty, threshold=threshold, off=self.off)
 
 
 def check_names(seen: str, unseen: str) -> Vocabulary:
@@ -162,7 +174,10 @@ def segment_one(
 
 
 def write_files(answer: Answer, display: DisplaySettings) -> str:
-    """Write everything that is shown now into one ZIP and return its path; classes switched off are in it too."""
+    """Write everything that is shown now into one ZIP and return its path.
+
+    Classes switched off are in it too, and the scores are the model's own whatever the display does to them.
+    """
     whole = DisplaySettings(display.settings, display.opacity)
     shown = {method: whole.apply(answer, method) for method in answer.results}
     manifest = manifest_of(answer.photo, answer.file_name, answer.vocabulary, shown, display.opacity)

@@ -4,7 +4,7 @@ import gradio as gr
 
 from zsseg.demo import actions, endpoint
 from zsseg.demo.answer import events as answer_events
-from zsseg.demo.answer.layout import make_banner, make_card, make_extra, make_opacity, own_settings
+from zsseg.demo.answer.layout import make_banner, make_card, make_edges, make_extra, make_opacity, own_settings
 from zsseg.demo.catalog import Catalog
 from zsseg.demo.html.parts import text
 from zsseg.demo.page import Page
@@ -50,7 +50,7 @@ def _lay_out(catalog: Catalog) -> Page:
             with gr.Row(elem_id="zs-cards"):
                 cards = [make_card(method, predictors) for method in predictors]
             with gr.Row(elem_id="zs-look"):
-                opacity = make_opacity()
+                opacity, edges = make_opacity(), make_edges()
                 extra = make_extra(predictors)
             pixel = gr.HTML(text("no_point"), elem_id="zs-pixel")
     details = make_details(predictors, own_settings(cards[0].method, predictors)[0])
@@ -63,6 +63,7 @@ def _lay_out(catalog: Catalog) -> Page:
         verdict,
         cards,
         opacity,
+        edges,
         extra,
         pixel,
         details,

@@ -78,7 +78,7 @@ class Page:
         catalog: the models, shared by all visitors.
         banner: place of the banner.
         verdict: place of the sentence that says which method is better where there is a ground truth.
-        panel, cards, opacity, extra, pixel, details: the components.
+        panel, cards, opacity, edges, extra, pixel, details: the components.
         answer: the stored scores, or None.
         off: frozenset of the names of classes that are switched off.
         point: (x, y) in 0..1 of the pixel that was clicked, or None.
@@ -92,6 +92,7 @@ class Page:
     verdict: gr.HTML
     cards: list[Card]
     opacity: gr.Slider
+    edges: gr.Checkbox
     extra: gr.CheckboxGroup
     pixel: gr.HTML
     details: Details
@@ -109,10 +110,10 @@ class Page:
     @property
     def display(self) -> set[Any]:
         """The inputs that `read_display` reads."""
-        return {*self.sliders, self.off}
+        return {*self.sliders, self.edges, self.off}
 
     def read_display(self, values: Values) -> DisplaySettings:
-        """Read the display settings; where `off` is not among the values every class is on.
+        """Read the display settings; where `off` is not among the values every class is on, likewise `edges`.
 
         The events that follow the sliders are wired with ``preprocess=False``, as Gradio answers HTTP 500 to a number
         that is missing or out of range: here it counts as the nearest possible one.
@@ -123,7 +124,8 @@ class Page:
             return min(max(slider.minimum if value is None else value, slider.minimum), slider.maximum)
 
         settings = {item.method: (number(item.threshold), number(item.seen_penalty)) for item in self.cards}
-        return DisplaySettings(settings, number(self.opacity), values.get(self.off, frozenset()))
+        off, edges = values.get(self.off, frozenset()), bool(values.get(self.edges))
+        return DisplaySettings(settings, number(self.opacity), off, edges)
 
     def predictors(self, values: Values) -> Predictors:
         """The model that is chosen."""

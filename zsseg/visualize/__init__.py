@@ -1,6 +1,7 @@
 """Pictures of a segmentation: overlay, legend, heat maps, features, regions. numpy, OpenCV and colour maps only."""
 
 from zsseg.visualize.colors import Color, color_of, colors_of, distance, hex_color
+from zsseg.visualize.edges import follow_edges
 from zsseg.visualize.maps import (
     cosine_map,
     enlarge,
@@ -37,6 +38,7 @@ __all__ = [
     "draw_regions",
     "enlarge",
     "error_map",
+    "follow_edges",
     "hex_color",
     "isolation_masks",
     "legend",

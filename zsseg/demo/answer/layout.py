@@ -36,9 +36,9 @@ def make_card(method: str, predictors: Predictors) -> Card:
         heading = gr.HTML(title(method, predictors))
         view = gr.HTML(text("waiting") if able else "", js_on_load=script("card.js"), elem_classes="zs-answer")
         with gr.Column(elem_classes="zs-sliders"):
-            info = "A pixel where no class scores higher is left unpainted."
+            info = "Where no class scores higher nothing is painted."
             none_below = make_slider((0, 1), threshold, f"Score threshold, {title_of(method)}", info)
-            info = "Subtracted from the scores of seen classes, which training favours; below 0 it is added."
+            info = "Subtracted from seen classes, which training favours."
             penalty = make_slider(PENALTIES, seen_penalty, f"Seen penalty, {title_of(method)}", info)
     return Card(method, column, heading, view, none_below, penalty)
 
@@ -75,6 +75,12 @@ def make_opacity() -> gr.Slider:
     """Lay out the one slider that all pictures share."""
     info = "0 shows the photo alone, 1 the colours alone."
     return make_slider((0, 1), 0.6, "Opacity of the colours", info, step=0.05, elem_id="zs-opacity")
+
+
+def make_edges() -> gr.Checkbox:
+    """Lay out the switch that lets what is shown follow the edges of the photo."""
+    info = "Smooths the scores along the photo’s edges (guided filter), on screen only. Files keep the model’s own."
+    return gr.Checkbox(False, label="Follow the photo’s edges", info=info, elem_id="zs-edges")
 
 
 def make_banner(predictors: Predictors) -> gr.HTML:

@@ -1,15 +1,16 @@
 """The tab Recovery: the features of CLIP-RC's recovery decoder as colours, and how well each class is recovered."""
 
+import cv2
 import numpy as np
 from markupsafe import Markup
 
 from zsseg.demo.actions import Answer, DisplaySettings
 from zsseg.demo.catalog import title_of
 from zsseg.demo.html.parts import class_table, figure, scale
-from zsseg.demo.html.pictures import MAP_SIDE, RAMP, Picture
+from zsseg.demo.html.pictures import MAP_SIDE, RAMP, Picture, shrink
 from zsseg.demo.html.templates import render
 from zsseg.segmentation import Segmentation, recovery_by_class
-from zsseg.visualize import cosine_map, enlarge, pca_rgb
+from zsseg.visualize import cosine_map, enlarge, follow_edges, pca_rgb
 
 STEPS = (
     ("encoder", "Encoder patches"),
@@ -34,12 +35,12 @@ def _panel(answer: Answer, title: str, shown: Segmentation) -> dict[str, object]
     pictures = pca_rgb([shown.features[key] for key, _ in STEPS])
     figures = [figure(answer.photo, "Your photo", "Photo", photo=True)]
     figures += [
-        figure(_blocks(picture), f"{step}, three principal components as colours", step)
+        figure(_on_photo(picture, answer), f"{step}, three principal components as colours", step)
         for picture, (_, step) in zip(pictures, STEPS, strict=True)
     ]
     cosine = shown.features["recovery_cosine"]
     caption = f"Recovered against target: mean cosine {cosine.mean():.2f}"
-    figures.append(figure(_blocks(cosine_map(cosine)), caption, caption))
+    figures.append(figure(_on_photo(cosine_map(cosine), answer), caption, caption))
     by_class = class_table(("painted as", "mean cosine"), shown.names, recovery_by_class(shown))
     ramp = scale(cosine_map(RAMP), "colour scale of the cosine")
     return {"title": title, "figures": figures, "ramp": ramp, "by_class": by_class}
@@ -66,6 +67,15 @@ def similarity(answer: Answer, point: tuple[float, float]) -> Markup:
     return render(
         "tabs/similar_patches.html", figures=figures, ramp=scale(cosine_map(RAMP), "colour scale of the cosine")
     )
+
+
+def _on_photo(picture: Picture, answer: Answer) -> Picture:
+    """Enlarge a picture of patches (h, w, 3) to the photo and let it follow the photo's edges."""
+    photo = shrink(answer.photo)
+    height, width = photo.shape[:2]
+    large = cv2.resize(picture, (width, height), interpolation=cv2.INTER_LINEAR).astype(np.float32) / np.float32(255)
+    smooth = follow_edges(np.ascontiguousarray(large.transpose(2, 0, 1)), photo)  # (3, H, W)
+    return (smooth.transpose(1, 2, 0) * 255 + 0.5).astype(np.uint8)
 
 
 def _blocks(picture: Picture) -> Picture:
