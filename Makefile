@@ -2,17 +2,19 @@
 # make test    everything the tests need, then the whole test suite;   make test-fast    without the browser and what is slow
 # make screenshots   the README's picture, and every tab into runs/screenshots
 # make train-shapes   a world of drawn shapes, its backbone and heads from nothing; INSTALL=checkpoints keeps them
+# make audit   known weaknesses of the installed packages;   make sbom    sbom.json, the list of what is installed
 # make lint    ruff and mypy;   make setup    only the virtual environment;   make clean    throw it away
 # PYTHON=...   another interpreter (3.11 or newer);   PIP_FLAGS=...   more options for pip install
 
 SHELL := /bin/bash
 VENV := .venv
+AUDIT := $(VENV)/audit
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 PIP_FLAGS ?=
 RUN := $(VENV)/bin/python
 PIP := $(RUN) -m pip install --disable-pip-version-check $(PIP_FLAGS)
 
-.PHONY: demo test test-fast lint setup screenshots train-shapes clean
+.PHONY: demo test test-fast lint audit sbom setup screenshots train-shapes clean
 .DEFAULT_GOAL := demo
 
 demo: $(VENV)/.demo-installed
@@ -28,6 +30,13 @@ lint: setup
 	$(RUN) -m ruff check .
 	$(RUN) -m ruff format --check .
 	$(RUN) -m mypy zsseg training
+
+# Strict: a package that cannot be looked up, as without a network, is an error and no pass.
+audit: $(AUDIT)/.installed $(VENV)/.demo-installed
+	$(AUDIT)/bin/pip-audit --strict --path "$$($(RUN) -c 'import sysconfig; print(sysconfig.get_path("purelib"))')"
+
+sbom: $(AUDIT)/.installed setup
+	$(AUDIT)/bin/cyclonedx-py environment --output-reproducible --pyproject pyproject.toml --output-file sbom.json $(RUN)
 
 setup: $(VENV)/.dev-installed
 
@@ -48,6 +57,11 @@ $(VENV)/.demo-installed: requirements.txt | $(VENV)/bin/python
 $(VENV)/.dev-installed: requirements.txt requirements-dev.txt | $(VENV)/bin/python
 	$(PIP) -r requirements-dev.txt
 	@touch $@ $(VENV)/.demo-installed
+
+$(AUDIT)/.installed: requirements-audit.txt | $(VENV)/bin/python
+	$(RUN) -m venv $(AUDIT)
+	$(AUDIT)/bin/python -m pip install --disable-pip-version-check $(PIP_FLAGS) -r requirements-audit.txt
+	@touch $@
 
 $(VENV)/bin/python:
 	@test -n "$(PYTHON)" || { echo "No Python found. Install Python 3.11 (on Debian or Ubuntu: apt install python3 python3-venv), then call make again." >&2; exit 1; }

@@ -34,7 +34,8 @@ def build_demo(catalog: Catalog) -> gr.Blocks:
     )
     with blocks:
         _wire(_lay_out(catalog))
-    blocks.queue(max_size=QUEUE_SIZE)
+    # Closed: Gradio's other way in runs the networks at once, beside the queue, for everybody who asks.
+    blocks.queue(max_size=QUEUE_SIZE, api_open=False)
     return blocks
 
 

@@ -8,12 +8,15 @@ from contextlib import contextmanager, suppress
 from typing import Any
 
 import gradio as gr
+from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
+from starlette.types import Scope
 
 from zsseg.demo.actions import CLEAN_EVERY_SECONDS, delete_folders
 from zsseg.demo.catalog import Predictors, working
+from zsseg.demo.protection import Gate, Limits, Protection
 from zsseg.demo.theme import launch_options
 from zsseg.errors import UserError
 from zsseg.predictor import Predictor
@@ -53,7 +56,12 @@ def health_route(predictors: Predictors) -> Route:
 
 @contextmanager
 def running(
-    page: gr.Blocks, predictors: Predictors, host: str | None = None, port: int | None = None, quiet: bool = False
+    page: gr.Blocks,
+    predictors: Predictors,
+    host: str | None = None,
+    port: int | None = None,
+    quiet: bool = False,
+    limits: Limits | None = None,
 ) -> Iterator[str]:
     """Serve a page until the block ends, then close its connections and delete its temporary files.
 
@@ -63,6 +71,7 @@ def running(
         host: address to listen on; None takes that of `launch_options`.
         port: to listen on; None takes the first free one from GRADIO_SERVER_PORT, or 7860, up.
         quiet: do not write the address to stdout.
+        limits: of requests and visitors; None takes the usual ones.
 
     Yields:
         The page's address.
@@ -74,13 +83,20 @@ def running(
     options["server_name"] = host or options["server_name"]
     _check_address(options["server_name"], port)
     # Routes given from the start come before Gradio's own, and exist from the first moment that the port is open.
-    routes = {"routes": [health_route(predictors)]}
-    _, url, _ = page.launch(**options, server_port=port, app_kwargs=routes, prevent_thread_lock=True, quiet=quiet)
+    gate = Gate(limits or Limits(), lambda: _waiting(page))
+    app = {"routes": [health_route(predictors)], "middleware": [Middleware(Protection, gate=gate)]}
+    _, url, _ = page.launch(**options, server_port=port, app_kwargs=app, prevent_thread_lock=True, quiet=quiet)
     try:
         with _cleaning():
             yield url
     finally:
         page.close(verbose=False)
+
+
+def _waiting(page: gr.Blocks) -> list[Scope]:
+    """The requests whose questions wait in the page's queue; Gradio offers no public way to look into it."""
+    queues = page._queue.event_queue_per_concurrency_id.values()
+    return [event.request.scope for queue in queues for event in queue.queue if event.request is not None]
 
 
 @contextmanager

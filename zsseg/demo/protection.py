@@ -1,0 +1,204 @@
+"""What stands between the network and the page: limits for each request and each visitor, and headers of replies.
+
+Gradio itself keeps paths inside its upload folder; here is what it leaves open to a page that anybody may call.
+"""
+
+import ipaddress
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.responses import JSONResponse
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+MEGABYTE = 1_000_000
+MAX_VISITORS = 10_000
+"""Addresses that are remembered; the one that was quiet for longest is forgotten first."""
+
+UPLOAD_PATH = "/gradio_api/upload"
+QUEUE_PATHS = ("/gradio_api/queue/join", "/gradio_api/call/", "/gradio_api/mcp")
+# Gradio fetches these for whoever asks, from any public server: nothing on the page needs it.
+RELAY_PATHS = ("/gradio_api/file=http:", "/gradio_api/file=https:", "/gradio_api/proxy=")
+
+# Gradio's page needs inline scripts and `eval`, so this does not stop a script that got in; it stops one from sending
+# anything away, and other sites from framing the page, except the one that shows a Space in a frame.
+_CONTENT_POLICY = "; ".join(
+    [
+        "default-src 'self' 'unsafe-inline' 'unsafe-eval' data: blob:",
+        "object-src 'none'",
+        "base-uri 'self'",
+        "form-action 'self'",
+        "frame-ancestors 'self' https://huggingface.co",
+    ]
+)
+HEADERS = {
+    "Content-Security-Policy": _CONTENT_POLICY,
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Permissions-Policy": "geolocation=(), microphone=(), payment=(), usb=()",
+    "Referrer-Policy": "same-origin",
+    "X-Content-Type-Options": "nosniff",
+}
+"""Of every reply."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What one request and one visitor may ask for.
+
+    Attributes:
+        upload: bytes of one upload, of all its files together.
+        body: bytes of any other request; a photo of 20 MB as base64 has 27 MB.
+        upload_hour: bytes that one visitor may upload in an hour.
+        posts: requests that change something, of one visitor at once.
+        posts_second: how many of them come back each second.
+        waiting: questions of one visitor that wait in the queue.
+    """
+
+    upload: int = 256 * MEGABYTE
+    body: int = 32 * MEGABYTE
+    upload_hour: int = 512 * MEGABYTE
+    posts: int = 300
+    posts_second: float = 10.0
+    waiting: int = 16
+
+
+@dataclass
+class _Bucket:
+    """What a visitor has left; it fills up again as time goes by."""
+
+    left: float
+    since: float
+
+    def take(self, amount: float, most: float, a_second: float, now: float) -> bool:
+        self.left = min(most, self.left + max(0.0, now - self.since) * a_second)
+        self.since = now
+        if amount > self.left:
+            return False
+        self.left -= amount
+        return True
+
+
+@dataclass
+class _Visitor:
+    posts: _Bucket
+    upload: _Bucket
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """Status and sentence of a request that is not answered."""
+
+    status: int
+    sentence: str
+
+
+def visitor_of(scope: Scope) -> str:
+    """The network address that counts as one visitor.
+
+    Behind a proxy, which has a private address, it is the one that the proxy appended to ``X-Forwarded-For``; what a
+    caller wrote there itself is not believed. Of an IPv6 address only the 64 bits count that name the network.
+
+    Args:
+        scope: of an HTTP request.
+    """
+    address = _address((scope.get("client") or ("",))[0])
+    if address is None or address.is_private:
+        forwarded = Headers(scope=scope).getlist("x-forwarded-for")
+        address = _address(",".join(forwarded).rpartition(",")[2].strip()) or address
+    if isinstance(address, ipaddress.IPv6Address):
+        return str(ipaddress.IPv6Network((address, 64), strict=False))
+    return str(address)
+
+
+def _address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    try:
+        address = ipaddress.ip_address(text)
+    except ValueError:
+        return None
+    return getattr(address, "ipv4_mapped", None) or address
+
+
+@dataclass
+class Gate:
+    """Says which requests are answered.
+
+    Args:
+        limits: of requests and visitors.
+        waiting: gives the scope of every request whose question waits in the queue.
+        clock: seconds that never go back.
+    """
+
+    limits: Limits
+    waiting: Callable[[], Iterable[Scope]]
+    clock: Callable[[], float] = time.monotonic
+    _visitors: OrderedDict[str, _Visitor] = field(default_factory=OrderedDict)
+
+    def refusal(self, scope: Scope) -> Refusal | None:
+        """Why a request is refused; None where it is answered."""
+        path = str(scope["path"])
+        if path.lower().startswith(RELAY_PATHS):
+            return Refusal(403, "This page fetches nothing from other servers: upload the file instead.")
+        if scope["method"] in ("GET", "HEAD", "OPTIONS"):
+            return None
+        size = _size(scope)
+        if size is None:
+            return Refusal(411, "The request does not say how long it is: send a Content-Length.")
+        upload = path.startswith(UPLOAD_PATH)
+        most = self.limits.upload if upload else self.limits.body
+        if size > most:
+            return Refusal(413, f"The request is too large: send at most {most // MEGABYTE} MB at a time.")
+        return self._over_share(visitor_of(scope), path, size if upload else 0)
+
+    def _over_share(self, visitor: str, path: str, upload: int) -> Refusal | None:
+        limits, now = self.limits, self.clock()
+        known = self._visitor(visitor, now)
+        if not known.posts.take(1, limits.posts, limits.posts_second, now):
+            return Refusal(429, "Too many requests came from your address: wait some seconds, then try again.")
+        if not known.upload.take(upload, limits.upload_hour, limits.upload_hour / 3600, now):
+            return Refusal(429, f"At most {limits.upload_hour // MEGABYTE} MB an hour can be uploaded: try later.")
+        if path.startswith(QUEUE_PATHS) and sum(visitor_of(s) == visitor for s in self.waiting()) >= limits.waiting:
+            return Refusal(429, f"{limits.waiting} of your questions wait already: try again when they are answered.")
+        return None
+
+    def _visitor(self, name: str, now: float) -> _Visitor:
+        if name not in self._visitors:
+            limits = self.limits
+            self._visitors[name] = _Visitor(_Bucket(limits.posts, now), _Bucket(limits.upload_hour, now))
+        self._visitors.move_to_end(name)
+        while len(self._visitors) > MAX_VISITORS:
+            self._visitors.popitem(last=False)
+        return self._visitors[name]
+
+
+def _size(scope: Scope) -> int | None:
+    """Bytes of the body by its header, which the server holds the body to; None where there is no such header."""
+    headers = Headers(scope=scope)
+    text = headers.get("content-length", "" if "transfer-encoding" in headers else "0")
+    return int(text) if text.isascii() and text.isdigit() else None
+
+
+class Protection:
+    """ASGI middleware: a `Gate` before the page, and `HEADERS` on every reply."""
+
+    def __init__(self, app: ASGIApp, gate: Gate) -> None:
+        self._app = app
+        self._gate = gate
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request, or refuse it with a sentence."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+
+        async def send_with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                for name, value in HEADERS.items():
+                    headers.setdefault(name, value)
+            await send(message)
+
+        refused = self._gate.refusal(scope)
+        answer = self._app if refused is None else JSONResponse({"detail": refused.sentence}, refused.status)
+        await answer(scope, receive, send_with_headers)
