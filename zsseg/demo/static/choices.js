@@ -40,10 +40,10 @@ const show = (field, box) => {
   box.append(list);
 };
 const take = (field, name) => {
+  field.focus(); // first: a list that goes while it has the focus would be removed twice
   const { start } = current(field);
   field.value = `${field.value.slice(0, start).replace(/([,;])$/, "$1 ")}${name}`;
   field.dispatchEvent(new Event("input", { bubbles: true }));
-  field.focus(); // first: a list that goes while it has the focus would be removed twice
   hide();
 };
 const move = (event, option, field) => {
