@@ -16,6 +16,7 @@ from zsseg.layers import (
     resize_grid,
     resize_positions,
     run_block,
+    run_block_on_values,
 )
 from zsseg.open_clip_compat import import_open_clip
 
@@ -177,3 +178,12 @@ def test_run_block__equals_open_clips_block(masked: bool) -> None:
     tokens = torch.randn(2, 7, 16)
     mask = torch.zeros(7, 7).masked_fill(torch.rand(7, 7) < 0.3, -torch.inf).fill_diagonal_(0) if masked else None
     torch.testing.assert_close(run_block(block, tokens, mask), block(tokens, attn_mask=mask), atol=1e-5, rtol=1e-5)
+
+
+def test_run_block_on_values__is_attention_of_each_token_to_itself() -> None:
+    block = import_open_clip().transformer.ResidualAttentionBlock(16, 2)
+    tokens = torch.randn(2, 7, 16)
+    itself = torch.full((7, 7), -torch.inf).fill_diagonal_(0)
+    found = run_block_on_values(block, tokens)
+    torch.testing.assert_close(found, block(tokens, attn_mask=itself), atol=1e-5, rtol=1e-5)
+    assert not torch.allclose(found, block(tokens), atol=1e-2)

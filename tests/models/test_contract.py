@@ -17,6 +17,7 @@ from zsseg.models import (
     ClipRCConfig,
     MethodConfig,
     SegmentationModel,
+    TrainingFreeConfig,
     ZegCLIP,
     ZegCLIPConfig,
     build_model,
@@ -233,6 +234,24 @@ def test_untouched_clip_is_open_clips_own(backbone: Backbone) -> None:
     expected = F.normalize(backbone.visual(photo()), dim=-1)
     torch.testing.assert_close(tokens.cls_token, expected)
     assert tokens.region_tokens.shape == (2, 0, 16)
+
+
+def test_value_only_changes_the_last_layer_alone(backbone: Backbone, text: Tensor, tmp_path: Path) -> None:
+    config = TrainingFreeConfig(value_only=True)
+    model = build_model(config, backbone)
+    pixels = torch.randn(2, 3, SIDE, SIDE)
+    visual, tokens = backbone.visual, []
+    visual.transformer.resblocks[-1].register_forward_pre_hook(lambda _, inputs: tokens.append(inputs[0]))
+    with torch.inference_mode():
+        found = model.encode_image(pixels)
+        visual(pixels)
+        block, itself = visual.transformer.resblocks[-1], torch.full((17, 17), -torch.inf).fill_diagonal_(0)
+        last = block(tokens[0], attn_mask=itself)
+        expected = F.normalize(visual.ln_post(last) @ visual.proj, dim=-1)
+    block._forward_pre_hooks.clear()
+    torch.testing.assert_close(found.patch_tokens, expected[:, 1:], atol=1e-5, rtol=1e-5)
+    metadata = tiny_metadata(backbone, "training-free", config=config, setting="training-free")
+    assert from_json(to_json(metadata)) == metadata
 
 
 def test_text_vectors(backbone: Backbone) -> None:

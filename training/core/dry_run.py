@@ -6,7 +6,6 @@ that does not fit a mask, a batch that does not fit the memory of one photo. It 
 
 import dataclasses
 from pathlib import Path
-from typing import Any
 
 import torch
 
@@ -16,20 +15,10 @@ from training.recipes import Recipe
 from zsseg.errors import UserError
 from zsseg.models import build_clip
 from zsseg.weights.backbone import save_backbone
+from zsseg.weights.clip import VIT_B16
 from zsseg.weights.search import find_backbone
 
 ITERS, BATCH, _PHOTOS = 2, 2, 3
-
-# OpenAI's ViT-B/16, which both papers use.
-_VIT_B16: dict[str, Any] = {
-    "model_cfg": {
-        "embed_dim": 512,
-        "quick_gelu": True,
-        "vision_cfg": {"image_size": 224, "layers": 12, "width": 768, "head_width": 64, "patch_size": 16},
-        "text_cfg": {"context_length": 77, "vocab_size": 49408, "width": 512, "heads": 8, "layers": 12},
-    },
-    "preprocess_cfg": {"mean": [0.48145466, 0.4578275, 0.40821073], "std": [0.26862954, 0.26130258, 0.27577711]},
-}
 
 
 def shortened(recipe: Recipe) -> Recipe:
@@ -66,5 +55,5 @@ def find_or_make_backbone(name: str, folder: Path) -> Path:
             raise
     print("ViT-B-16 is not installed: the dry run uses an untrained one of the same sizes.")
     torch.manual_seed(0)
-    save_backbone(build_clip(_VIT_B16), _VIT_B16, folder / name)
+    save_backbone(build_clip(VIT_B16), VIT_B16, folder / name)
     return folder / name

@@ -8,8 +8,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from importlib.util import find_spec
 
+from zsseg.cli.terminal import warn
 from zsseg.errors import UserError
 from zsseg.weights.hub import names_repository, weights_folder
+
+BACKBONE_VARIABLE = "ZSSEG_BACKBONE"
+"""Names a backbone, such as ViT-B-16/openai, that the page brings at its start unless it is there."""
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -27,22 +31,48 @@ def run(args: argparse.Namespace) -> int:
     """Load the checkpoints, build the page, serve it until stopped, and return the exit code.
 
     Raises:
-        UserError: Gradio is not installed, or weights or address cannot be had.
+        UserError: Gradio is not installed, or weights, backbone or address cannot be had.
     """
-    _stay_home(args.weights or os.environ.get("ZSSEG_WEIGHTS", ""))
+    backbone = os.environ.get(BACKBONE_VARIABLE, "")
+    _stay_home(args.weights or os.environ.get("ZSSEG_WEIGHTS", ""), needs_network=bool(backbone))
     if find_spec("gradio") is None:
         raise UserError('The page needs Gradio, which is not installed: pip install "zsseg[demo]".')
     with suppress(KeyboardInterrupt):  # stopped before the page was up, or again while it closes
+        if backbone:
+            bring_backbone(backbone, args.weights)
         _serve(args)
     return 0
 
 
-def _stay_home(weights: str) -> None:
-    """Forbid all network access, except for weights that are named by their repository.
+def bring_backbone(name: str, weights: str | None = None) -> None:
+    """Download a backbone, and the models over it that need no training, unless they are there.
+
+    Args:
+        name: as open_clip calls it, "MODEL/TAG", or as `zsseg weights list` does.
+        weights: searched first; see `zsseg.weights.search.find_checkpoint`.
+
+    Raises:
+        UserError: no backbone of that name is known, or it cannot be had.
+    """
+    from zsseg.weights.get import get, home
+    from zsseg.weights.released import released
+    from zsseg.weights.search import find_checkpoint
+
+    row = released(name)
+    if row.method:
+        raise UserError(f"{BACKBONE_VARIABLE} names {name}, which is no backbone: choose ViT-B-16/openai.")
+    with suppress(UserError):
+        find_checkpoint(row.name, weights)
+        return
+    get(row, home(), say=warn)
+
+
+def _stay_home(weights: str, needs_network: bool) -> None:
+    """Forbid all network access, except for weights that are named by their repository, or a backbone to be brought.
 
     Must come before the first import that would look.
     """
-    if not names_repository(weights):
+    if not needs_network and not names_repository(weights):
         os.environ.setdefault("HF_HUB_OFFLINE", "1")
     os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
 

@@ -1,4 +1,4 @@
-"""The command line: ``zsseg segment | info | demo | bench | import-official``, or the same after ``python -m zsseg``.
+"""The command line: ``zsseg segment | info | demo | bench | weights | import-official``, also as ``python -m zsseg``.
 
 Exit codes: 0 done; 2 nothing done, for something the user can correct; one sentence on stderr says what; 3 some
 photos failed, with one sentence each, and the others are done; 130 stopped by Ctrl-C.
@@ -16,6 +16,8 @@ from zsseg.cli.bench import run as run_bench
 from zsseg.cli.demo import add_options as add_demo_options
 from zsseg.cli.demo import run as run_demo
 from zsseg.cli.terminal import say, warn
+from zsseg.cli.weights import EPILOG as WEIGHTS_EPILOG
+from zsseg.cli.weights import add_options as add_weights_options
 from zsseg.errors import UserError
 from zsseg.files import file_sha256
 from zsseg.version import __version__
@@ -81,7 +83,13 @@ def _parser() -> argparse.ArgumentParser:
     add_bench_options(bench)
     bench.set_defaults(run=run_bench)
 
-    imported = commands.add_parser("import-official", help="turn a released .pth file into a checkpoint")
+    add_weights_options(
+        commands.add_parser(
+            "weights", help="bring the papers' own models, or CLIP", epilog=WEIGHTS_EPILOG, formatter_class=raw
+        )
+    )
+
+    imported = commands.add_parser("import-official", help="turn a released .pth or .pkl file into a checkpoint")
     imported.add_argument("file", type=Path, metavar="FILE", help="the released checkpoint")
     imported.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder of the new checkpoint")
     imported.add_argument("--name", help="of the new checkpoint, by default the file's own")

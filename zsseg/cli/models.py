@@ -78,7 +78,7 @@ def manifest_models(manifest: Manifest, force: bool, weights: str | None = None)
 
 
 def _model_of(step: ManifestMethod, shared: dict[str, Backbone], weights: str | None) -> Predictor:
-    if not method_of(step.method).trained:
+    if not method_of(step.method).trained and not step.sha256:
         folder = find_backbone(step.backbone, weights)
         return Predictor.training_free(folder, backbones=shared, method=step.method)
     return Predictor.from_checkpoint(_file_of(step, weights), backbones=shared)

@@ -106,7 +106,7 @@ class Catalog:
 
     def _open(self, key: str, entry: ModelEntry) -> Predictor | UserError:
         try:
-            if not METHODS[key].trained:
+            if not METHODS[key].trained and key not in entry.checkpoints:
                 folder = _backbone_of(entry)
                 return Predictor.training_free(folder, self._device, backbones=self._backbones, method=key)
             source = entry.checkpoints.get(key, _missing(key, entry.title))

@@ -6,7 +6,7 @@ from zsseg.layers.decoder import DecoderBlock
 from zsseg.layers.deep_prompts import DeepPrompts
 from zsseg.layers.grid import resize_grid, resize_positions
 from zsseg.layers.region_mask import region_attention_mask, region_of_patch
-from zsseg.layers.transformer_block import run_block
+from zsseg.layers.transformer_block import run_block, run_block_on_values
 from zsseg.layers.trunk_stem import TrunkStem
 
 __all__ = [
@@ -21,4 +21,5 @@ __all__ = [
     "resize_grid",
     "resize_positions",
     "run_block",
+    "run_block_on_values",
 ]

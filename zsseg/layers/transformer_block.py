@@ -22,6 +22,26 @@ def run_block(block: OpenClip, tokens: Tensor, mask: Tensor | None = None) -> Te
     return updated
 
 
+def run_block_on_values(block: OpenClip, tokens: Tensor) -> Tensor:
+    """Run a block on tokens (B, L, W) so that every token keeps its own value instead of a mixture of all.
+
+    It is what attention does where each token attends to itself alone: residual connections and perceptron stay.
+    MaskCLIP (Zhou et al., "Extract Free Dense Labels from CLIP", ECCV 2022, section 3.2) does so in the last layer,
+    whose mixture over the image serves the class token and blurs the patches.
+
+    Args:
+        block: open_clip's block, with its weights.
+        tokens: the sequence.
+    """
+    attention, width = block.attn, tokens.shape[-1]
+    value = F.linear(
+        block.ln_1(tokens), attention.in_proj_weight[2 * width :], attention.in_proj_bias[2 * width :]
+    )  # (B, L, W)
+    tokens = tokens + block.ls_1(F.linear(value, attention.out_proj.weight, attention.out_proj.bias))
+    updated: Tensor = tokens + block.ls_2(block.mlp(block.ln_2(tokens)))
+    return updated
+
+
 def _attend(attention: OpenClip, tokens: Tensor, mask: Tensor | None) -> Tensor:
     packed = F.linear(tokens, attention.in_proj_weight, attention.in_proj_bias)  # (B, L, 3W)
     query, key, value = packed.view(*tokens.shape[:2], 3, attention.num_heads, -1).permute(

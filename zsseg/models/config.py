@@ -108,7 +108,10 @@ class TrainingFreeConfig(MethodConfig):
     Attributes:
         scale: logit of a cosine of 1. The order of the classes does not depend on it; it is small enough that the
             sigmoid stays far from 1 and keeps cosines apart.
+        value_only: the image encoder's last layer keeps each token's own value, as MaskCLIP does; see
+            `zsseg.layers.run_block_on_values`. It is for CLIP as published, whose last layer serves the class token.
     """
 
     method: ClassVar[str] = "training-free"
     scale: float = 10.0
+    value_only: bool = False

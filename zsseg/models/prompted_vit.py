@@ -19,7 +19,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from zsseg.layers import DeepPrompts, region_attention_mask, resize_positions, run_block
+from zsseg.layers import DeepPrompts, region_attention_mask, resize_positions, run_block, run_block_on_values
 from zsseg.models.config import ModelConfig
 from zsseg.models.outputs import ImageTokens
 from zsseg.open_clip_compat import OpenClip
@@ -130,3 +130,16 @@ def plain_tokens(visual: OpenClip, patches: Tensor) -> ImageTokens:
     for block in visual.transformer.resblocks:
         tokens = run_block(block, tokens)
     return project(visual, tokens, grid)
+
+
+def value_tokens(visual: OpenClip, patches: Tensor) -> ImageTokens:
+    """Tokens of the untouched encoder, (B, W, h, w) to unit norm, but for the last layer: there each keeps its value.
+
+    MaskCLIP's change, which needs no training; see `zsseg.layers.run_block_on_values`.
+    """
+    embedded, grid = embed(visual, patches)
+    tokens = visual.ln_pre(embedded)
+    *first, last = visual.transformer.resblocks
+    for block in first:
+        tokens = run_block(block, tokens)
+    return project(visual, run_block_on_values(last, tokens), grid)

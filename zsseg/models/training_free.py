@@ -6,7 +6,7 @@ from zsseg.models.backbone import Backbone
 from zsseg.models.base import SegmentationModel, as_maps
 from zsseg.models.config import TrainingFreeConfig
 from zsseg.models.outputs import ImageTokens, MaskOutput
-from zsseg.models.prompted_vit import plain_tokens
+from zsseg.models.prompted_vit import plain_tokens, value_tokens
 
 
 class TrainingFree(SegmentationModel):
@@ -18,8 +18,9 @@ class TrainingFree(SegmentationModel):
         super().__init__(config, backbone)
 
     def encode_patches(self, patches: Tensor) -> ImageTokens:
-        """Encode patch embeddings (B, W, h, w) by the encoder as it is."""
-        return plain_tokens(self.backbone.visual, patches)
+        """Encode patch embeddings (B, W, h, w) by the encoder as it is, but for its last layer with `value_only`."""
+        encode = value_tokens if self.config.value_only else plain_tokens
+        return encode(self.backbone.visual, patches)
 
     def decode(self, image: ImageTokens, text: Tensor) -> MaskOutput:
         """Compare every patch with K classes, text (K, D) of unit norm."""

@@ -22,6 +22,7 @@ from zsseg.text.class_lists import DATASETS
 from zsseg.text.templates import SCENE_TEMPLATES, SINGLE_TEMPLATE
 from zsseg.weights.backbone import save_backbone
 from zsseg.weights.checkpoint import save_checkpoint
+from zsseg.weights.jittor import read_jittor
 from zsseg.weights.metadata import Metadata, Setting
 from zsseg.weights.official_names import clip_name, head_name, is_dropped
 from zsseg.weights.search import SUFFIX
@@ -118,10 +119,10 @@ def import_official(
     vocabulary: str | None = None,
     dtype: torch.dtype = torch.float32,
 ) -> Path:
-    """Turn a released .pth file into a checkpoint and, beside it, a backbone folder; return the checkpoint's path.
+    """Turn a released file into a checkpoint and, beside it, a backbone folder; return the checkpoint's path.
 
     Args:
-        path: the released file.
+        path: the released file: .pth of PyTorch, or .pkl of Jittor.
         out: folder for the results; heads with the same CLIP weights share one backbone folder there.
         name: of the checkpoint; without it the file's own, without its ending.
         setting: how it was trained, which no file says; the published seen penalty is 0.1, and 0 for transductive.
@@ -145,6 +146,8 @@ def import_official(
 
 
 def _read_state_dict(path: Path) -> Mapping[str, Tensor]:
+    if path.suffix == ".pkl":
+        return read_jittor(path)
     try:
         # Never more than tensors and plain containers: an unpickled file could run anything.
         content = torch.load(path, map_location="cpu", weights_only=True)

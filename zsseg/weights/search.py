@@ -23,10 +23,14 @@ def checkpoint_folders() -> list[Path]:
     Raises:
         UserError: what $ZSSEG_WEIGHTS names cannot be had; see `zsseg.weights.hub.weights_folder` for what it may be.
     """
-    package = Path(__file__).resolve().parents[1]
     override = os.environ.get(WEIGHTS_VARIABLE)
-    folders = [weights_folder(override)] if override else []
-    return [*folders, package.parent / "checkpoints", package / "checkpoints"]
+    return [*([weights_folder(override)] if override else []), *own_folders()]
+
+
+def own_folders() -> list[Path]:
+    """The folders `checkpoints` beside the package, as in a clone, and in it, as in an installed wheel."""
+    package = Path(__file__).resolve().parents[1]
+    return [package.parent / "checkpoints", package / "checkpoints"]
 
 
 def _search_folders(weights: str | None) -> Iterator[Path]:
