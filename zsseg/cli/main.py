@@ -89,7 +89,11 @@ def _parser() -> argparse.ArgumentParser:
         )
     )
 
-    imported = commands.add_parser("import-official", help="turn a released .pth or .pkl file into a checkpoint")
+    _add_import(commands.add_parser("import-official", help="turn a released .pth or .pkl file into a checkpoint"))
+    return parser
+
+
+def _add_import(imported: argparse.ArgumentParser) -> None:
     imported.add_argument("file", type=Path, metavar="FILE", help="the released checkpoint")
     imported.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder of the new checkpoint")
     imported.add_argument("--name", help="of the new checkpoint, by default the file's own")
@@ -100,7 +104,6 @@ def _parser() -> argparse.ArgumentParser:
         help="how it was trained, which no released file says (inductive)",
     )
     imported.set_defaults(run=_import_official)
-    return parser
 
 
 def _add_weights(parser: argparse.ArgumentParser) -> None:
