@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
-LEAVES = {f"zsseg.{leaf}" for leaf in ("errors", "version", "open_clip_compat", "files", "imagenet", "documents")}
+LEAVES = {f"zsseg.{leaf}" for leaf in ("errors", "version", "open_clip_compat", "characters")}
+LEAVES |= {f"zsseg.{leaf}" for leaf in ("files", "imagenet", "documents")}
 
 # part -> parts it may import, from the bottom up: a part may import only what stands above it here. Every part may
 # import itself and LEAVES, and nothing that is not named here. A folder is one part.
@@ -15,6 +16,7 @@ ARROWS: dict[str, set[str]] = {
     "zsseg.errors": set(),
     "zsseg.version": set(),
     "zsseg.open_clip_compat": set(),
+    "zsseg.characters": set(),
     "zsseg.files": set(),
     "zsseg.documents": set(),
     "zsseg.imagenet": set(),

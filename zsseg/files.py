@@ -1,11 +1,73 @@
-"""Files: written so that nobody ever finds half of one, and recognised by their content."""
+"""Files: written so that nobody ever finds half of one, named so that any system takes them, known by their content."""
 
 import hashlib
 import os
+import re
 import tempfile
-from collections.abc import Iterator
+import unicodedata
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+from zsseg.characters import JOINERS, without_invisible
+
+MAX_NAME_BYTES = 120
+"""Of a safe name in UTF-8. Systems take 143 to 255, and endings and numbers still have to fit."""
+
+_FORBIDDEN = re.compile(r'[<>:"/\\|?*\ud800-\udfff]')
+# Devices of Windows, whatever ending follows.
+_RESERVED = re.compile(r"(con|prn|aux|nul|conin\$|conout\$|com[0-9¹²³]|lpt[0-9¹²³]) *(\.|$)", re.IGNORECASE)
+
+
+def safe_name(text: str, fallback: str = "unnamed", max_bytes: int = MAX_NAME_BYTES) -> str:
+    """Make a text the name of a file or a folder that every system takes as it is, and that leads nowhere else.
+
+    Letters of every script stay. What separates folders, what Windows forbids and what nobody sees goes; so do dots
+    and spaces at both ends, thus neither "." nor ".." nor a hidden file comes out. A device of Windows, such as
+    "con", gets a "_" before it. Of a safe name nothing changes.
+
+    Args:
+        text: such as a class name, or the stem of a file name.
+        fallback: for a text of which nothing is left.
+        max_bytes: of the result in UTF-8; a longer one is cut between two letters.
+    """
+    text = without_invisible(_FORBIDDEN.sub("-", unicodedata.normalize("NFC", text)))
+    text = "".join(" " if unicodedata.category(c)[0] in "CZ" and c not in JOINERS else c for c in text)
+    name = _cut(" ".join(text.split()).strip(". "), max_bytes) or fallback
+    return _cut(f"_{name}", max_bytes) if _RESERVED.match(name) else name
+
+
+def _cut(name: str, max_bytes: int) -> str:
+    return name.encode()[:max_bytes].decode(errors="ignore").rstrip(f". {JOINERS}")
+
+
+def slug(name: str) -> str:
+    """A name as a part of a file name: lower-case letters and digits of any script, dots inside, dashes, underscores.
+
+    Never empty, at most 60 letters, and a `safe_name`. Of a slug nothing changes.
+    """
+    name = unicodedata.normalize("NFC", without_invisible(unicodedata.normalize("NFC", name)).casefold())
+    name = "".join(c if c in f"._{JOINERS}" or unicodedata.category(c)[0] in "LMN" else "-" for c in name)
+    return safe_name(re.sub("-+", "-", without_invisible(name)).strip("-._")[:60].rstrip("-._"))
+
+
+def distinct_names(names: Iterable[str]) -> Iterator[str]:
+    """The names, with -2, -3 and so on behind repeated ones; the case of letters makes no difference.
+
+    Args:
+        names: as `safe_name` gives them; they stay within its length.
+    """
+    taken: set[str] = set()
+    next_number: dict[str, int] = {}
+    for name in names:
+        key = unicodedata.normalize("NFC", name.casefold())
+        unique, number = name, next_number.get(key, 1)
+        while unicodedata.normalize("NFC", unique.casefold()) in taken:
+            number += 1
+            unique = f"{_cut(name, MAX_NAME_BYTES - len(str(number)) - 1)}-{number}"
+        next_number[key] = number
+        taken.add(unicodedata.normalize("NFC", unique.casefold()))
+        yield unique
 
 
 @contextmanager
@@ -23,7 +85,8 @@ def atomic_path(path: Path) -> Iterator[Path]:
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     # The ending stays, because numpy appends its own to a name that lacks it; the leading dot hides it from listings.
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}-", suffix=path.suffix)
+    # Of a long name only the beginning: the whole of it and the random letters may be more than a system takes.
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem[:20]}-", suffix=path.suffix)
     os.close(handle)
     partial = Path(name)
     try:

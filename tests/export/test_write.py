@@ -167,7 +167,13 @@ def test_a_zip_that_cannot_be_written_leaves_the_old_one(tmp_path: Path) -> None
 
 @pytest.mark.parametrize(
     ("name", "safe"),
-    [("Potted plant", "potted-plant"), ("../../etc/passwd", "etc-passwd"), ("...", "unnamed"), ("犬", "unnamed")],
+    [
+        ("Potted plant", "potted-plant"),
+        ("../../etc/passwd", "etc-passwd"),
+        ("...", "unnamed"),
+        ("犬", "犬"),
+        ("Éclair", "éclair"),
+    ],
 )
 def test_names_in_paths_are_harmless(name: str, safe: str) -> None:
     assert slug(name) == safe

@@ -2,13 +2,13 @@
 
 import io
 import json
-import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
 from PIL import Image
 
+from zsseg.files import slug
 from zsseg.image.load import Pixels
 from zsseg.segmentation import NONE, Segmentation
 from zsseg.version import __version__
@@ -84,8 +84,3 @@ def summary(seg: Segmentation) -> dict[str, Any]:
             for i, (name, seen, area, scores) in enumerate(rows)
         ],
     }
-
-
-def slug(name: str) -> str:
-    """A name as a part of a file name: lower-case letters, digits, dots inside, dashes and underscores; never empty."""
-    return re.sub(r"[^a-z0-9._]+", "-", name.casefold()).strip("-._")[:60] or "unnamed"

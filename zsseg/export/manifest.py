@@ -10,6 +10,7 @@ from pathlib import Path
 
 from zsseg.documents import STRICT, read_fields
 from zsseg.errors import UserError
+from zsseg.files import slug
 from zsseg.image.load import Pixels
 from zsseg.segmentation import Segmentation, check_fraction, check_penalty
 from zsseg.text.vocabulary import Vocabulary, build_vocabulary
@@ -19,7 +20,9 @@ FORMAT_VERSION = 1
 OPACITY = 0.6
 """Of the paint in an overlay, where nobody says otherwise."""
 
-_SAFE_FOLDER = re.compile(r"[a-z0-9][a-z0-9._-]{0,99}")
+MAX_METHODS = 16
+"""In one manifest: each may be a model of its own that has to be loaded."""
+
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
@@ -52,7 +55,7 @@ class ManifestMethod:
     """The settings of one model, and how its answer was drawn.
 
     Attributes:
-        folder: where its files go, a plain lower-case name.
+        folder: where its files go, a `slug`.
         method: key of the method, such as "clip_rc".
         checkpoint: its name.
         sha256: of the checkpoint file, or "" for a model that has none.
@@ -84,7 +87,7 @@ class ManifestMethod:
         check_penalty(self.seen_penalty)
         check_fraction(self.threshold, "The threshold")
         check_fraction(self.opacity, "The opacity")
-        if not _SAFE_FOLDER.fullmatch(self.folder):
+        if self.folder != slug(self.folder):
             raise ValueError(f"{self.folder!r} is no plain folder name")
         if not all(value == "" or _SHA256.fullmatch(value) for value in (self.sha256, self.backbone_sha256)):
             raise ValueError(f"a sha256 of {self.folder!r} is none")
@@ -101,12 +104,12 @@ class Manifest:
         photo: the photo of the answer.
         seen: one entry per seen class, its synonyms joined by " | ".
         unseen: likewise for the unseen classes.
-        methods: at least one, each with a folder of its own.
+        methods: 1 to `MAX_METHODS`, each with a folder of its own.
         version: of zsseg.
 
     Raises:
         UserError: no class name, or class names that contradict each other.
-        ValueError: no method, or two with one folder.
+        ValueError: no method, too many, or two with one folder.
     """
 
     __pydantic_config__ = STRICT
@@ -123,6 +126,8 @@ class Manifest:
         folders = [step.folder for step in self.methods]
         if not folders or len(set(folders)) < len(folders):
             raise ValueError("there must be methods, and each needs a folder of its own")
+        if len(folders) > MAX_METHODS:
+            raise ValueError(f"{len(folders)} methods are too many, at most {MAX_METHODS} can be followed")
 
     def to_json(self) -> str:
         """The text of recipe.json, the same for equal manifests."""
@@ -160,7 +165,7 @@ def manifest_of(
         photo: (H,W,3) RGB, as `zsseg.image.load.load_image` returned it.
         file_name: of the photo; folders before it are left out.
         vocabulary: the class names with their synonyms.
-        results: folder of the files -> answer; the folders are plain lower-case names such as "clip_rc".
+        results: folder of the files -> answer; the folders are a `slug` each, such as "clip_rc".
         opacity: of the paint in the overlays, 0..1; one for all, or one for each folder.
 
     Raises:

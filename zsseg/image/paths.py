@@ -6,6 +6,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from zsseg.files import distinct_names, safe_name
+
 SUFFIXES = (
     ".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".ppm", ".pgm", ".pbm", ".pnm",
     ".avif", ".jp2", ".j2k", ".ico", ".tga",
@@ -19,7 +21,7 @@ class PhotoPath:
 
     Attributes:
         path: of a file, as the person would find it; or the folder or pattern itself where it leads to none.
-        name: different from all others of the same list, whatever the case of letters; can be a folder's name.
+        name: different from all others of the same list, whatever the case of letters; a `zsseg.files.safe_name`.
         problem: the sentence that says why the folder or pattern leads to nothing, or "".
     """
 
@@ -43,7 +45,7 @@ def find_photos(places: Sequence[str]) -> list[PhotoPath]:
             if os.path.abspath(path) not in seen:
                 seen.add(os.path.abspath(path))
                 problems[path] = problem
-    names = _different([Path(path).stem or "photo" for path in problems])
+    names = distinct_names(safe_name(Path(path).stem, "photo") for path in problems)
     return [PhotoPath(path, name, problem) for (path, problem), name in zip(problems.items(), names, strict=True)]
 
 
@@ -69,15 +71,3 @@ def _in_folder(folder: Path) -> Iterator[tuple[str, str]]:
     yield from ((str(path), "") for path in files)
     if not files:
         yield str(folder), f"The folder {folder} has no pictures in it: name one that has, or a picture."
-
-
-def _different(stems: Sequence[str]) -> Iterator[str]:
-    """The file stems, with -2, -3 and so on added to repeated ones."""
-    taken: set[str] = set()
-    for stem in stems:
-        name, count = stem, 1
-        while name.casefold() in taken:
-            count += 1
-            name = f"{stem}-{count}"
-        taken.add(name.casefold())
-        yield name

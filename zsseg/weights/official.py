@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from zsseg.errors import UserError
+from zsseg.files import safe_name
 from zsseg.imagenet import MEAN_255, STD_255
 from zsseg.models import Backbone, ClipRCConfig, ModelConfig, SegmentationModel, ZegCLIPConfig, build_clip, build_model
 from zsseg.text.class_lists import DATASETS
@@ -131,14 +132,16 @@ def import_official(
         dtype: of the stored tensors; fp16 halves the size and moves scores a little.
 
     Raises:
-        UserError: the file cannot be read, or is no released checkpoint.
+        UserError: the file cannot be read, is no released checkpoint, or the name cannot be that of a file.
     """
+    if name is not None and name != safe_name(name):
+        raise UserError(f"{name!r:.60} cannot be the name of a file: call the checkpoint {safe_name(name)!r}, say.")
     state = _read_state_dict(path)
     converted = convert_state_dict(state)
     model = build_official(converted)
     out.mkdir(parents=True, exist_ok=True)
     backbone, sha256 = _write_backbone(model.backbone, converted.clip_config, out, dtype)
-    metadata = _metadata(converted, name or path.stem, setting, vocabulary)
+    metadata = _metadata(converted, name or safe_name(path.stem), setting, vocabulary)
     metadata = replace(metadata, backbone=backbone, backbone_sha256=sha256, recipe=f"imported from {path.name}")
     target = out / f"{metadata.name}{SUFFIX}"
     save_checkpoint(model, metadata, target, dtype)
