@@ -144,7 +144,8 @@ class Predictor:
     ) -> Segmentation:
         """Find the classes in a photo.
 
-        A name longer than the context length is truncated, and the answer's `warnings` say so.
+        A name longer than the context length is truncated, and the answer's `warnings` say so; they also name what
+        looks like several names in one.
 
         Args:
             image: anything `zsseg.image.load.load_image` reads; a very large photo is shrunk, and so is the answer.
@@ -167,7 +168,7 @@ class Predictor:
         scores, features = self.decode(photo, self.encode_image(photo), text, vocabulary)
         return Segmentation(
             self.method, self.name, vocabulary.names, vocabulary.seen, scores, penalty, limit, features,
-            time.perf_counter() - start, self.provenance, warnings=self.text_encoder.truncation_warnings(vocabulary),
+            time.perf_counter() - start, self.provenance, warnings=self.text_encoder.answer_warnings(vocabulary),
         )  # fmt: skip
 
     @torch.inference_mode()

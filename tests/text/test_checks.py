@@ -9,7 +9,13 @@ import numpy as np
 import pytest
 
 from zsseg.models import Backbone
-from zsseg.text.checks import NEAR_DUPLICATE, VocabularyWarning, about_truncated_names, check_vocabulary
+from zsseg.text.checks import (
+    NEAR_DUPLICATE,
+    VocabularyWarning,
+    about_truncated_names,
+    check_vocabulary,
+    lists_read_as_one,
+)
 from zsseg.text.presets import PRESETS
 from zsseg.text.vocabulary import Vocabulary, build_vocabulary
 from zsseg.weights.backbone import load_backbone
@@ -79,6 +85,36 @@ def test_an_answer_is_told_which_names_were_cut_and_what_they_now_equal() -> Non
     sentences = about_truncated_names(warnings)
     assert list(sentences) == [warning.sentence for warning in (*warnings[:2], warnings[3])]
     assert about_truncated_names(warnings[2:]) == ()
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "cat and dog",
+        "cat/dog",
+        "cat. dog",
+        "cat & dog",
+        "cat - dog",
+        "1. cat",
+        "cat: dog",
+        "cat・dog",
+        "cat 和 dog",
+        "cat dog",
+    ],
+)
+def test_several_names_in_one_are_told_but_not_split(name: str) -> None:
+    (warning,) = check(build_vocabulary([name]), known_words=("cat", "dog"))
+    assert (warning.kind, warning.names) == ("one class", (name,))
+    assert "separate them by commas" in warning.sentence
+    assert check(build_vocabulary([name]), known_words=("cat", "dog", name)) == []
+
+
+def test_no_class_of_a_known_list_looks_like_several() -> None:
+    for names in PRESETS.values():
+        assert lists_read_as_one(build_vocabulary(names), names) == []
+        assert [w for w in lists_read_as_one(build_vocabulary(names), ()) if " " not in w.names[0]] == []
+    for name in ("St. Bernard", "bat (animal)", "brown dog", "3 in 1"):
+        assert lists_read_as_one(build_vocabulary([name]), ("dog", "bat")) == []
 
 
 def test_a_very_long_name_is_shown_by_its_beginning() -> None:

@@ -7,7 +7,9 @@ import pytest
 from zsseg.errors import UserError
 from zsseg.text.class_lists import CAMVID11, COCO80, COCO171, DATASETS, VOC20
 from zsseg.text.vocabulary import (
+    MAX_ALL_SYNONYMS,
     MAX_NAMES,
+    MAX_SYNONYMS,
     build_vocabulary,
     clean_name,
     format_names,
@@ -20,6 +22,61 @@ from zsseg.text.vocabulary import (
 @pytest.mark.parametrize("text", ["dog, cat", "dog;cat", "dog\ncat\n", " dog ,, cat ;", "dog\r\ncat", ["dog", "cat"]])
 def test_separators(text: str | list[str]) -> None:
     assert parse_names(text) == [("dog",), ("cat",)]
+
+
+@pytest.mark.parametrize(
+    "typed",
+    [
+        *("dog，cat", "dog、cat", "dog；cat", "dog،cat", "dog\uff64cat", "dog\ua4fecat", "dog፣ cat", "dog՝ cat"),
+        *("dog\tcat", "dog\vcat", "dog\x85cat", "dog\u2028cat", "dog . cat .", ". dog . cat"),
+        *("1. dog\n2. cat", "0) dog, 1) cat", "(1) dog\n(2) cat", "- dog\n- cat", "• dog\n• cat", "* dog\n* cat"),
+        *(
+            '["dog", "cat"]',
+            "['dog', 'cat']",
+            '{"dog", "cat"}',
+            "(dog, cat)",
+            "[dog, cat",
+            "«dog», 「cat」",
+            "[[dog], [cat]]",
+        ),
+        *("do\u200bg, c\u00adat", "\u202edog\u202c, \ufeffcat", "d\u200dog, cat\ufe0f", "dog\u2060,\u3164,cat"),
+    ],
+)
+def test_lists_of_other_scripts_and_programs(typed: str) -> None:
+    assert parse_names(typed) == [("dog",), ("cat",)]
+
+
+def test_what_only_looks_like_a_list_stays() -> None:
+    for name in (
+        "St. Bernard",
+        "bat (animal)",
+        "7. Symphony",
+        "t-shirt",
+        "wall-wood",
+        "array[3]",
+        "می\u200cخواهم",
+        "3 in 1",
+    ):
+        assert parse_names(name) == [(name,)]
+    assert parse_names("2. Liga, 5. Liga") == [("2. Liga",), ("5. Liga",)]
+    assert parse_names(["1. dog, 2. cat", "x"]) == [("1. dog, 2. cat",), ("x",)]
+
+
+def test_null_is_no_name_and_other_kinds_are_a_sentence() -> None:
+    assert build_vocabulary(None, "dog").names == ("dog",)
+    for kind in (5, 1.5, b"dog", {"dog": 1}, True):
+        with pytest.raises(UserError, match="text or a list of texts"):
+            build_vocabulary(kind)  # type: ignore[arg-type]
+
+
+def test_synonyms_are_bounded_as_classes_are() -> None:
+    build_vocabulary("|".join(f"s{i}" for i in range(MAX_SYNONYMS)))
+    with pytest.raises(UserError, match=f"“s0” are too many: give at most {MAX_SYNONYMS}"):
+        build_vocabulary("|".join(f"s{i}" for i in range(MAX_SYNONYMS + 1)))
+    with pytest.raises(UserError, match="in all"):
+        build_vocabulary(["|".join(f"s{c} {i}" for i in range(5)) for c in range(MAX_ALL_SYNONYMS // 5 + 1)])
+    with pytest.raises(UserError, match="characters are too many"):
+        build_vocabulary("dog," * 300_000)
 
 
 def test_synonyms() -> None:
@@ -102,7 +159,10 @@ def test_official_coco_split_matches_its_ids() -> None:
     assert DATASETS["coco171"][1] == tuple(COCO171[i] for i in ids)
 
 
-ODD = "ab C é\u0301\u00ad\u200d\u202e\x00\t\r\n,;|'\"“”’`ßẞİıﬁΣς犬🐶\U0001f468\u200d\U0001f469{}$<&-_.日\ue000\ud800"
+ODD = (
+    "ab C[](){}12.. -*•·、，；\u3000｜\u200b\ufeff\u0301«」 é\u0301\u00ad\u200d\u202e\x00\t\r\n"
+    ",;|'\"“”’`ßẞİıﬁΣς犬🐶\U0001f468\u200d\U0001f469{}$<&-_.日\ue000\ud800"
+)
 
 
 def _typed(seed: int) -> str:
@@ -122,7 +182,7 @@ def test_format_is_what_a_person_would_type() -> None:
     assert format_names([]) == ""
 
 
-@pytest.mark.parametrize("name", ["a, b", "a;b", "a|b"])
+@pytest.mark.parametrize("name", ["a, b", "a;b", "a|b", "a，b", "a\tb", "a . b", "a｜b"])
 def test_format_never_splits_a_name(name: str) -> None:
     with pytest.raises(UserError, match="comma, semicolon or bar"):
         format_names([("dog", name)])

@@ -1,5 +1,6 @@
 """Warnings about class names: likely typing mistakes, and names that may surprise. They never block an answer."""
 
+import re
 import unicodedata
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
@@ -10,7 +11,7 @@ from numpy.typing import NDArray
 
 from zsseg.text.vocabulary import Vocabulary
 
-Kind = Literal["near-duplicates", "too long", "unknown word"]
+Kind = Literal["near-duplicates", "too long", "one class", "unknown word"]
 
 NEAR_DUPLICATE = 0.82
 """Text cosine from which two classes count as near-duplicates.
@@ -26,6 +27,12 @@ another value.
 # doubts none, of 93 rare nouns 6 (axolotl, quokka, ...); of words with one wrong key a quarter, of random letters 86 %.
 _PIECES = 3
 _LETTERS_PER_PIECE = 2.5
+# Signs that several names stand in one: a word or a sign between them, a number or a bracket of a list.
+_LIST_MARK = re.compile(
+    r"\s(and|or|und|oder|et|ou|y|o|e|и|или|と|和|或)\s|\w{3}\.\s|[/\\+&=:\u00b7\u2022\u30fb\uff0f\uff1a\u3002\uff61]|\s[-\u2013\u2014]\s"
+    r"|(^|\s)\(?\d+[.)]\s|[\[\]{}<>]",
+    re.IGNORECASE,
+)
 _SHOWN = 60  # letters of a long name
 
 
@@ -65,7 +72,7 @@ def check_vocabulary(
         near_duplicate: cosine from which two classes count as near-duplicates.
 
     Returns:
-        Warnings: too long, then unknown words, then near-duplicates, the closest first.
+        Warnings: too long, several names read as one, unknown words, near-duplicates with the closest first.
 
     Raises:
         ValueError: `vectors` or `token_counts` do not have one entry per synonym.
@@ -75,6 +82,7 @@ def check_vocabulary(
         raise ValueError(f"{len(synonyms)} synonyms need as many token counts and vectors")
     return [
         *_too_long(vocabulary, token_counts, context_length),
+        *lists_read_as_one(vocabulary, known_words),
         *_unknown_words(vocabulary, pieces, known_words),
         *_near_duplicates(vocabulary, vectors, near_duplicate),
     ]
@@ -84,6 +92,30 @@ def about_truncated_names(warnings: Sequence[VocabularyWarning]) -> tuple[str, .
     """Sentences that belong to an answer, not only to its question: which names were cut, and what these now equal."""
     cut = {name for warning in warnings if warning.kind == "too long" for name in warning.names}
     return tuple(warning.sentence for warning in warnings if cut & set(warning.names))
+
+
+def lists_read_as_one(vocabulary: Vocabulary, known_names: Collection[str]) -> list[VocabularyWarning]:
+    """Warn of classes that look like several: their names would share one mask, and nothing else says so.
+
+    Args:
+        vocabulary: the classes.
+        known_names: names that are one class however they look, and whose words are classes.
+    """
+    known = {name.casefold() for name in known_names}
+    return [
+        VocabularyWarning(
+            "one class",
+            (name,),
+            f"“{_shown(name)}” is read as one class: if it is several, separate them by commas.",
+        )
+        for name in vocabulary.names
+        if name.casefold() not in known and _looks_like_a_list(name, known)
+    ]
+
+
+def _looks_like_a_list(name: str, known: Collection[str]) -> bool:
+    words = name.casefold().split()
+    return _LIST_MARK.search(name) is not None or (len(words) > 1 and all(word in known for word in words))
 
 
 def _owners(vocabulary: Vocabulary) -> list[int]:

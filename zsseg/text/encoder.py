@@ -9,7 +9,7 @@ from torch import Tensor
 
 from zsseg.cache import LRU
 from zsseg.models import Backbone
-from zsseg.text.checks import VocabularyWarning, about_truncated_names, check_vocabulary
+from zsseg.text.checks import VocabularyWarning, about_truncated_names, check_vocabulary, lists_read_as_one
 from zsseg.text.vocabulary import Vocabulary, with_templates
 
 _TEXTS_KEPT = 4096
@@ -59,11 +59,12 @@ class TextEncoder:
             vocabulary, vectors, counts, backbone.context_length, backbone.piece_count, self.known_names
         )
 
-    def truncation_warnings(self, vocabulary: Vocabulary) -> tuple[str, ...]:
-        """Sentences on names that are longer than the text encoder reads; mostly none."""
+    def answer_warnings(self, vocabulary: Vocabulary) -> tuple[str, ...]:
+        """Sentences on names that were not read as they may be meant: cut, or several in one; mostly none."""
+        as_one = tuple(warning.sentence for warning in lists_read_as_one(vocabulary, self.known_names))
         if max(self.token_counts(vocabulary)) <= self.backbone.context_length:
-            return ()
-        return about_truncated_names(self.name_warnings(vocabulary))
+            return as_one
+        return about_truncated_names(self.name_warnings(vocabulary)) + as_one
 
 
 def name_embedding(backbone: Backbone, name: str, templates: Sequence[str]) -> Tensor:

@@ -1,15 +1,17 @@
 """What a person types, as class names: synonyms, duplicates, seen or unseen; and the data sets' own lists."""
 
-import re
-import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from zsseg.errors import UserError
+from zsseg.text.names import BETWEEN_CLASSES, BETWEEN_SYNONYMS, clean_name, split_classes, without_numbers
 
 MAX_NAMES = 1000
-MAX_NAME_LENGTH = 500
-_QUOTES = "\"'`\u2018\u2019\u201c\u201d"
+MAX_SYNONYMS = 50
+"""Of one class."""
+
+MAX_ALL_SYNONYMS = 2 * MAX_NAMES
+"""Of all classes together, the names among them: each of them costs the text encoder and the decoder as much."""
 
 
 @dataclass(frozen=True)
@@ -27,42 +29,38 @@ class Vocabulary:
     synonyms: tuple[tuple[str, ...], ...]
 
 
-def parse_names(text: str | Sequence[str]) -> list[tuple[str, ...]]:
+def parse_names(text: str | Iterable[str] | None) -> list[tuple[str, ...]]:
     """Split what was typed into classes and their synonyms.
 
     Args:
-        text: classes separated by commas, semicolons or new lines, or a sequence with one class per item; the
-            synonyms of a class are separated by ``|``, as in "cat | kitten".
+        text: classes separated by commas, semicolons, tabs or new lines, of any script, or by a dot between spaces;
+            numbers, bullets, quotes and brackets of a list are no part of the names. Or one class per item. The
+            synonyms of a class are separated by ``|``, as in "cat | kitten". None is no class.
 
     Returns:
         One group of synonyms per class, in order, without empty ones; duplicates are still there.
 
     Raises:
-        UserError: an item is not text, or a name is too long.
+        UserError: an item is not text, or a name or the whole is too long.
     """
-    entries = re.split(r"[,;\r\n]", text) if isinstance(text, str) else list(text)
     groups = []
-    for entry in entries:
+    for entry in _entries(text):
         if not isinstance(entry, str):
             raise UserError(f"A class name must be text, not {type(entry).__name__}.")
-        group = tuple(name for name in map(clean_name, entry.split("|")) if name)
+        group = tuple(name for name in map(clean_name, BETWEEN_SYNONYMS.split(entry)) if name)
         if group:
             groups.append(group)
-    return groups
+    return without_numbers(groups) if isinstance(text, str) else groups
 
 
-def clean_name(name: str) -> str:
-    """One synonym, composed characters, control characters and outer quotes gone, single spaces.
-
-    Raises:
-        UserError: the name is too long to be one.
-    """
-    name = unicodedata.normalize("NFC", name)
-    name = "".join(" " if unicodedata.category(c)[0] in "CZ" else c for c in name)
-    name = " ".join(name.split()).strip(_QUOTES + " ")
-    if len(name) > MAX_NAME_LENGTH:
-        raise UserError(f"The class name “{name[:40]}…” is too long: separate names by commas.")
-    return name
+def _entries(text: object) -> list[object]:
+    if text is None:
+        return []
+    if isinstance(text, str):
+        return list(split_classes(text))
+    if isinstance(text, Iterable) and not isinstance(text, bytes | bytearray | Mapping):
+        return list(text)
+    raise UserError(f"Class names are a text or a list of texts, not {type(text).__name__}: write “dog, person”.")
 
 
 def format_names(groups: Sequence[Sequence[str]]) -> str:
@@ -75,10 +73,10 @@ def format_names(groups: Sequence[Sequence[str]]) -> str:
         One line, such as "cat | kitten, dog".
 
     Raises:
-        UserError: a synonym holds a comma, semicolon or bar, which would split it.
+        UserError: a synonym holds a comma, semicolon or bar of any script, which would split it.
     """
     for synonym in (synonym for group in groups for synonym in group):
-        if re.search(r"[,;|]", synonym):
+        if BETWEEN_CLASSES.search(synonym) or BETWEEN_SYNONYMS.search(synonym):
             raise UserError(f"The class name “{synonym}” holds a comma, semicolon or bar: write it without.")
     return ", ".join(" | ".join(group) for group in groups)
 
@@ -112,7 +110,7 @@ def split_by_seen(
     return [group for group, flag in pairs if flag], [group for group, flag in pairs if not flag]
 
 
-def build_vocabulary(seen: str | Sequence[str] = (), unseen: str | Sequence[str] = ()) -> Vocabulary:
+def build_vocabulary(seen: str | Iterable[str] | None = (), unseen: str | Iterable[str] | None = ()) -> Vocabulary:
     """Put the two lists together, the seen classes first.
 
     A name that is repeated, in any case of letters, counts once, with all the synonyms given.
@@ -121,7 +119,7 @@ def build_vocabulary(seen: str | Sequence[str] = (), unseen: str | Sequence[str]
         seen, unseen: see `parse_names`.
 
     Raises:
-        UserError: no name at all, too many, or one synonym in two classes or in both lists.
+        UserError: no name at all, too many names or synonyms, or one synonym in two classes or in both lists.
     """
     groups = [(group, True) for group in parse_names(seen)] + [(group, False) for group in parse_names(unseen)]
     classes: dict[str, list[str]] = {}
@@ -135,6 +133,7 @@ def build_vocabulary(seen: str | Sequence[str] = (), unseen: str | Sequence[str]
         for synonym in group:
             _add_synonym(synonym, name, synonyms, owner)
     _check_count(len(classes))
+    _check_synonyms(classes)
     return Vocabulary(tuple(classes), tuple(flags.values()), tuple(tuple(group) for group in classes.values()))
 
 
@@ -151,6 +150,17 @@ def _check_count(count: int) -> None:
         raise UserError("No class name was given: type at least one, such as “dog, person”.")
     if count > MAX_NAMES:
         raise UserError(f"{count} class names are too many: give at most {MAX_NAMES}.")
+
+
+def _check_synonyms(classes: Mapping[str, Sequence[str]]) -> None:
+    longest = max(classes, key=lambda name: len(classes[name]))
+    if len(classes[longest]) > MAX_SYNONYMS:
+        raise UserError(
+            f"{len(classes[longest])} synonyms of “{longest}” are too many: give at most {MAX_SYNONYMS} of a class."
+        )
+    count = sum(map(len, classes.values()))
+    if count > MAX_ALL_SYNONYMS:
+        raise UserError(f"{count} names with their synonyms are too many: give at most {MAX_ALL_SYNONYMS} in all.")
 
 
 def with_templates(name: str, templates: Sequence[str]) -> list[str]:
