@@ -241,3 +241,17 @@ def test_with_every_class_off_no_pixel_is_painted() -> None:
     assert (seg.labels == -1).all()
     with pytest.raises(ValueError, match="switched off"):
         seg.with_settings(off=frozenset({"zebra"}))
+
+
+def test_classes_that_are_off_neither_lead_nor_claim() -> None:
+    seg = random_answer(5, (6, 7)).with_settings(threshold=0.0, seen_penalty=0.1)
+    hidden = frozenset({seg.names[int(seg.labels[0, 0])], seg.names[1]})
+    kept = [index for index, name in enumerate(seg.names) if name not in hidden]
+    alone = dataclasses.replace(
+        seg, names=tuple(seg.names[i] for i in kept), seen=tuple(seg.seen[i] for i in kept), scores=seg.scores[kept]
+    )
+    np.testing.assert_array_equal(margin(seg.with_settings(off=hidden)), margin(alone))
+    np.testing.assert_array_equal(overlap(seg.with_settings(off=hidden), 0.4), overlap(alone, 0.4))
+    only = seg.with_settings(off=frozenset(seg.names[1:]), seen_penalty=0.0)
+    np.testing.assert_array_equal(margin(only), seg.scores[0])
+    assert (margin(seg.with_settings(off=frozenset(seg.names))) == 0).all()

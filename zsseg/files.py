@@ -1,5 +1,6 @@
 """Files: written so that nobody ever finds half of one, named so that any system takes them, known by their content."""
 
+import errno
 import hashlib
 import os
 import re
@@ -105,6 +106,28 @@ def write_text(path: Path, text: str) -> None:
     """
     with atomic_path(path) as partial:
         partial.write_text(text, encoding="utf-8")
+
+
+def leads_nowhere(error: Exception) -> bool:
+    """Whether a path could not be opened because nothing can be there: no such file, or a name that is none.
+
+    A whole document given as a path, such as a picture in base64, is only a name that is too long.
+    """
+    return isinstance(error, OSError) and error.errno in (errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG, errno.ELOOP)
+
+
+def is_file(path: Path) -> bool:
+    """Whether there is a file; a name that no file can have, such as one of 300 letters, is none."""
+    try:
+        return path.is_file()
+    except (OSError, ValueError):
+        return False
+
+
+def shortened(path: object, letters: int = 100) -> str:
+    """A path or another text for a sentence, its middle left out where it is long."""
+    text = str(path)
+    return text if len(text) <= letters else f"{text[: letters // 2]}…{text[-letters // 4 :]}"
 
 
 def file_sha256(path: Path) -> str:

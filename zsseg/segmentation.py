@@ -181,7 +181,7 @@ def _bands(height: int, row: int) -> Iterator[slice]:
 
 
 def overlap(seg: Segmentation, level: float = 0.5) -> npt.NDArray[np.int16]:
-    """(H,W) how many classes score above `level`, before the seen penalty.
+    """(H,W) how many classes that are on score above `level`, before the seen penalty.
 
     Every class has its own sigmoid, so none, one or several may claim a pixel.
 
@@ -194,23 +194,26 @@ def overlap(seg: Segmentation, level: float = 0.5) -> npt.NDArray[np.int16]:
     """
     check_fraction(level, "The level")
     counts = np.zeros(seg.scores.shape[1:], dtype=np.int16)
-    for score in seg.scores:
-        counts += score > level
+    for name, score in zip(seg.names, seg.scores, strict=True):
+        if name not in seg.off:
+            counts += score > level
     return counts
 
 
 def margin(seg: Segmentation) -> FloatArray:
     """(H,W) how far the best class leads the second after the seen penalty, from 0 to 1 plus the penalty's size.
 
-    With one class: its score after the penalty, at least 0.
+    Classes that are switched off play no part. With one class: its score after the penalty, at least 0; with none: 0.
     """
-    adjusted = _adjusted(seg, seg.scores)
-    best = next(adjusted).copy()
-    second = np.full_like(best, -np.inf if len(seg.names) > 1 else 0)
-    np.maximum(best, second, out=best)
-    for score in adjusted:
-        np.maximum(second, np.minimum(best, score), out=second)
-        np.maximum(best, score, out=best)
+    best = np.full(seg.scores.shape[1:], -np.inf, dtype=np.float32)
+    second = best.copy()
+    for name, score in zip(seg.names, _adjusted(seg, seg.scores), strict=True):
+        if name not in seg.off:
+            np.maximum(second, np.minimum(best, score), out=second)
+            np.maximum(best, score, out=best)
+    if len(seg.names) - len(seg.off) < 2:
+        np.maximum(best, 0, out=best)
+        second.fill(0)
     return np.subtract(best, second, out=best)
 
 

@@ -9,9 +9,12 @@ from typing import Any
 import cv2
 import numpy as np
 import numpy.typing as npt
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, UnidentifiedImageError
 
 from zsseg.errors import UserError
+from zsseg.files import leads_nowhere, shortened
+from zsseg.image.color import to_srgb
+from zsseg.image.pages import select_page, upright
 
 Pixels = npt.NDArray[np.uint8]
 
@@ -27,7 +30,8 @@ _ALPHA_MODES = ("RGBA", "LA", "PA", "La", "RGBa")
 def load_image(source: object, max_side: int = 1024) -> Pixels:
     """Decode a photo.
 
-    The first frame of an animation, upright by its EXIF tag, transparency over white, 16-bit values rescaled to 8.
+    The first frame of an animation, the first full page of a document, upright by its EXIF tag as in a browser,
+    colours as sRGB by the embedded profile, transparency over white, 16-bit values rescaled to 8.
 
     Args:
         source: a path, the bytes of a file, a PIL image, or an array: (H,W), (H,W,1), (H,W,3) or (H,W,4) of
@@ -56,15 +60,17 @@ def load_image(source: object, max_side: int = 1024) -> Pixels:
 
 
 def _read(path: Path) -> bytes:
-    if path.is_dir():
-        raise UserError(f"{path} is a folder, not a picture: name a file in it.")
     try:
+        if path.is_dir():
+            raise UserError(f"{path} is a folder, not a picture: name a file in it.")
         return path.read_bytes()
-    except FileNotFoundError:
-        raise UserError(f"There is no file {path}: check the name and the folder.") from None
+    except UserError:
+        raise
     except (OSError, ValueError) as error:  # ValueError: a null character in the name
+        if leads_nowhere(error):
+            raise UserError(f"There is no file {shortened(path)}: check the name and the folder.") from None
         reason = getattr(error, "strerror", None) or error
-        raise UserError(f"{path} cannot be opened ({reason}): check its permissions.") from error
+        raise UserError(f"{shortened(path)} cannot be opened ({reason}): check its permissions.") from error
 
 
 def _from_bytes(data: bytes, name: str) -> Pixels:
@@ -115,13 +121,18 @@ def check_pixels(height: int, width: int, name: str) -> None:
 
 
 def _from_pil(image: Image.Image, name: str = "the picture") -> Pixels:
+    try:
+        select_page(image, name)
+    except UserError:
+        raise
+    except Exception as error:  # likewise for damaged pages
+        raise UserError(f"{name} is damaged or cut short: {_SAVE_AGAIN}.") from error
     _check_size(image.height, image.width, name)
     try:
-        image.seek(0)
         image.load()
     except Exception as error:  # likewise for damaged bodies
         raise UserError(f"{name} is damaged or cut short: {_SAVE_AGAIN}.") from error
-    return _to_rgb(_upright(image), name)
+    return _to_rgb(upright(image), image, name)
 
 
 def _check_size(height: int, width: int, name: str) -> None:
@@ -134,17 +145,12 @@ def _too_large(name: str, size: str = "") -> str:
     return f"{name} is too large{size}: shrink it below {MAX_PIXELS // 1_000_000} megapixels."
 
 
-def _upright(image: Image.Image) -> Image.Image:
-    try:
-        return ImageOps.exif_transpose(image)
-    except Exception:  # an unreadable EXIF block says nothing about the pixels
-        return image
-
-
-def _to_rgb(image: Image.Image, name: str) -> Pixels:
+def _to_rgb(image: Image.Image, opened: Image.Image, name: str) -> Pixels:
+    """Pixels of an upright picture; `opened` is what it was before, with the file's own format and values."""
     if image.mode.startswith("I") or image.mode == "F":
-        return _gray_to_rgb(_deep_gray_to_8_bit(np.asarray(image), name))
+        image = _deep_gray_to_8_bit(image, opened, name)
     try:
+        image = to_srgb(image)
         if image.mode in _ALPHA_MODES or "transparency" in image.info:
             image = image.convert("RGBA")
             white = Image.new("RGBA", image.size, "white")
@@ -154,10 +160,23 @@ def _to_rgb(image: Image.Image, name: str) -> Pixels:
         raise UserError(f"{name} has colours of a rare kind ({image.mode}): {_SAVE_AGAIN}.") from error
 
 
-def _deep_gray_to_8_bit(values: npt.NDArray[Any], name: str) -> Pixels:
-    if values.dtype.kind == "f" or values.min() < 0 or values.max() > 65535:
+def _deep_gray_to_8_bit(image: Image.Image, opened: Image.Image, name: str) -> Image.Image:
+    """A grey picture of 16 bits, whose range is known, as one of 8 bits with its profile.
+
+    Pillow has 32 bits for both what has 32 and what had 16 in a portable grey map, which it scales to 0..65535.
+    """
+    values = np.asarray(image)
+    if not image.mode.startswith("I;16") and not (image.mode == "I" and opened.format in ("PPM", "PNG")):
         raise UserError(f"{name} has 32-bit values, whose range is unknown: save it with 8 or 16 bits per channel.")
-    return _from_16_bit(values.astype(np.uint16))
+    if 0 < values.max() < 256:
+        raise UserError(f"{name} has 16-bit values, but none above 255, so it would be black: save it with 8 bits.")
+    gray = Image.fromarray(_from_16_bit(values.astype(np.uint16)))
+    clear = image.info.get("transparency")
+    if isinstance(clear, int):
+        gray.putalpha(Image.fromarray(np.where(values == clear, 0, 255).astype(np.uint8)))
+    if "icc_profile" in image.info:
+        gray.info["icc_profile"] = image.info["icc_profile"]
+    return gray
 
 
 def _from_16_bit(values: npt.NDArray[np.uint16]) -> Pixels:

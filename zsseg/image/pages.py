@@ -1,0 +1,86 @@
+"""Which of the pictures in one file is meant, and which way up it is."""
+
+from PIL import Image, TiffImagePlugin
+
+from zsseg.errors import UserError
+
+_MOST_PAGES = 64
+# Tags of TIFF, and values of theirs.
+_SUBFILE, _OLD_SUBFILE, _PHOTOMETRIC, _SUB_IFDS, _DNG_VERSION = 254, 255, 262, 330, 50706
+_REDUCED_OR_MASK, _OLD_REDUCED, _SENSOR = 1 | 4, 2, (32803, 34892)
+
+_ORIENTATION = 0x0112
+_TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+# Browsers turn JPEG, PNG and AVIF by their EXIF block; they do not turn WebP, and never by what XMP says.
+_NOT_TURNED = ("WEBP",)
+
+
+def select_page(image: Image.Image, name: str) -> None:
+    """Go to the picture that is meant: the first, but of a TIFF the first that is no reduced copy or mask.
+
+    Args:
+        image: opened, and not decoded yet.
+        name: of the picture, for the sentence.
+
+    Raises:
+        UserError: it is a camera's raw file, of which only a preview could be read.
+    """
+    if not isinstance(image, TiffImagePlugin.TiffImageFile):
+        image.seek(0)
+        return
+    sizes: list[int] = []
+    for page in range(_MOST_PAGES):
+        try:
+            image.seek(page)
+        except EOFError:
+            break
+        _refuse_raw(image, name)
+        if not _is_copy(image):
+            return
+        sizes.append(image.width * image.height)
+    image.seek(sizes.index(max(sizes)))  # some writers mark every page as a copy
+
+
+def _refuse_raw(image: TiffImagePlugin.TiffImageFile, name: str) -> None:
+    tags = image.tag_v2
+    preview = _is_copy(image) and _SUB_IFDS in tags  # the picture itself lies where only raw converters look
+    if preview or _DNG_VERSION in tags or tags.get(_PHOTOMETRIC) in _SENSOR:
+        raise UserError(f"{name} is a camera's raw file: export it as JPEG, PNG or TIFF first.")
+
+
+def _is_copy(image: TiffImagePlugin.TiffImageFile) -> bool:
+    tags = image.tag_v2
+    return bool(tags.get(_SUBFILE, 0) & _REDUCED_OR_MASK) or tags.get(_OLD_SUBFILE) == _OLD_REDUCED
+
+
+def orientation(image: Image.Image) -> int:
+    """The turn that browsers apply to a picture, as EXIF numbers it, 1..8; 1 is upright.
+
+    Args:
+        image: opened; a PNG must be decoded already, because its EXIF block may follow the pixels. A decoded TIFF is
+            upright by Pillow's own doing.
+    """
+    block = image.info.get("exif")
+    if not block or image.format in _NOT_TURNED:
+        return 1
+    try:
+        exif = Image.Exif()
+        exif.load(block)
+        turn = exif.get(_ORIENTATION)
+    except Exception:  # an unreadable EXIF block says nothing about the pixels
+        return 1
+    return turn if turn in _TURNS else 1
+
+
+def upright(image: Image.Image) -> Image.Image:
+    """Turn a decoded picture as its EXIF block says; see `orientation`."""
+    turn = orientation(image)
+    return image if turn == 1 else image.transpose(_TURNS[turn])
