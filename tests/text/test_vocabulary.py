@@ -6,12 +6,12 @@ import pytest
 
 from zsseg.errors import UserError
 from zsseg.text.class_lists import CAMVID11, COCO80, COCO171, DATASETS, VOC20
+from zsseg.text.names import clean_name
 from zsseg.text.vocabulary import (
     MAX_ALL_SYNONYMS,
     MAX_NAMES,
     MAX_SYNONYMS,
     build_vocabulary,
-    clean_name,
     format_names,
     parse_names,
     split_by_seen,

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from zsseg.errors import UserError
 from zsseg.text.class_lists import CAMVID11, COCO80, COCO171, VOC20
-from zsseg.text.vocabulary import clean_name
+from zsseg.text.names import clean_name
 
 Synonyms = tuple[str, ...]
 
