@@ -57,9 +57,13 @@ class Visitor:
         self.pages: list[Page] = []
         self.errors: list[str] = []
 
-    def open(self, width: int = 1366, height: int = 900, query: str = "", scheme: str = "light") -> Page:
-        """Open the page in a window of its own and wait until it works."""
-        page = self.browser.new_page(viewport={"width": width, "height": height}, color_scheme=scheme)
+    def open(
+        self, width: int = 1366, height: int = 900, query: str = "", scheme: str = "light", touch: bool = False
+    ) -> Page:
+        """Open the page in a window of its own, or on a phone with `touch`, and wait until it works."""
+        page = self.browser.new_page(
+            viewport={"width": width, "height": height}, color_scheme=scheme, has_touch=touch, is_mobile=touch
+        )
         self.pages.append(page)
         page.on("console", lambda message: self.errors.append(message.text) if message.type == "error" else None)
         page.on("pageerror", lambda error: self.errors.append(str(error)))
@@ -212,12 +216,29 @@ def test_a_true_mask_is_scored_live(visitor: Visitor, photo: Path, tmp_path: Pat
         threshold.press("Enter")
     expect(rows.filter(has_text="pAcc").locator("td")).to_have_text(["0.000"] * 3)
     expect(page.locator("#zs-verdict")).to_contain_text("equally good on this photo: mean IoU 0.00")
+    _replace_mask(page, _black_and_white(tmp_path))  # whether 0 is a class or the ground cannot be known
+    expect(page.locator("#zs-truth .zs-warning")).to_contain_text("does not say what white is")
+    expect(page.locator("#zs-verdict")).to_be_hidden()
+    page.locator("#zs-meanings textarea").fill("255: dog")
+    page.locator("#zs-meanings textarea").blur()
+    expect(rows).to_have_count(4 + 4)
     (tmp_path / "not.png").write_text("no picture")
-    page.locator("#zs-mask").get_by_label("Clear").click()
-    page.locator("#zs-mask input[type=file]").set_input_files(str(tmp_path / "not.png"))
+    _replace_mask(page, tmp_path / "not.png")
     expect(page.locator("#zs-truth .zs-warning")).to_be_visible(timeout=15_000)
     expect(page.locator("#zs-verdict")).to_be_hidden()
     assert visitor.errors == []
+
+
+def _black_and_white(folder: Path) -> Path:
+    mask = np.zeros((60, 90), np.uint8)
+    mask[20:] = 255
+    Image.fromarray(mask).save(folder / "white.png")
+    return folder / "white.png"
+
+
+def _replace_mask(page: Page, path: Path) -> None:
+    page.locator("#zs-mask").get_by_label("Clear").click()
+    page.locator("#zs-mask input[type=file]").set_input_files(str(path))
 
 
 def test_the_zip_holds_what_is_shown(visitor: Visitor, photo: Path) -> None:
@@ -420,9 +441,9 @@ def test_phone_needs_no_sideways_scrolling(visitor: Visitor) -> None:
     assert visitor.errors == []
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_accessibility(visitor: Visitor, photo: Path, scheme: str) -> None:
-    page = visitor.open(scheme=scheme)
+@pytest.mark.parametrize(("width", "scheme"), [(1366, "light"), (1366, "dark"), (820, "light"), (390, "dark")])
+def test_accessibility(visitor: Visitor, photo: Path, width: int, scheme: str) -> None:
+    page = visitor.open(width, scheme=scheme)
     upload(page, photo)
     segment(page, "dog, person", "zebra, sheep")
     for tab in TABS:
@@ -658,4 +679,158 @@ def test_every_answer_is_one_swipe_away_and_no_tab_is_hidden(visitor: Visitor, p
         expect(page.locator("#zs-tabs").get_by_role("tab", name=tab, exact=True).first).to_be_visible()
     for card in ("zegclip", "clip_rc"):
         assert page.locator(f"#zs-{card}").evaluate("e => e.scrollWidth <= e.clientWidth + 1")
+    assert visitor.errors == []
+
+
+def test_a_question_in_one_field_alone_gets_an_answer(visitor: Visitor) -> None:
+    page = visitor.open()
+    for box in ("seen", "unseen"):
+        page.locator(f"#zs-{box} textarea").fill("")
+    field = page.locator("#zs-find input, #zs-find textarea")
+    field.fill("lantern")
+    field.press("Enter")
+    expect(page.locator("#zs-zegclip .zs-name")).to_have_text(["lantern", "none of these"], timeout=60_000)
+    page.locator("#zs-unseen textarea").fill("")
+    page.locator("#zs-seen textarea").fill("dog")
+    page.locator("#zs-seen textarea").press("Enter")
+    expect(page.locator("#zs-zegclip .zs-name")).to_have_text(["dog", "none of these"], timeout=60_000)
+    assert visitor.errors == []
+
+
+def test_the_page_works_wherever_the_program_was_started(
+    visitor: Visitor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    page = visitor.open()
+    expect(page.locator("#zs-zegclip .zs-view")).to_be_visible()
+    page.get_by_label("Example: A raccoon").click()
+    expect(page.locator("#zs-zegclip .zs-name", has_text="raccoon")).to_have_count(1, timeout=60_000)
+    assert visitor.errors == []
+
+
+def test_a_link_to_an_example_brings_its_photo(visitor: Visitor) -> None:
+    page = visitor.open()
+    page.get_by_label("Example: A raccoon").click()
+    expect(page.locator("#zs-zegclip .zs-name", has_text="raccoon")).to_have_count(1, timeout=60_000)
+    wait_for_answer(page)
+    open_tab(page, "Export")
+    page.locator("#zs-make-link").click()
+    box = page.locator("#zs-link textarea, #zs-link input")
+    expect(box).to_have_value(re.compile("example=raccoon"))
+    again = visitor.open(query="?" + box.input_value().split("?", 1)[1])
+    expect(again.locator("#zs-zegclip .zs-name", has_text="raccoon")).to_have_count(1, timeout=60_000)
+    expect(again.locator("#zs-photo img")).to_have_attribute("src", re.compile(r"raccoon\.jpg"))
+    expect(again.locator("#zs-notice")).to_be_hidden()
+    assert visitor.errors == []
+
+
+def test_what_is_shown_follows_the_edges_when_asked(visitor: Visitor) -> None:
+    page = visitor.open()
+    picture = page.locator("#zs-clip_rc .zs-base")
+    before = picture.get_attribute("src") or ""
+    page.locator("#zs-edges input").check()
+    expect(picture).not_to_have_attribute("src", before)
+    page.locator("#zs-edges input").uncheck()
+    expect(picture).to_have_attribute("src", before)
+    assert visitor.errors == []
+
+
+def test_details_of_the_look(visitor: Visitor, photo: Path) -> None:
+    page = visitor.open()
+    upload(page, photo)
+    segment(page, "dog, person", "z" * 400)
+    for method in ("zegclip", "clip_rc", "training-free"):  # a long name stays in its card
+        assert page.locator(f"#zs-{method}").evaluate("e => e.scrollWidth <= e.clientWidth + 1")
+    assert page.evaluate("document.documentElement.scrollWidth") <= 1366
+    page.locator("#zs-find input, #zs-find textarea").focus()
+    page.keyboard.press("Tab")
+    page.locator("#zs-seen textarea").focus()
+    expect(page.locator("#zs-seen textarea")).to_have_css("outline-style", "solid")
+    arrow = page.locator("#zs-more .label-wrap .icon")
+    expect(arrow).to_have_css("transform", "matrix(0, -1, 1, 0, 0, 0)")  # closed: it points right
+    page.locator("#zs-more .label-wrap").click()
+    expect(arrow).to_have_css("transform", "matrix(1, 0, 0, 1, 0, 0)")
+    expect(page.locator("footer .divider:visible")).to_have_count(0)
+    empty = visitor.open(query="?seen=dog&photo=mine.png")
+    room = empty.locator("#zs-zegclip .zs-answer").bounding_box()
+    assert room is not None
+    assert room["height"] >= 120  # where "Loading" stands
+    assert visitor.errors == []
+
+
+def test_the_sliders_stay_in_sight_of_the_picture(visitor: Visitor, photo: Path) -> None:
+    page = visitor.open(1366, 900)
+    upload(page, photo)
+    segment(page, ", ".join(f"dog {index}" for index in range(12)), "")
+    page.locator("#zs-zegclip .zs-view").evaluate("e => e.scrollIntoView({block: 'start'})")
+    for slider in page.locator("#zs-zegclip input[type=range]").all():
+        box = slider.bounding_box()
+        assert box is not None
+        assert 0 <= box["y"] <= 900 - box["height"]
+    assert visitor.errors == []
+
+
+def test_a_finger_reaches_everything(visitor: Visitor, photo: Path) -> None:
+    page = visitor.open(390, 844, touch=True)
+    upload(page, photo)
+    segment(page, "dog, person", "zebra, sheep")
+    for target in ("#zs-zegclip .zs-row[data-k]", ".zs-mark", ".zs-example", "#zs-run"):
+        box = page.locator(target).first.bounding_box()
+        assert box is not None
+        assert box["height"] >= 44, target
+    chip = page.locator("#zs-zegclip .zs-toggle").first
+    reached = """e => { const b = e.getBoundingClientRect(), x = b.x + b.width / 2, y = b.y + b.height / 2;
+        return [[-20, 0], [20, 0], [0, -20], [0, 20]].map(([dx, dy]) =>
+            document.elementFromPoint(x + dx, y + dy) === e); }"""
+    chip.scroll_into_view_if_needed()
+    assert chip.evaluate(reached) == [True] * 4
+    row = page.locator("#zs-zegclip .zs-row[data-name]").first
+    name = row.get_attribute("data-name")
+    row.locator(".zs-name").tap()
+    for method in ("zegclip", "clip_rc", "training-free"):
+        pinned = page.locator(f"#zs-{method} .zs-row[data-name={name}]")
+        expect(pinned).to_have_class(re.compile("zs-pinned"))
+    page.locator("#zs-zegclip .zs-card-title summary").tap()
+    expect(page.locator("#zs-zegclip .zs-card-title p")).to_contain_text("no unseen class")
+    page.locator(".zs-mark", has_text="zebra").tap()
+    expect(page.locator(".zs-mark", has_text="zebra").locator("small")).to_have_text("seen")
+    wait_for_answer(page)
+    assert visitor.errors == []
+
+
+def test_the_keyboard_alone_asks_and_flips(visitor: Visitor) -> None:
+    page = visitor.open()
+    page.locator("#zs-find input, #zs-find textarea").focus()
+    page.keyboard.type("lantern")
+    page.keyboard.press("Enter")
+    lantern = page.locator(".zs-mark", has_text="lantern")
+    expect(lantern.locator("small")).to_have_text("unseen")
+    expect(page.locator("#zs-zegclip .zs-name", has_text="lantern")).to_have_count(1, timeout=60_000)
+    lantern.focus()
+    page.keyboard.press("Enter")
+    expect(lantern.locator("small")).to_have_text("seen")
+    row = page.locator("#zs-zegclip .zs-row", has_text="lantern")
+    expect(row.locator(".zs-badge")).to_have_text("seen", timeout=60_000)
+    page.locator("#zs-tabs").get_by_role("tab", name="How it works").focus()
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("Enter")
+    expect(page.locator("#zs-tabs").get_by_role("tab", name="Scores")).to_have_attribute("aria-selected", "true")
+    assert visitor.errors == []
+
+
+@pytest.mark.parametrize(("width", "height"), [(1366, 900), (820, 1180), (390, 844)])
+def test_the_first_screen_says_what_is_shown(visitor: Visitor, width: int, height: int) -> None:
+    page = visitor.open(width, height)
+    first = EXAMPLES[0]
+    example = page.locator(".zs-example").first
+    expect(example).to_contain_text(f"finds {first.finds}")
+    expect(example).to_contain_text("never trained on its masks")
+    for line in example.locator("span, small").all():
+        assert line.evaluate("e => e.getClientRects().length === 1 && e.offsetHeight < 30")
+    expect(page.locator(".zs-header .zs-honest")).to_contain_text("often wrong")
+    for link in ("ZegCLIP paper", "CLIP-RC paper", "model card, licences and code"):
+        expect(page.locator(".zs-header").get_by_text(link)).to_be_visible()
+    page.locator(".zs-header").get_by_text("model card, licences and code").click()
+    expect(page.locator("#zs-models")).to_be_visible()
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
     assert visitor.errors == []

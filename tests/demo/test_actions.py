@@ -127,6 +127,23 @@ def test_files_follow_the_sliders_and_hold_classes_that_are_switched_off(predict
     assert [step["opacity"] for step in manifest["methods"]] == [0.5, 0.5]
 
 
+def test_files_hold_the_models_own_scores_while_the_display_follows_the_edges(
+    predictors: Predictors, photo: str
+) -> None:
+    answer = actions.segment(predictors, photo, "dog", "cow")
+    plain, edges = (
+        DisplaySettings({"zegclip": (0.5, 0.0), "clip_rc": (0.5, 0.0)}, 0.5, edges=edges) for edges in (False, True)
+    )
+    assert (edges.apply(answer, "zegclip").scores != plain.apply(answer, "zegclip").scores).any()
+    with (
+        zipfile.ZipFile(actions.write_files(answer, plain)) as one,
+        zipfile.ZipFile(actions.write_files(answer, edges)) as other,
+    ):
+        assert one.namelist() == other.namelist()
+        for name in one.namelist():
+            assert one.read(name) == other.read(name), name
+
+
 def test_old_files_are_thrown_away() -> None:
     old, young = actions.fresh_folder(), actions.fresh_folder()
     past = time.time() - actions.KEEP_FILES_SECONDS - 60

@@ -11,7 +11,7 @@ from tests.photosets import draw_two_colours, draw_voc
 from tests.tiny import tiny_backbone, tiny_checkpoint
 from tests.training.test_data_sets import own_data
 from tests.training.test_engine import NOT_TOY, make_recipe
-from training import calibrate, evaluate, train
+from training import calibrate, edges, evaluate, train
 from training.data.datasets import open_set, read_mask
 from training.data.splits import UNSEEN, split_names
 from training.evaluation import plots
@@ -120,6 +120,22 @@ def test_calibrate__curves_agree_with_single_evaluations(tmp_path: Path) -> None
     assert report["penalties"]["0.1"]["pAcc"] == pytest.approx(scores.pAcc)
     for name, value in load_checkpoint(checkpoint)[0].state_dict().items():
         np.testing.assert_array_equal(value.numpy(), weights[name].numpy())
+
+
+def test_edges__counts_the_same_photos_with_and_without_the_filter(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    draw_voc(tmp_path, photos=12)
+    checkpoint = tiny_checkpoint(tmp_path, "zegclip", seen=SEEN, unseen=UNSEEN_VOC, seen_penalty=0.1)
+    arguments = ["--checkpoint", str(checkpoint), "--root", str(tmp_path)]
+    before, after = edges.measure(edges._parser().parse_args(arguments))
+    photos, predictor = open_set("voc2012", tmp_path, "val"), Predictor.from_checkpoint(checkpoint)
+    protocol = protocol_for(photos, predictor.metadata)
+    assert before.pAcc == summarise(evaluate_predictor(predictor, photos.items, protocol, 0.1), protocol).pAcc
+    assert after.pAcc != before.pAcc
+    monkeypatch.setattr(edges, "follow_edges", lambda scores, photo: scores[:, : photo.shape[0]])
+    same = edges.measure(edges._parser().parse_args(arguments))
+    assert same[0].pAcc == same[1].pAcc == before.pAcc
 
 
 def test_calibrate__takes_no_penalty_that_gains_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

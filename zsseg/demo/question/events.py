@@ -54,8 +54,8 @@ def question_outputs(page: Page) -> list[Any]:
 def example_updates(page: Page, example: Example, predictors: Predictors) -> dict[Any, Any]:
     """The question of an example, its names in the boxes where the model's own lists put them."""
     seen, unseen = names.route(example.seen, example.unseen, predictors)
-    mask = None if example.mask is None else str(example.mask)
-    return _question(page, predictors, (str(example.path), seen, unseen, mask, example.meanings))
+    photo, mask = gallery.example_files(example)
+    return _question(page, predictors, (photo, seen, unseen, mask, example.meanings))
 
 
 def scene_updates(page: Page, drawn: Scene, predictors: Predictors) -> dict[Any, Any]:

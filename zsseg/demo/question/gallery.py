@@ -1,12 +1,13 @@
 """The example photos and a drawn scene as buttons, and which picture is on the page."""
 
 import filecmp
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
 from markupsafe import Markup
 
-from zsseg.demo.actions import Answer
+from zsseg.demo.actions import Answer, fresh_folder
 from zsseg.demo.html.pictures import jpeg_uri, shrink
 from zsseg.demo.html.templates import render
 from zsseg.demo.question import scene
@@ -38,6 +39,17 @@ def example_of(photo: str | None) -> Example | None:
     if photo is None:
         return None
     return next((each for each in available() if filecmp.cmp(each.path, photo, shallow=False)), None)
+
+
+def example_files(example: Example) -> tuple[str, str | None]:
+    """Copies of an example's photo and of its mask, if it has one, that are deleted like a visitor's files.
+
+    Gradio hands out files of the temporary folder and of the folder where the program was started, and no others.
+    """
+    folder = fresh_folder()
+    photo = shutil.copy(example.path, folder)
+    mask = None if example.mask is None else shutil.copy(example.mask, folder)
+    return str(photo), mask and str(mask)
 
 
 def link_picture(answer: Answer | None) -> dict[str, str]:

@@ -70,8 +70,8 @@ def fitting_inputs(
     shown = available()
     if not scene.is_scene(photo) or not shown:
         return None
-    mask = None if shown[0].mask is None else str(shown[0].mask)
-    return str(shown[0].path), shown[0].seen, shown[0].unseen, mask, shown[0].meanings
+    photo, mask = gallery.example_files(shown[0])
+    return photo, shown[0].seen, shown[0].unseen, mask, shown[0].meanings
 
 
 def model_outputs(page: Page) -> list[Any]:
