@@ -356,7 +356,7 @@ def test_an_example_fills_the_question(visitor: Visitor) -> None:
     expect(page.locator("#zs-clip_rc .zs-name", has_text="suitcase")).to_be_visible()
     open_tab(page, "Ground truth")  # its mask comes with it
     expect(page.locator("#zs-truth")).to_contain_text(re.compile("mean IoU"), timeout=30_000)
-    expect(page.locator("#zs-truth figure")).to_have_count(1 + 3)
+    expect(page.locator("#zs-truth figure")).to_have_count(1 + 3 + 3)  # the mask, the answers, their errors
     page.evaluate("window.scrollTo(0, 0)")
     open_tab(page, "Scores")
     page.locator("#zs-verdict").get_by_text("Mask and errors").click()  # its sentence leads there
@@ -833,4 +833,22 @@ def test_the_first_screen_says_what_is_shown(visitor: Visitor, width: int, heigh
     page.locator(".zs-header").get_by_text("model card, licences and code").click()
     expect(page.locator("#zs-models")).to_be_visible()
     assert page.evaluate("document.documentElement.scrollWidth") <= width
+    assert visitor.errors == []
+
+
+def test_a_photo_from_the_camera_is_answered_by_itself(visitor: Visitor) -> None:
+    page = visitor.open()
+    page.get_by_label("Remove Image").click()
+    page.locator("#zs-photo").get_by_label("Capture from camera").click()
+    page.locator("#zs-photo video, #zs-photo .access-wrap, #zs-photo button").last.wait_for()
+    page.wait_for_timeout(500)
+    ask = page.locator("#zs-photo").get_by_text("Click to Access Webcam")
+    if ask.count():
+        ask.click()
+    page.locator("#zs-photo video").wait_for()
+    page.wait_for_timeout(1500)  # the fake camera warms up
+    page.locator("#zs-photo").get_by_label("capture photo").click()
+    expect(page.locator("#zs-photo img")).to_be_visible(timeout=30_000)
+    wait_for_answer(page)
+    expect(page.locator("#zs-mask input[type=file]")).to_have_count(1)  # the mask of the photo before is gone
     assert visitor.errors == []

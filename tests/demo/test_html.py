@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from training.recipes.papers import published
 from zsseg.analysis.ground_truth import Truth
 from zsseg.demo.actions import Answer, DisplaySettings
 from zsseg.demo.answer import banner, card, pixel_scores
@@ -17,6 +18,7 @@ from zsseg.demo.question import names
 from zsseg.demo.tabs import compare, ground_truth, how_it_works, model, recovery
 from zsseg.demo.tabs import scores as score_maps
 from zsseg.errors import UserError
+from zsseg.predictor import Predictor
 from zsseg.segmentation import Segmentation
 from zsseg.text.vocabulary import build_vocabulary
 
@@ -153,6 +155,21 @@ def test_comparison_says_how_far_the_methods_agree(predictors: Predictors) -> No
     assert "CLIP-RC and Training-free baseline: the same for 25.0%" in page
     alone = Answer(_answer().photo, "p", _answer().vocabulary, {"zegclip": _segmentation()})
     assert compare.comparison(alone, DISPLAY, predictors) == compare.ALONE
+
+
+def test_published_scores_are_those_of_the_papers_recipes() -> None:
+    data = {"PASCAL VOC": "voc", "COCO-Stuff": "coco"}
+    for (method, setting, name), scores in compare.PUBLISHED.items():
+        recipe = f"{method}_{data[name]}_{setting.replace('-', '_')}"
+        assert published.PUBLISHED[recipe] == scores
+
+
+def test_own_scores_stand_beside_those_of_the_paper(predictors: Predictors) -> None:
+    able = working(predictors)["zegclip"]
+    own = Predictor(able.model, replace(able.metadata, scores={"voc2012 val hIoU": 0.668, "voc2012 val pAcc": 0.9}))
+    page = re.sub(r"<[^>]+>", " ", compare.comparison(_answer(), DISPLAY, {**predictors, "zegclip": own}))
+    assert re.search(r"here: voc2012 val\s+90\.0\s+–\s+–\s+66\.8", page)
+    assert re.search(r"ZegCLIP, inductive\s+paper: PASCAL VOC\s+94\.6\s+91\.9\s+77\.8\s+84\.3", page)
 
 
 def test_the_verdict_ranks_any_number_of_methods() -> None:

@@ -41,7 +41,7 @@ def build_demo(catalog: Catalog) -> gr.Blocks:
 
 def _lay_out(catalog: Catalog) -> Page:
     predictors = catalog.get(catalog.first)
-    gr.HTML(text("header"), js_on_load=script("page.js"))
+    header = gr.HTML(text("header"), js_on_load=script("page.js"))
     banner = make_banner(predictors)
     with gr.Row(elem_id="zs-first"):
         with gr.Column(scale=3, min_width=300, elem_id="zs-inputs"):
@@ -59,6 +59,7 @@ def _lay_out(catalog: Catalog) -> Page:
     keep = actions.KEEP_FILES_SECONDS
     return Page(
         catalog,
+        header,
         banner,
         panel,
         verdict,

@@ -76,6 +76,7 @@ class Page:
 
     Attributes:
         catalog: the models, shared by all visitors.
+        header: the title; its script works for the whole page.
         banner: place of the banner.
         verdict: place of the sentence that says which method is better where there is a ground truth.
         panel, cards, opacity, edges, extra, pixel, details: the components.
@@ -87,6 +88,7 @@ class Page:
     """
 
     catalog: Catalog
+    header: gr.HTML
     banner: gr.HTML
     panel: InputPanel
     verdict: gr.HTML

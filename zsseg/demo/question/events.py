@@ -85,7 +85,10 @@ def wire_photo(page: Page) -> None:
         return {panel.notice: gr.update(value="", visible=False), details.mask: None, details.meanings: ""}
 
     outputs = [panel.notice, details.mask, details.meanings]
-    panel.photo.upload(forget, None, outputs, **_FAST).success(None, js=RUN, api_visibility="private")
+    # Gradio tells of a photo from the camera only by an event that every other photo causes too: the header's script
+    # finds it out.
+    arrivals = [panel.photo.upload, page.header.upload]
+    gr.on(arrivals, forget, None, outputs, **_FAST).success(None, js=RUN, api_visibility="private")
     panel.photo.clear(forget, None, outputs, **_FAST)
 
 

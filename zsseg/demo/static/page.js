@@ -1,4 +1,5 @@
-// Works for the whole page: marks an answer that is not of the present question, and keeps slider numbers in range.
+// Works for the whole page: marks an answer that is not of the present question, tells of a photo from the camera, and
+// keeps slider numbers in range.
 // Gradio runs this once; it replaces parts of the page at will, so everything is looked up anew.
 
 // ---- an answer that is not of what is asked now
@@ -24,8 +25,21 @@ const markStale = () => {
     }
   }
 };
-// Text that the server puts into a box fires no event, so the question is compared on a clock.
-setInterval(markStale, 150);
+
+// ---- a photo from the camera
+let before = null; // the camera was there when a button was clicked: the photo of that moment
+document.addEventListener("click", (event) => {
+  const button = event.target.closest?.("#zs-photo button");
+  if (button && document.querySelector("#zs-photo video")) before = photoPath();
+}, true);
+const tellOfCapture = () => {
+  const path = photoPath();
+  if (before === null || !path || path === before) return;
+  before = null;
+  trigger("upload");
+};
+// Text or a photo that arrives in another way than by typing fires no event, so both are looked at on a clock.
+setInterval(() => { markStale(); tellOfCapture(); }, 150);
 
 // ---- the number beside a slider: what is empty or out of range never reaches the server
 const isNumber = (target) => target?.matches?.("input[type=number]") && target.closest("#zs-answer, #zs-tabs");

@@ -38,13 +38,19 @@ def truth_view(answer: Answer, display: DisplaySettings, truth: Truth) -> Markup
         return help_text("The mask was read for other names: press Run.")
     shown = {title_of(method): display.apply(answer, method) for method in answer.results}
     true = overlay(answer.photo, with_labels(next(iter(shown.values())), truth.labels), display.opacity)
-    pictures = [figure(true, "The ground truth", "Ground truth", photo=True)]
+    pictures, errors = [figure(true, "The ground truth", "Ground truth", photo=True)], []
     for title, seg in shown.items():
-        caption = f"Errors of {title}: red is wrong, dark is right or unknown"
-        errors = error_map(answer.photo, seg.labels, truth.labels)
-        pictures.append(figure(errors, f"Errors of {title}", caption, photo=True))
+        painted = overlay(answer.photo, seg, display.opacity)
+        pictures.append(figure(painted, f"Painted by {title}", title, photo=True))
+        wrong = error_map(answer.photo, seg.labels, truth.labels)
+        caption = f"{title}: red is wrong, dark is right or unknown"
+        errors.append(figure(wrong, f"Errors of {title}", caption, photo=True))
     return render(
-        "tabs/truth.html", verdict=verdict(answer, display, truth), pictures=pictures, scores=_table(shown, truth)
+        "tabs/truth.html",
+        verdict=verdict(answer, display, truth),
+        pictures=pictures,
+        errors=errors,
+        scores=_table(shown, truth),
     )
 
 

@@ -7,10 +7,11 @@ from zsseg.demo.actions import Answer, DisplaySettings
 from zsseg.demo.catalog import Predictors, title_of, with_regions, working
 from zsseg.demo.html.parts import figure
 from zsseg.demo.html.templates import render
+from zsseg.demo.tabs.recovery import on_photo
 from zsseg.demo.tabs.scores import own_level
 from zsseg.predictor import Predictor
 from zsseg.segmentation import overlap
-from zsseg.visualize import cosine_map, draw_regions, enlarge, overlap_map, overlay
+from zsseg.visualize import cosine_map, draw_regions, overlap_map, overlay
 
 
 def explain(answer: Answer | None, display: DisplaySettings | None, predictors: Predictors) -> Markup:
@@ -40,9 +41,11 @@ def _pictures(answer: Answer, display: DisplaySettings, predictors: Predictors) 
             pictures["regions"] = figure(blocks, "Blocks of the region tokens", "The block of each token", photo=True)
     for seg in answer.results.values():
         if "recovery_cosine" in seg.features:
-            cosine = cosine_map(seg.features["recovery_cosine"])
-            large = enlarge(cosine, cosine.shape[0] * 12, cosine.shape[1] * 12)
-            caption = "Recovered features against CLIP’s own"
+            cosine = seg.features["recovery_cosine"]
+            # From the least to the most similar patch, or a plain photo gives a plain picture.
+            spread = (cosine - cosine.min()) / max(float(np.ptp(cosine)), 1e-6)
+            caption = f"Recovered features against CLIP’s own: cosine {cosine.min():.2f} to {cosine.max():.2f}"
+            large = on_photo(cosine_map(spread), answer)
             pictures["recovered"] = figure(large, "Cosine of recovered and target features", caption)
     return pictures
 

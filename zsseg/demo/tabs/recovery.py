@@ -35,12 +35,12 @@ def _panel(answer: Answer, title: str, shown: Segmentation) -> dict[str, object]
     pictures = pca_rgb([shown.features[key] for key, _ in STEPS])
     figures = [figure(answer.photo, "Your photo", "Photo", photo=True)]
     figures += [
-        figure(_on_photo(picture, answer), f"{step}, three principal components as colours", step)
+        figure(on_photo(picture, answer), f"{step}, three principal components as colours", step)
         for picture, (_, step) in zip(pictures, STEPS, strict=True)
     ]
     cosine = shown.features["recovery_cosine"]
     caption = f"Recovered against target: mean cosine {cosine.mean():.2f}"
-    figures.append(figure(_on_photo(cosine_map(cosine), answer), caption, caption))
+    figures.append(figure(on_photo(cosine_map(cosine), answer), caption, caption))
     by_class = class_table(("painted as", "mean cosine"), shown.names, recovery_by_class(shown))
     ramp = scale(cosine_map(RAMP), "colour scale of the cosine")
     return {"title": title, "figures": figures, "ramp": ramp, "by_class": by_class}
@@ -69,7 +69,7 @@ def similarity(answer: Answer, point: tuple[float, float]) -> Markup:
     )
 
 
-def _on_photo(picture: Picture, answer: Answer) -> Picture:
+def on_photo(picture: Picture, answer: Answer) -> Picture:
     """Enlarge a picture of patches (h, w, 3) to the photo and let it follow the photo's edges."""
     photo = shrink(answer.photo)
     height, width = photo.shape[:2]
