@@ -1,6 +1,6 @@
 # make demo    everything the page needs, then the page on http://127.0.0.1:7860
 # make test    everything the tests need, then the whole test suite;   make test-fast    without the browser and what is slow
-# make screenshots   the README's picture, and every tab into runs/screenshots
+# make screenshots   the README's pictures, and every tab into runs/screenshots
 # make train-shapes   a world of drawn shapes, its backbone and heads from nothing; INSTALL=checkpoints keeps them
 # make audit   known weaknesses of the installed packages;   make sbom    sbom.json, the list of what is installed
 # make lint    ruff and mypy;   make setup    only the virtual environment;   make clean    throw it away
