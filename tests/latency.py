@@ -1,7 +1,7 @@
 """Measure the page on the shipped checkpoints in a headless browser: python -m tests.latency
 
 Prints the seconds from starting app.py to a good /healthz, and from opening the page until it works; and the medians of
-pressing Run, moving a slider and clicking a pixel, each until the browser shows the result.
+pressing Run, moving a slider, pointing at a pixel and clicking it, each until the browser shows the result.
 """
 
 import json
@@ -79,6 +79,15 @@ def click(number: int) -> str:
     )
 
 
+def hover(number: int) -> str:
+    """Script that moves the pointer over the painted photo."""
+    return (
+        "const view = document.querySelector('#zs-zegclip .zs-view'), box = view.getBoundingClientRect();"
+        f"view.dispatchEvent(new PointerEvent('pointermove', {{bubbles: true, clientX: box.left + {20 + 30 * number},"
+        f" clientY: box.top + {20 + 20 * number}}}));"
+    )
+
+
 def main() -> None:
     """Measure and print."""
     with running_app() as (url, healthy), sync_playwright() as driver:
@@ -96,6 +105,7 @@ def main() -> None:
         page.wait_for_timeout(5000)
         base = "#zs-zegclip .zs-base"
         tell("opacity slider to new picture", milliseconds(page, base, "src", slide))
+        tell("pointer to scores in all cards", milliseconds(page, "#zs-training-free .zs-tip", "innerText", hover))
         tell("pixel click to bars", milliseconds(page, "#zs-pixel .zs-pixel", "innerText", click))
         browser.close()
 

@@ -278,6 +278,7 @@ def test_many_photos_come_back_as_one_zip(visitor: Visitor, photo: Path, tmp_pat
     link = page.locator("#zs-batch-zip a[download]").first
     expect(link).to_be_visible(timeout=60_000)
     expect(page.locator("#zs-batch-table tbody tr")).to_have_count(4)
+    expect(page.locator("#zs-batch-table .zs-thumb")).to_have_count(4)
     expect(page.locator("#zs-batch-table")).to_contain_text("broken.jpg")
     with page.expect_download() as download:
         link.click()
