@@ -3,6 +3,7 @@
 Photo and names are encoded and cached separately: new names never re-encode the photo.
 """
 
+import dataclasses
 import time
 from collections.abc import MutableMapping, Sequence
 from pathlib import Path
@@ -12,6 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from zsseg.analysis.photo_gate import apply_photo_gate, photo_scores
 from zsseg.analysis.regions import RegionView, check_regions, view_regions
 from zsseg.errors import UserError
 from zsseg.files import file_sha256
@@ -141,6 +143,7 @@ class Predictor:
         *,
         seen_penalty: float | None = None,
         threshold: float | None = None,
+        photo_gate: float = 0.0,
     ) -> Segmentation:
         """Find the classes in a photo.
 
@@ -152,6 +155,7 @@ class Predictor:
             seen, unseen: class names, as `zsseg.text.vocabulary.build_vocabulary` reads them.
             seen_penalty: in -1..1; None takes the checkpoint's own.
             threshold: in 0..1; None takes the checkpoint's own.
+            photo_gate: strength of `zsseg.analysis.photo_gate`, in 0..1; neither published method has it.
 
         Raises:
             UserError: the photo, the names or a setting cannot be used.
@@ -162,14 +166,25 @@ class Predictor:
         limit = self.metadata.threshold if threshold is None else threshold
         check_penalty(penalty)
         check_fraction(limit, "The threshold")
+        check_fraction(photo_gate, "The photo-level gate")
         photo = self.preprocess(load_image(image))
         check_size(len(vocabulary.names), *photo.photo)
         text = self.encode_text(vocabulary)
-        scores, features = self.decode(photo, self.encode_image(photo), text, vocabulary)
-        return Segmentation(
+        encoded = self.encode_image(photo)
+        scores, features = self.decode(photo, encoded, text, vocabulary)
+        answer = Segmentation(
             self.method, self.name, vocabulary.names, vocabulary.seen, scores, penalty, limit, features,
-            time.perf_counter() - start, self.provenance, warnings=self.text_encoder.answer_warnings(vocabulary),
+            provenance=self.provenance, warnings=self.text_encoder.answer_warnings(vocabulary),
+            photo_scores=self._photo_scores(encoded, text, vocabulary),
         )  # fmt: skip
+        gated = apply_photo_gate(answer, photo_gate)
+        return dataclasses.replace(gated, seconds=time.perf_counter() - start)
+
+    @torch.inference_mode()
+    def _photo_scores(self, encoded: EncodedImage, text: Tensor, vocabulary: Vocabulary) -> tuple[float, ...]:
+        synonyms = [len(group) for group in vocabulary.synonyms]
+        scale = float(self.model.backbone.clip.logit_scale.exp())
+        return photo_scores(encoded.tokens.cls_token, text, synonyms, scale)
 
     @torch.inference_mode()
     def region_view(

@@ -130,6 +130,10 @@ def _add_segment(parser: argparse.ArgumentParser) -> None:
     )
     add("--seen-penalty", type=float, metavar="X", help="-1..1, taken off the seen classes' scores")
     add("--threshold", type=float, metavar="X", help="0..1, lower scores are none of the classes")
+    add(
+        "--photo-gate", type=float, metavar="X",
+        help="0..1 (0), lowers classes that the whole photo does not speak for; 0.25 helps with many names",
+    )  # fmt: skip
     add("--opacity", type=float, metavar="X", help="0..1, of the paint in overlay.png (0.6)")
     add("--zip", action="store_true", help="one ZIP per photo instead of folders")
     add("--json", action="store_true", help="for programs: one JSON document on stdout and nothing else there")

@@ -64,6 +64,7 @@ class ManifestMethod:
         seen_penalty: taken off the seen classes' scores, -1..1.
         threshold: lower scores are none of the classes, 0..1.
         opacity: of the paint in the overlay, 0..1.
+        photo_gate: strength of the photo-level gate, 0..1; 0 in older manifests, which could not have one.
 
     Raises:
         UserError: a setting outside 0..1.
@@ -81,12 +82,14 @@ class ManifestMethod:
     seen_penalty: float
     threshold: float
     opacity: float
+    photo_gate: float = 0.0
 
     def __post_init__(self) -> None:
         """Refuse what could not be followed."""
         check_penalty(self.seen_penalty)
         check_fraction(self.threshold, "The threshold")
         check_fraction(self.opacity, "The opacity")
+        check_fraction(self.photo_gate, "The photo-level gate")
         if self.folder != slug(self.folder):
             raise ValueError(f"{self.folder!r} is no plain folder name")
         if not all(value == "" or _SHA256.fullmatch(value) for value in (self.sha256, self.backbone_sha256)):
@@ -212,6 +215,7 @@ def _step(folder: str, seg: Segmentation, opacity: float) -> ManifestMethod:
         seen_penalty=float(seg.seen_penalty),
         threshold=float(seg.threshold),
         opacity=float(opacity),
+        photo_gate=float(seg.photo_gate),
     )
 
 
