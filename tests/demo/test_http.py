@@ -118,7 +118,7 @@ def test_no_file_of_the_server_can_be_asked_for(client: Client, tmp_path: Path, 
     # The events do not let Gradio open the picture; that it still refuses paths which nobody uploaded is tested here.
     secret = tmp_path / "secret.png"
     Image.new("RGB", (32, 32)).save(secret)
-    body = {"data": [{"path": str(secret), **meta}, "cat", "", None, None, "zegclip", ""]}
+    body = {"data": [{"path": str(secret), **meta}, "cat", "", None, None, "zegclip", "", 0]}
     call = f"{client.src}gradio_api/call/segment"
     request = urllib.request.Request(call, json.dumps(body).encode(), {"Content-Type": "application/json"})
     with urllib.request.urlopen(request) as reply:
