@@ -59,7 +59,7 @@ def fit_readout(features: Tensor, targets: Tensor, steps: int, rng: np.random.Ge
         drawn = torch.from_numpy(rng.integers(0, len(features), _BATCH))
         loss = F.binary_cross_entropy_with_logits(layer(features[drawn])[..., 0], targets[drawn])
         optimizer.zero_grad()
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
     return layer.requires_grad_(False)
 

@@ -30,7 +30,7 @@ def photo_scores(cls_tokens: Tensor, text: Tensor, synonyms: Sequence[int], scal
         synonyms: how many rows each of the K classes has; the best one counts.
         scale: inverse temperature of the backbone.
     """
-    cosines = (cls_tokens @ text.T).mean(0).split(list(synonyms))
+    cosines = torch.split((cls_tokens @ text.T).mean(0), list(synonyms))
     best = torch.stack([cosine.max() for cosine in cosines])  # (K)
     return tuple((scale * (best - best.max())).exp().tolist())
 
