@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 DONE, NOTHING_DONE, SOME_FAILED = 0, 2, 3
 """Exit codes."""
 
-_IN_MANIFEST = ("seen", "unseen", "seen_penalty", "threshold", "photo_gate", "opacity")
+_IN_MANIFEST = ("seen", "unseen", "seen_penalty", "threshold", "photo_gate", "opacity", "engine")
 
 
 class _Settings(NamedTuple):
