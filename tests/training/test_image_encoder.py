@@ -1,5 +1,6 @@
 """Image-level labels of photos, the views and cached features they are learnt from, and the run that learns them."""
 
+import argparse
 import dataclasses
 import json
 import tarfile
@@ -13,7 +14,7 @@ from PIL import Image
 from training.data.feature_cache import FeatureCache, fill_cache
 from training.data.splits import UNSEEN, class_names, is_development
 from training.data.views import PhotoFile, View, ViewPlan, draw_views
-from training.pretrain import export
+from training.pretrain import _image_run, export
 from training.pretraining.alignment import AlignmentLoss, ImageLabels, saliency_loss
 from training.pretraining.image_encoder import AlignmentRun, ImageRecipe, encode_features, trainable_parameters
 from training.pretraining.photos import ANY, LABELLED_SETS, LabelledPhoto, list_photos, vocabulary_of, without_names
@@ -289,6 +290,19 @@ def test_a_resumed_run_ends_with_the_same_weights(
         assert torch.equal(value, resumed.visual.state_dict()[name]), name
     with pytest.raises(UserError, match="another recipe"):
         run(photos, cache, tmp_path / "cut", dataclasses.replace(RECIPE, lr=1.0))
+
+
+def test_a_run_can_begin_with_the_weights_of_another(
+    photos: list[LabelledPhoto], cache: FeatureCache, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = run(photos, cache, tmp_path / "first", dataclasses.replace(RECIPE, passes=1))
+    first.train()
+    monkeypatch.setattr("training.pretraining.mini_clip.IMAGE", dataclasses.replace(RECIPE, saliency_weight=0.0))
+    args = argparse.Namespace(passes=None, runs=tmp_path, start_from=tmp_path / "first" / "state.pt")
+    begun = _image_run(build_clip(CONFIG), [cache], photos, args)
+    assert (begun.step, begun.recipe.passes) == (0, RECIPE.passes)
+    for mine, theirs in zip(begun.trained, first.trained, strict=True):
+        assert torch.equal(mine, theirs)
 
 
 def test_the_exported_folder_answers_as_the_run(
