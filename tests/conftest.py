@@ -1,5 +1,10 @@
-"""What several test files ask for: tiny checkpoints of both methods, loaded, and served as the page."""
+"""What several test files ask for: tiny checkpoints of both methods, loaded, and served as the page.
 
+Every test, and every process that it starts, runs the reference engine unless it names another: numbers to the last
+bit are those of one engine, and what "auto" would choose depends on the machine.
+"""
+
+import os
 from collections.abc import Iterator
 
 import pytest
@@ -7,6 +12,9 @@ import pytest
 from tests.demo_server import serve, tiny_checkpoints
 from zsseg.demo import catalog_of
 from zsseg.demo.catalog import Predictors
+from zsseg.engines import EAGER, VARIABLE
+
+os.environ[VARIABLE] = EAGER
 
 
 @pytest.fixture(scope="module")

@@ -26,27 +26,43 @@ ARROWS: dict[str, set[str]] = {
     "zsseg.segmentation": set(),
     "zsseg.layers": set(),
     "zsseg.models": {"zsseg.cache", "zsseg.layers"},
+    "zsseg.engines": {"zsseg.models"},
     "zsseg.text": {"zsseg.synthetic", "zsseg.cache", "zsseg.models"},
-    "zsseg.image": {"zsseg.cache", "zsseg.models"},
+    "zsseg.image": {"zsseg.cache", "zsseg.models", "zsseg.engines"},
     "zsseg.weights": {"zsseg.models", "zsseg.text", "zsseg.image"},
     "zsseg.analysis": {"zsseg.segmentation", "zsseg.layers", "zsseg.models", "zsseg.text", "zsseg.image"},
     "zsseg.visualize": {"zsseg.segmentation", "zsseg.image", "zsseg.analysis"},
-    "zsseg.export": {"zsseg.segmentation", "zsseg.text", "zsseg.image", "zsseg.visualize"},
+    "zsseg.export": {"zsseg.segmentation", "zsseg.text", "zsseg.image", "zsseg.visualize", "zsseg.engines"},
     "zsseg.predictor": {"zsseg.cache", "zsseg.segmentation", "zsseg.models", "zsseg.text", "zsseg.image"}
-    | {"zsseg.weights", "zsseg.analysis"},
+    | {"zsseg.weights", "zsseg.analysis", "zsseg.engines"},
     "zsseg": {"zsseg.segmentation", "zsseg.text", "zsseg.image", "zsseg.predictor"},
     "zsseg.demo": {"zsseg.synthetic", "zsseg.examples", "zsseg.segmentation", "zsseg.models", "zsseg.text"}
     | {"zsseg.image", "zsseg.weights", "zsseg.analysis", "zsseg.visualize", "zsseg.export", "zsseg.predictor"},
-    "zsseg.bench": {"zsseg.examples", "zsseg.models", "zsseg.text", "zsseg.image", "zsseg.weights", "zsseg.predictor"},
+    "zsseg.bench": {
+        "zsseg.engines",
+        "zsseg.examples",
+        "zsseg.models",
+        "zsseg.text",
+        "zsseg.image",
+        "zsseg.weights",
+        "zsseg.predictor",
+    },
     "zsseg.cli": {"zsseg.segmentation", "zsseg.models", "zsseg.text", "zsseg.image", "zsseg.weights", "zsseg.export"}
-    | {"zsseg.predictor", "zsseg.demo", "zsseg.bench"},
+    | {"zsseg.predictor", "zsseg.demo", "zsseg.bench", "zsseg.engines"},
     "zsseg.__main__": {"zsseg.cli"},
     "app": {"zsseg.cli"},
     "training": set(),
     "training.runtime": set(),
     "training.data": {"zsseg.synthetic", "zsseg.layers", "zsseg.text", "zsseg.image", "training.runtime"},
     "training.recipes": {"zsseg.models", "zsseg.text", "zsseg.image", "training.runtime", "training.data"},
-    "training.evaluation": {"zsseg.segmentation", "zsseg.models", "zsseg.weights", "zsseg.analysis", "zsseg.predictor"}
+    "training.evaluation": {
+        "zsseg.engines",
+        "zsseg.segmentation",
+        "zsseg.models",
+        "zsseg.weights",
+        "zsseg.analysis",
+        "zsseg.predictor",
+    }
     | {"zsseg.image", "training.runtime", "training.data"},
     "training.core": {"zsseg.layers", "zsseg.models", "zsseg.text", "zsseg.weights"}
     | {"training.runtime", "training.data", "training.recipes", "training.evaluation"},
@@ -54,7 +70,7 @@ ARROWS: dict[str, set[str]] = {
     | {"training.runtime", "training.data", "training.evaluation"},
     "training.shapes": {"zsseg.synthetic", "zsseg.layers", "zsseg.models", "zsseg.weights"}
     | {"training.runtime", "training.data", "training.pretraining"},
-    "training.ablation": {"zsseg.models", "zsseg.weights", "zsseg.predictor"}
+    "training.ablation": {"zsseg.engines", "zsseg.models", "zsseg.weights", "zsseg.predictor"}
     | {"training.runtime", "training.data", "training.recipes", "training.evaluation", "training.core"},
     "training.train": {"zsseg.models", "zsseg.weights", "zsseg.predictor"}
     | {"training.runtime", "training.data", "training.recipes", "training.evaluation", "training.core"},

@@ -156,6 +156,7 @@ class Constant(torch.nn.Module):
         super().__init__()
         self.backbone = backbone
         self.has_recovery = False
+        self.has_exact_decoder = False
 
     def encode_patches(self, patches: torch.Tensor) -> ImageTokens:
         count = len(patches)

@@ -107,7 +107,9 @@ def test_http_and_tool_offer_it(tmp_path: Path) -> None:
 
 def test_http_answers_with_it(weights: Path) -> None:
     catalog = catalog_of({"toy": "toy-tiny-inductive"})
-    result, labels, _ = actions.segment_one(catalog.get(catalog.first), str(PHOTO), ("dog", "cow"), (None, None), "toy")
+    result, labels, _ = actions.segment_one(
+        catalog.get(catalog.first), str(PHOTO), ("dog", "cow"), (None, None, 0.0), "toy"
+    )
     assert result["method"] == "toy"
     assert Path(labels).is_file()
 

@@ -49,12 +49,13 @@ def evaluate(options: argparse.Namespace) -> dict[str, Any]:
     items = photos.items[: options.limit]
     classes = protocol_for(photos, predictor.metadata, unseen_list=options.unseen)
     penalty = predictor.metadata.seen_penalty if options.seen_penalty is None else options.seen_penalty
-    common = {"data": options.data, "split": options.split, "photos": len(items)}
+    common = {"data": options.data, "split": options.split, "photos": len(items), "photo_gate": options.photo_gate}
     reports = []
     for name, layout, min_photos in _protocols(options.protocol, predictor.metadata):
         asked = with_layout(predictor, layout)
         share = items[context.rank :: context.world_size]
-        matrix = evaluate_predictor(asked, share, classes, penalty, f"{options.data} {options.split}, {name}")
+        label = f"{options.data} {options.split}, {name}"
+        matrix = evaluate_predictor(asked, share, classes, penalty, label, options.photo_gate)
         matrix.sum_over_processes()
         scores = score_report(asked, classes, matrix, penalty, min_photos)
         reports.append({**common, "protocol": name, **scores})
@@ -87,7 +88,7 @@ def write_files(
     if options.table is not None:
         published = PUBLISHED.get(predictor.metadata.recipe)
         write_table(options.table, result_rows(reports, published and published._asdict()))
-    if options.write:
+    if options.write and not options.photo_gate:  # a checkpoint's scores are those of the published method
         scores = {f"{options.data} {options.split} {k}": report[k] for k in SCORES if report[k] is not None}
         metadata = dataclasses.replace(predictor.metadata, scores={**predictor.metadata.scores, **scores})
         rewrite_metadata(predictor, options.checkpoint, metadata)
@@ -111,6 +112,7 @@ def _parser() -> argparse.ArgumentParser:
     add_data_options(parser)
     parser.add_argument("--split", default="val", help="val (default), development, train, trainval, test")
     parser.add_argument("--seen-penalty", type=float, help="overrides the checkpoint's own")
+    parser.add_argument("--photo-gate", type=float, default=0.0, help="strength of the photo-level gate, 0..1 (0)")
     parser.add_argument(
         "--protocol", choices=("own", "papers", "whole", "both"), default="own",
         help="own: the checkpoint's windows (default); papers: sliding windows, all classes count; whole: whole photos",

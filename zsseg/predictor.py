@@ -3,6 +3,7 @@
 Photo and names are encoded and cached separately: new names never re-encode the photo.
 """
 
+import dataclasses
 import time
 from collections.abc import MutableMapping, Sequence
 from pathlib import Path
@@ -12,7 +13,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from zsseg.analysis.photo_gate import apply_photo_gate, photo_scores
 from zsseg.analysis.regions import RegionView, check_regions, view_regions
+from zsseg.engines import EAGER, engine_name
+from zsseg.engines.base import Engine
+from zsseg.engines.build import build_engine
 from zsseg.errors import UserError
 from zsseg.files import file_sha256
 from zsseg.image.encoder import EncodedImage, ImageEncoder
@@ -43,33 +48,57 @@ class Predictor:
         metadata: how its photos and names are to be prepared.
         device: where it runs.
         sha256: of its checkpoint file, for the record; empty for a model without one.
+        engine: what runs its steps, one of `zsseg.engines.ENGINES`.
+
+    Raises:
+        UserError: there is no such engine, or it cannot run here.
     """
 
-    def __init__(self, model: SegmentationModel, metadata: Metadata, device: str = "cpu", sha256: str = "") -> None:
+    def __init__(
+        self,
+        model: SegmentationModel,
+        metadata: Metadata,
+        device: str = "cpu",
+        sha256: str = "",
+        engine: str = EAGER,
+    ) -> None:
         self.model = model.to(device).eval()
         self.metadata = metadata
         self.device = torch.device(device)
         self.sha256 = sha256
+        self.requested_engine = engine
+        self.engine = build_engine(engine, model.backbone, metadata.size, self.device)
         preprocessing = Preprocessing(
             metadata.size, metadata.stride, metadata.mean, metadata.std, metadata.antialias, metadata.layout,
             model.backbone.patch_size,
         )  # fmt: skip
         clip_target = model.has_recovery and metadata.recovery_target == "clip"
-        self.image_encoder = ImageEncoder(self.model, preprocessing, self.device, clip_target)
+        self.image_encoder = ImageEncoder(self.model, preprocessing, self.device, clip_target, self.engine)
         self.text_encoder = TextEncoder(model.backbone, metadata.templates, (*metadata.seen, *metadata.unseen))
 
     @classmethod
     def from_checkpoint(
-        cls, name: str | Path, device: str = "cpu", backbones: MutableMapping[str, Backbone] | None = None
+        cls,
+        name: str | Path,
+        device: str = "cpu",
+        backbones: MutableMapping[str, Backbone] | None = None,
+        engine: str | None = None,
     ) -> Self:
-        """Load a checkpoint by name or path; `backbones`, by sha256, are shared and added to.
+        """Load a checkpoint.
+
+        Args:
+            name: its name or path.
+            device: where it runs.
+            backbones: backbones already loaded, by sha256; shared and added to.
+            engine: what runs its steps; None takes the environment's `ZSSEG_ENGINE`, else "auto".
 
         Raises:
-            UserError: it is missing or damaged, and what to do about it.
+            UserError: it is missing or damaged, and what to do about it; or the engine cannot run here.
         """
+        chosen = engine_name(engine)
         path = find_checkpoint(name)
         model, metadata = load_checkpoint(path, backbones)
-        return cls(model, metadata, device, file_sha256(path))
+        return cls(model, metadata, device, file_sha256(path), chosen)
 
     @classmethod
     def training_free(
@@ -82,6 +111,7 @@ class Predictor:
         templates: Sequence[str] = SINGLE_TEMPLATE,
         backbones: MutableMapping[str, Backbone] | None = None,
         method: str = TrainingFreeConfig.method,
+        engine: str | None = None,
     ) -> Self:
         """Make a model that has no weights of its own from a backbone alone.
 
@@ -93,11 +123,12 @@ class Predictor:
             templates: texts with one ``{}`` for the class name.
             backbones: backbones already loaded, by sha256; shared and added to.
             method: key of a method that is not trained; the baseline unless another is named.
+            engine: as in `from_checkpoint`.
 
         Raises:
-            UserError: the folder is missing or damaged, or the method needs a checkpoint.
+            UserError: the folder is missing or damaged, the method needs a checkpoint, or the engine cannot run here.
         """
-        chosen = method_of(method)
+        chosen, engine = method_of(method), engine_name(engine)
         if chosen.trained:
             raise UserError(f"{chosen.title} must be trained: name one of its checkpoints.")
         frozen, defaults = _shared_backbone(find_backbone(backbone), backbones)
@@ -106,7 +137,7 @@ class Predictor:
             f"{method}-{frozen.name}", method, "training-free", config, frozen.name, frozen.sha256, tuple(templates),
             defaults.mean, defaults.std, side, stride or max(1, side * 5 // 6), defaults.antialias, defaults.layout,
         )  # fmt: skip
-        return cls(chosen.build(config, frozen), metadata, device)
+        return cls(chosen.build(config, frozen), metadata, device, engine=engine)
 
     @property
     def name(self) -> str:
@@ -141,6 +172,7 @@ class Predictor:
         *,
         seen_penalty: float | None = None,
         threshold: float | None = None,
+        photo_gate: float = 0.0,
     ) -> Segmentation:
         """Find the classes in a photo.
 
@@ -152,6 +184,7 @@ class Predictor:
             seen, unseen: class names, as `zsseg.text.vocabulary.build_vocabulary` reads them.
             seen_penalty: in -1..1; None takes the checkpoint's own.
             threshold: in 0..1; None takes the checkpoint's own.
+            photo_gate: strength of `zsseg.analysis.photo_gate`, in 0..1; neither published method has it.
 
         Raises:
             UserError: the photo, the names or a setting cannot be used.
@@ -162,14 +195,25 @@ class Predictor:
         limit = self.metadata.threshold if threshold is None else threshold
         check_penalty(penalty)
         check_fraction(limit, "The threshold")
+        check_fraction(photo_gate, "The photo-level gate")
         photo = self.preprocess(load_image(image))
         check_size(len(vocabulary.names), *photo.photo)
         text = self.encode_text(vocabulary)
-        scores, features = self.decode(photo, self.encode_image(photo), text, vocabulary)
-        return Segmentation(
+        encoded = self.encode_image(photo)
+        scores, features = self.decode(photo, encoded, text, vocabulary)
+        answer = Segmentation(
             self.method, self.name, vocabulary.names, vocabulary.seen, scores, penalty, limit, features,
-            time.perf_counter() - start, self.provenance, warnings=self.text_encoder.answer_warnings(vocabulary),
+            provenance=self.provenance, warnings=self.text_encoder.answer_warnings(vocabulary),
+            photo_scores=self._photo_scores(encoded, text, vocabulary),
         )  # fmt: skip
+        gated = apply_photo_gate(answer, photo_gate)
+        return dataclasses.replace(gated, seconds=time.perf_counter() - start)
+
+    @torch.inference_mode()
+    def _photo_scores(self, encoded: EncodedImage, text: Tensor, vocabulary: Vocabulary) -> tuple[float, ...]:
+        synonyms = [len(group) for group in vocabulary.synonyms]
+        scale = float(self.model.backbone.clip.logit_scale.exp())
+        return photo_scores(encoded.tokens.cls_token, text, synonyms, scale)
 
     @torch.inference_mode()
     def region_view(
@@ -191,7 +235,7 @@ class Predictor:
         check_regions(len(photo.boxes) * self.model.config.regions * rows * columns, len(vocabulary.names))
         text = self.encode_text(vocabulary)
         batches = self.encode_image(photo).batches(len(text))
-        outputs = (self.model.decode(batch.tokens, text) for batch in batches)
+        outputs = (self._decoder.run(self.model.decode, batch.tokens, text) for batch in batches)
         return view_regions(self.model, photo, outputs, vocabulary)
 
     @property
@@ -203,10 +247,14 @@ class Predictor:
 
     @property
     def provenance(self) -> dict[str, str]:
-        """Where the model comes from; stored with every answer."""
+        """Where the model comes from, and which engine runs it; stored with every answer."""
         meta = self.metadata
         backbone = {"backbone": meta.backbone, "backbone_sha256": meta.backbone_sha256}
-        return {"sha256": self.sha256, "setting": meta.setting, **backbone}
+        return {"sha256": self.sha256, "setting": meta.setting, **backbone, "engine": self.engine.name}
+
+    @property
+    def _decoder(self) -> Engine:
+        return self.engine.exact if self.model.has_exact_decoder else self.engine
 
     def preprocess(self, photo: Pixels) -> Windows:
         """Resize, normalise and cut up a photo (H,W,3); see `zsseg.image.windows.make_windows`."""
@@ -239,7 +287,7 @@ class Predictor:
         logits: list[Tensor] = []
         grids: list[dict[str, Tensor]] = []
         for batch in encoded.batches(len(text)):
-            output = self.model.decode(batch.tokens, text)
+            output = self._decoder.run(self.model.decode, batch.tokens, text)
             logits.append(output.mask_logits)
             grids.append(self._features_of_windows(batch, output))
         synonym_counts = [len(group) for group in vocabulary.synonyms]
@@ -252,7 +300,7 @@ class Predictor:
         """(n, N, D) each; empty for a method without recovery."""
         if not self.has_recovery:
             return {}
-        recovery = self.model.recover(batch.tokens, output, batch.target)
+        recovery = self.engine.run(self.model.recover, batch.tokens, output, batch.target)
         return {
             "encoder": batch.tokens.patch_tokens,
             "decoder": output.patch_features,

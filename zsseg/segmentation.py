@@ -42,6 +42,9 @@ class Segmentation:
         seconds: wall time of the prediction.
         provenance: where the model comes from: sha256 of the checkpoint, backbone, its sha256, setting.
         off: names that are switched off: no pixel gets them as its label; their scores are kept.
+        photo_scores: K values in 0..1, how strongly the whole photo speaks for each class, see
+            `zsseg.analysis.photo_gate`; empty where unknown.
+        photo_gate: strength at which they were applied to `scores`, 0..1; 0 where they were not.
         warnings: sentences about names that were not used as typed, such as a truncated one; mostly none.
 
     Raises:
@@ -61,6 +64,8 @@ class Segmentation:
     provenance: Mapping[str, str] = field(default_factory=dict)
     off: frozenset[str] = frozenset()
     warnings: tuple[str, ...] = ()
+    photo_scores: tuple[float, ...] = ()
+    photo_gate: float = 0.0
 
     def __post_init__(self) -> None:
         """Refuse parts that do not fit."""
@@ -70,6 +75,8 @@ class Segmentation:
             raise ValueError(f"scores must be (K,H,W) float32, not {self.scores.shape} {self.scores.dtype}")
         if not len(self.names) == len(self.seen) == len(self.scores):
             raise ValueError(f"{len(self.names)} names, {len(self.seen)} flags, {len(self.scores)} score maps")
+        if self.photo_scores and len(self.photo_scores) != len(self.names):
+            raise ValueError(f"{len(self.names)} names, {len(self.photo_scores)} photo scores")
         if len(set(self.names)) != len(self.names):
             raise ValueError("the class names must differ")
         if not self.off <= set(self.names):

@@ -62,7 +62,7 @@ def test_numbers_are_those_of_the_predictor(photo: str, tmp_path: Path) -> None:
     with Image.open(tmp_path / "clip_rc" / "labels.png") as picture:
         np.testing.assert_array_equal(np.array(picture), seg.labels.astype(np.uint8))
     result = json.loads((tmp_path / "clip_rc" / "result.json").read_text(encoding="utf-8"))
-    assert result["settings"] == {"seen_penalty": -0.2, "threshold": 0.3}
+    assert result["settings"] == {"seen_penalty": -0.2, "threshold": 0.3, "photo_gate": 0.0}
     assert result["provenance"]["sha256"] == predictor.sha256
     assert not (tmp_path / "zegclip").exists()
 

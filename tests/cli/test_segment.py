@@ -219,7 +219,7 @@ def test_a_manifest_with_own_settings_for_each_method() -> None:
     assert follow("a.png") == 0
     assert json.loads(Path("again/recipe.json").read_text(encoding="utf-8")) == data
     result = json.loads(Path("again/mine/result.json").read_text(encoding="utf-8"))
-    assert result["settings"] == {"seen_penalty": 0.5, "threshold": 0.9}
+    assert result["settings"] == {"seen_penalty": 0.5, "threshold": 0.9, "photo_gate": 0.0}
 
 
 def test_another_photo_is_an_error_unless_forced(capsys: pytest.CaptureFixture[str]) -> None:

@@ -90,7 +90,7 @@ def test_missing_checkpoint_is_a_sentence_and_the_other_method_answers(predictor
     half = {"zegclip": broken["zegclip"], "clip_rc": predictors["clip_rc"]}
     assert list(actions.segment(half, photo, "cat", "").results) == ["clip_rc"]
     with pytest.raises(UserError, match="no-such-checkpoint"):
-        actions.segment_one(half, photo, ("cat", ""), (None, None), "zegclip")
+        actions.segment_one(half, photo, ("cat", ""), (None, None, 0.0), "zegclip")
 
 
 def test_damaged_checkpoint_is_a_sentence(tmp_path: Path) -> None:
@@ -100,15 +100,15 @@ def test_damaged_checkpoint_is_a_sentence(tmp_path: Path) -> None:
 
 
 def test_segment_one_writes_lossless_files(predictors: Predictors, photo: str) -> None:
-    result, labels, scores = actions.segment_one(predictors, photo, ("dog", "cow"), (0.2, 0.1), "clip_rc")
+    result, labels, scores = actions.segment_one(predictors, photo, ("dog", "cow"), (0.2, 0.1, 0.0), "clip_rc")
     predictor = working(predictors)["clip_rc"]
     expected = predictor.predict(load_image(photo), "dog", "cow", seen_penalty=0.2, threshold=0.1)
     np.testing.assert_array_equal(np.load(scores)["scores"], expected.scores)
     index = np.asarray(Image.open(labels)).astype(int)
     np.testing.assert_array_equal(np.where(index == 255, -1, index), expected.labels)
-    assert result["settings"] == {"seen_penalty": 0.2, "threshold": 0.1}
+    assert result["settings"] == {"seen_penalty": 0.2, "threshold": 0.1, "photo_gate": 0.0}
     with pytest.raises(UserError, match="no method"):
-        actions.segment_one(predictors, photo, ("dog", ""), (None, None), "unet")
+        actions.segment_one(predictors, photo, ("dog", ""), (None, None, 0.0), "unet")
 
 
 def test_files_follow_the_sliders_and_hold_classes_that_are_switched_off(predictors: Predictors, photo: str) -> None:
@@ -122,7 +122,7 @@ def test_files_follow_the_sliders_and_hold_classes_that_are_switched_off(predict
         manifest = json.loads(archive.read("recipe.json"))
         masks = [name for name in archive.namelist() if name.startswith("clip_rc/masks/")]
     assert [name.split("-")[1] for name in masks] == ["dog.png", "cow.png"]
-    assert result["settings"] == {"seen_penalty": 0.3, "threshold": 0.0}
+    assert result["settings"] == {"seen_penalty": 0.3, "threshold": 0.0, "photo_gate": 0.0}
     assert manifest["photo"]["file_name"] == "photo.png"
     assert [step["opacity"] for step in manifest["methods"]] == [0.5, 0.5]
 

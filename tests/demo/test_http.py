@@ -54,7 +54,7 @@ def test_settings_default_to_the_checkpoint(client: Client) -> None:
         photo=handle_file(examples.EXAMPLES[0].path), seen="dog", unseen="cow", api_name="/segment"
     )
     assert result["method"] == "zegclip"
-    assert result["settings"] == {"seen_penalty": 0.1, "threshold": 0.0}
+    assert result["settings"] == {"seen_penalty": 0.1, "threshold": 0.0, "photo_gate": 0.0}
 
 
 def test_a_name_that_is_cut_is_reply_text_in_the_result(client: Client) -> None:
@@ -110,7 +110,7 @@ def test_only_segment_is_public(client: Client) -> None:
     assert list(api["named_endpoints"]) == ["/segment"]
     assert not api["unnamed_endpoints"]
     parameters = [parameter["parameter_name"] for parameter in api["named_endpoints"]["/segment"]["parameters"]]
-    assert parameters == ["photo", "seen", "unseen", "seen_penalty", "threshold", "method", "model"]
+    assert parameters == ["photo", "seen", "unseen", "seen_penalty", "threshold", "method", "model", "photo_gate"]
 
 
 @pytest.mark.parametrize("meta", [{"meta": {"_type": "gradio.FileData"}}, {}])
@@ -118,7 +118,7 @@ def test_no_file_of_the_server_can_be_asked_for(client: Client, tmp_path: Path, 
     # The events do not let Gradio open the picture; that it still refuses paths which nobody uploaded is tested here.
     secret = tmp_path / "secret.png"
     Image.new("RGB", (32, 32)).save(secret)
-    body = {"data": [{"path": str(secret), **meta}, "cat", "", None, None, "zegclip", ""]}
+    body = {"data": [{"path": str(secret), **meta}, "cat", "", None, None, "zegclip", "", 0]}
     call = f"{client.src}gradio_api/call/segment"
     request = urllib.request.Request(call, json.dumps(body).encode(), {"Content-Type": "application/json"})
     with urllib.request.urlopen(request) as reply:

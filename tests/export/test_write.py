@@ -46,7 +46,7 @@ def test_files_hold_the_same_arrays(tmp_path: Path) -> None:
 def test_result_says_how_it_came_about(tmp_path: Path) -> None:
     seg = drawn(penalty=0.06, threshold=0.65)
     result = json.loads(write_outputs(PHOTO, seg, tmp_path)[3].read_text(encoding="utf-8"))
-    assert result["settings"] == {"seen_penalty": 0.06, "threshold": 0.65}
+    assert result["settings"] == {"seen_penalty": 0.06, "threshold": 0.65, "photo_gate": 0.0}
     assert (result["method"], result["model"], result["version"]) == ("zegclip", "drawn", __version__)
     assert (result["height"], result["width"], result["none_label"]) == (4, 4, 255)
     rows = [(row["label"], row["name"], row["seen"]) for row in result["classes"]]

@@ -168,7 +168,7 @@ def test_a_longer_body_than_said_is_cut_off(narrow: str) -> None:
 
 
 def test_there_is_no_way_past_the_queue(url: str) -> None:
-    body: dict[str, Any] = {"data": [None, "dog", "", None, None, "zegclip", ""]}
+    body: dict[str, Any] = {"data": [None, "dog", "", None, None, "zegclip", "", 0]}
     for path in ("/gradio_api/run/segment", "/gradio_api/api/segment", "/gradio_api/run/segment/"):
         code, _, content = ask(url, "POST", path, json.dumps(body).encode(), **{"Content-Type": "application/json"})
         assert code == 404, content

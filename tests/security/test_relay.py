@@ -61,7 +61,7 @@ def addresses(inside: Inside) -> list[str]:
 
 def segment(url: str, photo: object) -> str:
     """All events of a call of /segment with this value for the photo."""
-    body: dict[str, Any] = {"data": [photo, "dog", "", None, None, "zegclip", ""]}
+    body: dict[str, Any] = {"data": [photo, "dog", "", None, None, "zegclip", "", 0]}
     call = "/gradio_api/call/segment"
     status, _, content = ask(url, "POST", call, json.dumps(body).encode(), **{"Content-Type": "application/json"})
     if status != 200:

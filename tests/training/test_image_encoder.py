@@ -1,5 +1,6 @@
 """Image-level labels of photos, the views and cached features they are learnt from, and the run that learns them."""
 
+import argparse
 import dataclasses
 import json
 import tarfile
@@ -13,10 +14,11 @@ from PIL import Image
 from training.data.feature_cache import FeatureCache, fill_cache
 from training.data.splits import UNSEEN, class_names, is_development
 from training.data.views import PhotoFile, View, ViewPlan, draw_views
-from training.pretrain import export
-from training.pretraining.alignment import AlignmentLoss, ImageLabels, pseudo_label_loss
+from training.pretrain import _image_run, export
+from training.pretraining.alignment import AlignmentLoss, ImageLabels, saliency_loss
 from training.pretraining.image_encoder import AlignmentRun, ImageRecipe, encode_features, trainable_parameters
 from training.pretraining.photos import ANY, LABELLED_SETS, LabelledPhoto, list_photos, vocabulary_of, without_names
+from training.pretraining.saliency import fit_readout
 from zsseg.errors import UserError
 from zsseg.models import Backbone, build_clip, plain_image_tokens
 
@@ -208,21 +210,34 @@ def test_a_frequent_name_needs_no_high_score() -> None:
     assert gradients[1] < 0.5 * gradients[0]
 
 
-def test_pseudo_labels_come_from_the_photos_own_names() -> None:
-    logits = torch.zeros(1, 2, 4)
-    logits[0, 0] = torch.tensor([9.0, 0.0, 8.0, 0.0])
-    logits[0, 1] = torch.tensor([0.0, 9.0, 0.0, 0.0])
-    logits.requires_grad_()
-    shares, candidates = torch.tensor([[0.5, 0.0, 0.5, 0.0]]), torch.tensor([[True, True, True, False]])
-    pseudo_label_loss(logits, shares, candidates, 0.5).backward()
+def test_salient_patches_of_a_photo_with_one_label_show_it_and_the_others_do_not() -> None:
+    logits = torch.zeros(2, 3, 4, requires_grad=True)
+    shares = torch.tensor([[1.0, 0.0, 0.0, 0.0], [0.5, 0.0, 0.5, 0.0]])
+    candidates = torch.tensor([[True, True, True, False]] * 2)
+    saliency = torch.tensor([[0.9, 0.1, 0.4]] * 2)
+    saliency_loss(logits, shares, candidates, saliency, (0.2, 0.6)).backward()
     assert logits.grad is not None
-    assert logits.grad[0, 0, 0] < 0 < logits.grad[0, 0, 2]  # the better of the two labels wins the patch
-    assert (logits.grad[0, 1] == 0).all()  # this patch fits a name that the photo does not show
-    assert (logits.grad[0, :, 3] == 0).all()
-    assert pseudo_label_loss(torch.zeros(1, 2, 4), shares, candidates, 0.99) == 0
+    inside, outside, between = logits.grad[0]
+    assert inside[0] < 0 < inside[1]
+    assert outside[0] > 0 > outside[1]
+    assert (between == 0).all()  # neither salient nor surely not
+    assert (logits.grad[1] == 0).all()  # of two labels nobody knows which is where
+    assert (logits.grad[:, :, 3] == 0).all()
+    alone = saliency_loss(torch.zeros(1, 3, 4), shares[1:], candidates[1:], saliency[1:], (0.2, 0.6))
+    assert alone == 0
 
 
-RECIPE = ImageRecipe(passes=12, batch=12, tokens=3, negatives=2, warmup=4, lr=1e-2, pseudo_label_weight=0.5)
+def test_a_readout_of_saliency_finds_what_lies_in_the_features() -> None:
+    rng = np.random.default_rng(0)
+    features = torch.from_numpy(rng.standard_normal((64, 9, 5))).float()
+    truth = (0.3 * features[..., 0] - 0.2 * features[..., 3]).sigmoid()
+    layer = fit_readout(features, truth, 400, rng)
+    found = layer(features)[..., 0].sigmoid()
+    assert float(np.corrcoef(found.flatten(), truth.flatten())[0, 1]) > 0.95
+    assert not layer.weight.requires_grad
+
+
+RECIPE = ImageRecipe(passes=12, batch=12, tokens=3, negatives=2, warmup=4, lr=1e-2, saliency_weight=0.5)
 
 
 def run(photos: list[LabelledPhoto], cache: FeatureCache, folder: Path, recipe: ImageRecipe = RECIPE) -> AlignmentRun:
@@ -230,7 +245,8 @@ def run(photos: list[LabelledPhoto], cache: FeatureCache, folder: Path, recipe: 
     source = build_clip(CONFIG)
     torch.manual_seed(0)
     text = torch.nn.functional.normalize(torch.randn(3, 16), dim=-1)
-    return AlignmentRun(source.visual, [cache], photos, VOCABULARY, text, recipe, folder)
+    saliency = torch.nn.Linear(cache.features(0).shape[-1], 1).requires_grad_(False)
+    return AlignmentRun(source.visual, [cache], photos, VOCABULARY, text, recipe, folder, saliency)
 
 
 @torch.no_grad()
@@ -274,6 +290,19 @@ def test_a_resumed_run_ends_with_the_same_weights(
         assert torch.equal(value, resumed.visual.state_dict()[name]), name
     with pytest.raises(UserError, match="another recipe"):
         run(photos, cache, tmp_path / "cut", dataclasses.replace(RECIPE, lr=1.0))
+
+
+def test_a_run_can_begin_with_the_weights_of_another(
+    photos: list[LabelledPhoto], cache: FeatureCache, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = run(photos, cache, tmp_path / "first", dataclasses.replace(RECIPE, passes=1))
+    first.train()
+    monkeypatch.setattr("training.pretraining.mini_clip.IMAGE", dataclasses.replace(RECIPE, saliency_weight=0.0))
+    args = argparse.Namespace(passes=None, runs=tmp_path, start_from=tmp_path / "first" / "state.pt")
+    begun = _image_run(build_clip(CONFIG), [cache], photos, args)
+    assert (begun.step, begun.recipe.passes) == (0, RECIPE.passes)
+    for mine, theirs in zip(begun.trained, first.trained, strict=True):
+        assert torch.equal(mine, theirs)
 
 
 def test_the_exported_folder_answers_as_the_run(

@@ -18,6 +18,7 @@ from training.evaluation.protocol import evaluate_predictor, protocol_for
 from training.evaluation.scores import ScoreReport, score_report
 from training.recipes import Recipe
 from training.runtime.devices import setup_device
+from zsseg.engines import EAGER
 from zsseg.errors import UserError
 from zsseg.files import file_sha256, write_text
 from zsseg.models import TrainingFreeConfig
@@ -165,7 +166,7 @@ def _training_free(plan: Plan) -> Predictor:
     recipe = base_recipe(plan.domain, METHODS[0], plan.length)
     device = plan.device or ("cuda" if torch.cuda.is_available() else "cpu")
     return Predictor.training_free(
-        plan.backbone, device, size=recipe.size, stride=recipe.stride, templates=recipe.templates
+        plan.backbone, device, size=recipe.size, stride=recipe.stride, templates=recipe.templates, engine=EAGER
     )
 
 

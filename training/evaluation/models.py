@@ -6,6 +6,7 @@ from pathlib import Path
 
 import torch
 
+from zsseg.engines import EAGER, ENGINES
 from zsseg.errors import UserError
 from zsseg.image import Layout
 from zsseg.models import Backbone, TrainingFreeConfig
@@ -36,7 +37,7 @@ def open_checkpoint(options: argparse.Namespace) -> Predictor:
         backbone = load_backbone(find_backbone(options.backbone))
         known[backbone.sha256] = backbone
     model, metadata = load_checkpoint(options.checkpoint, known)
-    return Predictor(model, metadata, _device(options))
+    return Predictor(model, metadata, _device(options), engine=options.engine)
 
 
 def open_baseline(options: argparse.Namespace) -> Predictor:
@@ -45,7 +46,9 @@ def open_baseline(options: argparse.Namespace) -> Predictor:
     Raises:
         UserError: the backbone does not exist, or the method needs a checkpoint.
     """
-    return Predictor.training_free(options.baseline, _device(options), size=options.size, method=options.method)
+    return Predictor.training_free(
+        options.baseline, _device(options), size=options.size, method=options.method, engine=options.engine
+    )
 
 
 def with_layout(predictor: Predictor, layout: Layout) -> Predictor:
@@ -53,7 +56,7 @@ def with_layout(predictor: Predictor, layout: Layout) -> Predictor:
     if layout == predictor.metadata.layout:
         return predictor
     metadata = dataclasses.replace(predictor.metadata, layout=layout)
-    return Predictor(predictor.model, metadata, str(predictor.device), predictor.sha256)
+    return Predictor(predictor.model, metadata, str(predictor.device), predictor.sha256, predictor.requested_engine)
 
 
 def _device(options: argparse.Namespace) -> str:
@@ -87,6 +90,9 @@ def add_device_options(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--size", type=int, help="window size of the baseline in pixels (default: the backbone's own)")
     parser.add_argument("--device", help="cpu or cuda (default: cuda if available)")
+    parser.add_argument(
+        "--engine", choices=ENGINES, default=EAGER, help="what runs the networks (%(default)s); see docs/performance.md"
+    )
 
 
 def add_data_options(parser: argparse.ArgumentParser) -> None:

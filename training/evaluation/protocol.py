@@ -106,7 +106,7 @@ def protocol_for(
 
 
 def predictions(
-    predictor: Predictor, items: Sequence[Item], protocol: EvalProtocol, progress: str | None
+    predictor: Predictor, items: Sequence[Item], protocol: EvalProtocol, progress: str | None, photo_gate: float = 0.0
 ) -> Iterator[tuple[Item, np.ndarray, Segmentation]]:
     """Yield each photo with its raw mask (H, W) and its segmentation, without penalty or threshold.
 
@@ -116,7 +116,7 @@ def predictions(
     for item in tqdm(items, progress, disable=progress is None):
         raw = read_mask(item)
         answer = predictor.predict(
-            item.photo, seen=protocol.seen, unseen=protocol.unseen, seen_penalty=0.0, threshold=0.0
+            item.photo, protocol.seen, protocol.unseen, seen_penalty=0.0, threshold=0.0, photo_gate=photo_gate
         )
         if answer.names != protocol.names or answer.labels.shape != raw.shape:
             raise ValueError(f"{item.key}: the segmentation does not fit the class names or the mask")
@@ -151,10 +151,20 @@ def evaluate_predictor(
     protocol: EvalProtocol,
     seen_penalty: float,
     progress: str | None = None,
+    photo_gate: float = 0.0,
 ) -> ConfusionMatrix:
-    """Return the confusion matrix of all photos. Every pixel gets a class (no threshold), as in the papers."""
+    """Return the confusion matrix of all photos. Every pixel gets a class (no threshold), as in the papers.
+
+    Args:
+        predictor: the model.
+        items: photos with masks.
+        protocol: class names and evaluated pixels.
+        seen_penalty: -1..1.
+        progress: label of a progress bar, or None for none.
+        photo_gate: strength of `zsseg.analysis.photo_gate`, 0..1; neither paper has it.
+    """
     sweep = PenaltySweep(protocol, (seen_penalty,))
-    for _, raw, answer in predictions(predictor, items, protocol, progress):
+    for _, raw, answer in predictions(predictor, items, protocol, progress, photo_gate):
         sweep.update(protocol.table[raw], answer)
     return sweep.matrices[seen_penalty]
 

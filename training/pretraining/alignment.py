@@ -10,7 +10,6 @@ from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from training.data.splits import class_names
 from training.pretraining.photos import ANY, LabelledPhoto
@@ -107,23 +106,27 @@ def _cross_entropy(logits: Tensor, shares: Tensor, candidates: Tensor) -> Tensor
     return -(shares * logits.masked_fill(~candidates, _ABSENT).log_softmax(1)).sum(1).mean()
 
 
-def pseudo_label_loss(logits: Tensor, shares: Tensor, candidates: Tensor, min_share: float) -> Tensor:
-    """Cross-entropy of patches with the label of their photo that they fit best.
+def saliency_loss(
+    logits: Tensor, shares: Tensor, candidates: Tensor, saliency: Tensor, bounds: tuple[float, float]
+) -> Tensor:
+    """Dense pseudo-labels of photos with one label: its salient patches show that name, the others do not.
 
-    Only patches take part on which the photo's own labels together hold more than `min_share` of the softmax over its
-    candidates: others may show what no label names.
+    Without the second half a name is also learnt from what surrounds it: cats lie on sofas.
 
     Args:
         logits: (B, N, V) from `AlignmentLoss.patch_logits`.
         shares, candidates: as in `AlignmentLoss`.
-        min_share: 0..1.
+        saliency: (B, N) in 0..1, of each patch.
+        bounds: patches below the first value do not show the name, those above the second do.
+
+    Returns:
+        A scalar: the mean cross-entropy inside plus the mean of -log(1 - share of the name) outside; 0 where no photo
+        has one label alone.
     """
-    logits = logits.masked_fill(~candidates[:, None], _ABSENT)
-    log_shares = logits.log_softmax(-1)
-    with torch.no_grad():
-        shown = (shares > 0)[:, None]  # (B, 1, V)
-        labels = logits.masked_fill(~shown, -torch.inf).argmax(-1)  # (B, N)
-        sure = (log_shares.exp() * shown).sum(-1) > min_share
-    if not sure.any():
-        return logits.new_zeros(())
-    return F.nll_loss(log_shares[sure], labels[sure])
+    log_shares = logits.masked_fill(~candidates[:, None], _ABSENT).log_softmax(-1)
+    single = (shares == 1).any(1)
+    own = log_shares.gather(2, shares.argmax(1)[:, None, None].expand(-1, log_shares.shape[1], 1))[..., 0]  # (B, N)
+    inside, outside = single[:, None] & (saliency > bounds[1]), single[:, None] & (saliency < bounds[0])
+    shown = -own[inside].sum() / inside.sum().clamp(min=1)
+    absent = -torch.log1p(-own[outside].exp().clamp(max=0.999)).sum() / outside.sum().clamp(min=1)
+    return shown + absent

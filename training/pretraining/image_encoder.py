@@ -17,7 +17,7 @@ from torch.nn import functional as F
 from tqdm import tqdm
 
 from training.data.feature_cache import FeatureCache
-from training.pretraining.alignment import AlignmentLoss, ImageLabels, pseudo_label_loss
+from training.pretraining.alignment import AlignmentLoss, ImageLabels, saliency_loss
 from training.pretraining.photos import LabelledPhoto
 from training.runtime.devices import has_bf16
 from training.runtime.runlog import RunLog
@@ -29,7 +29,7 @@ from zsseg.open_clip_compat import OpenClip
 STATE_FILE = "state.pt"
 _SAVE_SECONDS = 180.0
 _LOG_EVERY = 20
-_COLUMNS = ("lr", "patches", "cls", "pseudo_labels", "scale", "grad_norm", "seconds")
+_COLUMNS = ("lr", "patches", "cls", "saliency", "scale", "grad_norm", "seconds")
 
 
 @dataclass(frozen=True)
@@ -45,9 +45,8 @@ class ImageRecipe:
         cls_weight: of the class token's term.
         prior: how much of each name's log prior is added to the logits in training, 0..1. At 0 frequent names get high
             cosines everywhere: half of the photos of COCO show a person.
-        pseudo_label_weight: of the dense term.
-        pseudo_label_from: share of the run after which the dense term begins, 0..1.
-        pseudo_label_share: how much of a patch's softmax its photo's labels must hold to teach it, 0..1.
+        saliency_weight: of the dense term, `alignment.saliency_loss`.
+        saliency_bounds: its bounds, 0..1.
         lr: peak learning rate; warmup: steps of its linear rise; it ends at a hundredth, by a cosine.
         weight_decay: AdamW's, for matrices only.
         clip_norm: largest norm of the gradient.
@@ -60,9 +59,8 @@ class ImageRecipe:
     negatives: int = 300
     cls_weight: float = 0.3
     prior: float = 0.0
-    pseudo_label_weight: float = 0.0
-    pseudo_label_from: float = 0.5
-    pseudo_label_share: float = 0.5
+    saliency_weight: float = 0.0
+    saliency_bounds: tuple[float, float] = (0.2, 0.6)
     lr: float = 1e-3
     warmup: int = 60
     weight_decay: float = 0.05
@@ -82,6 +80,8 @@ class AlignmentRun:
         text: (V, D) unit-norm vectors of the names.
         recipe: the run's numbers.
         folder: of the run.
+        saliency: (F) -> (1), the logit of a patch's saliency from its features, `saliency.fit_saliency`; needed where
+            the recipe weighs its term.
     """
 
     def __init__(
@@ -93,8 +93,9 @@ class AlignmentRun:
         text: Tensor,
         recipe: ImageRecipe,
         folder: Path,
+        saliency: nn.Linear | None = None,
     ) -> None:
-        self.visual, self.text, self.recipe, self.folder = visual, text, recipe, folder
+        self.visual, self.text, self.recipe, self.folder, self.saliency = visual, text, recipe, folder, saliency
         self.labels, self.loss = ImageLabels(photos, vocabulary), AlignmentLoss()
         index = {photo.key: i for i, photo in enumerate(photos)}
         self.items = [
@@ -136,10 +137,11 @@ class AlignmentRun:
         candidates = self.labels.candidates(photos)[:, columns]
         offset = recipe.prior * self.labels.log_prior(photos)[:, columns]
         with torch.autocast("cpu", torch.bfloat16, enabled=self.autocast):
-            cls_token, patches = encode_features(self.visual, self._features(rows, rng))
+            features = self._features(rows, rng)
+            cls_token, patches = encode_features(self.visual, features)
             terms = self.loss(cls_token, patches, text, shares, candidates, offset)
-            pseudo = self._pseudo_labels(patches, text, shares, candidates)
-        total = terms["patches"] + recipe.cls_weight * terms["cls"] + recipe.pseudo_label_weight * pseudo
+            terms["saliency"] = self._dense_term(features, patches, text, shares, candidates)
+        total = terms["patches"] + recipe.cls_weight * terms["cls"] + recipe.saliency_weight * terms["saliency"]
         rate = self._set_rate()
         self.optimizer.zero_grad(set_to_none=True)
         total.backward()
@@ -148,11 +150,8 @@ class AlignmentRun:
         self.step += 1
         if self.step % _LOG_EVERY == 0 or self.step == self.steps:
             values = {name: float(term.detach()) for name, term in terms.items()}
-            extra = {"pseudo_labels": float(pseudo.detach()), "scale": float(self.loss.patch_scale.detach().exp())}
-            self.log.write(
-                self.step,
-                {**values, **extra, "lr": rate, "grad_norm": float(norm), "seconds": time.monotonic() - began},
-            )
+            values |= {"scale": float(self.loss.patch_scale.detach().exp()), "lr": rate, "grad_norm": float(norm)}
+            self.log.write(self.step, {**values, "seconds": time.monotonic() - began})
 
     def _rows_of_step(self) -> list[int]:
         """The views of this step; each pass is a new order."""
@@ -175,12 +174,15 @@ class AlignmentRun:
             drawn.append(features[cells])
         return torch.from_numpy(np.stack(drawn)).float()
 
-    def _pseudo_labels(self, patches: Tensor, text: Tensor, shares: Tensor, candidates: Tensor) -> Tensor:
-        recipe = self.recipe
-        if not recipe.pseudo_label_weight or self.step < recipe.pseudo_label_from * self.steps:
+    def _dense_term(
+        self, features: Tensor, patches: Tensor, text: Tensor, shares: Tensor, candidates: Tensor
+    ) -> Tensor:
+        if self.saliency is None or not self.recipe.saliency_weight:
             return patches.new_zeros(())
+        with torch.no_grad():
+            salient = self.saliency(features).float().sigmoid()[..., 0]  # (B, tokens)
         logits = self.loss.patch_logits(patches, text)
-        return pseudo_label_loss(logits, shares, candidates, recipe.pseudo_label_share)
+        return saliency_loss(logits, shares, candidates, salient, self.recipe.saliency_bounds)
 
     def _build_optimizer(self) -> torch.optim.AdamW:
         parameters = [*self.trained, *self.loss.parameters()]
@@ -205,7 +207,7 @@ class AlignmentRun:
             "loss": self.loss.state_dict(),
             "optimizer": self.optimizer.state_dict(),
             "step": self.step,
-            "recipe": dataclasses.asdict(self.recipe),
+            "recipe": _numbers(self.recipe),
             "views": len(self.items),
         }
         with atomic_path(self.folder / STATE_FILE) as partial:
@@ -216,12 +218,16 @@ class AlignmentRun:
         if not path.exists():
             return
         state = torch.load(path, weights_only=True)
-        if (state["recipe"], state["views"]) != (dataclasses.asdict(self.recipe), len(self.items)):
+        if (state["recipe"], state["views"]) != (_numbers(self.recipe), len(self.items)):
             raise UserError(f"{path} is of another recipe or other photos: delete it, or choose another --runs.")
         load_trained(self.visual, state["visual"])
         self.loss.load_state_dict(state["loss"])
         self.optimizer.load_state_dict(state["optimizer"])
         self.step = state["step"]
+
+
+def _numbers(recipe: ImageRecipe) -> dict[str, object]:
+    return dataclasses.asdict(recipe) | {"saliency_bounds": list(recipe.saliency_bounds)}
 
 
 def encode_features(visual: OpenClip, features: Tensor) -> tuple[Tensor, Tensor]:

@@ -36,6 +36,6 @@ CONFIG: dict[str, Any] = {
 VIEWS = ViewPlan(grid=14, views=1, scale=(0.85, 1.0))
 REDUCTION_PHOTOS = 1200
 
-IMAGE = ImageRecipe(passes=3)
+IMAGE = ImageRecipe(passes=3, saliency_weight=0.5)
 
 TEXT = TextRecipe(steps=2500)

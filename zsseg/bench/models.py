@@ -11,6 +11,7 @@ import torch.nn.functional as F
 
 from zsseg.bench.machine import peak_memory_gb
 from zsseg.bench.timing import Clock, Row
+from zsseg.engines import EAGER
 from zsseg.image.encoder import EncodedImage
 from zsseg.image.load import Pixels
 from zsseg.image.windows import Windows
@@ -45,7 +46,7 @@ def embedded(method: str) -> Predictor:
     Raises:
         UserError: it cannot be found or read.
     """
-    return Predictor.from_checkpoint(METHODS[method].checkpoint)
+    return Predictor.from_checkpoint(METHODS[method].checkpoint, engine=EAGER)
 
 
 def vit_b16(method: str) -> Predictor:

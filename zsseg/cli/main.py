@@ -18,6 +18,7 @@ from zsseg.cli.demo import run as run_demo
 from zsseg.cli.terminal import say, warn
 from zsseg.cli.weights import EPILOG as WEIGHTS_EPILOG
 from zsseg.cli.weights import add_options as add_weights_options
+from zsseg.engines import ENGINES
 from zsseg.errors import UserError
 from zsseg.files import file_sha256
 from zsseg.version import __version__
@@ -27,7 +28,7 @@ one photo     OUT/METHOD/ gets labels.png, overlay.png, scores.npz and result.js
 more photos   the same in OUT/PHOTO/METHOD/; a second photo of one name gets -2 behind it, and so on
 --zip         OUT/PHOTO.zip instead: the same files, and masks, COCO, LabelMe, figures, the photo and recipe.json
 --manifest    the files of the ZIP again, in OUT or with --zip as a ZIP; the same to the last byte if the photo, the
-              checkpoints, the version, the machine and its number of threads (OMP_NUM_THREADS) are
+              checkpoints, the version, the machine and its number of threads (OMP_NUM_THREADS) are; it names the engine
 --json        {"results": [...], "errors": [{"photo", "error"}]}; a result is one method's answer about one photo,
               with "photo", "folder", "zip" (null, or where that folder is in) and all that result.json says
 
@@ -130,7 +131,12 @@ def _add_segment(parser: argparse.ArgumentParser) -> None:
     )
     add("--seen-penalty", type=float, metavar="X", help="-1..1, taken off the seen classes' scores")
     add("--threshold", type=float, metavar="X", help="0..1, lower scores are none of the classes")
+    add(
+        "--photo-gate", type=float, metavar="X",
+        help="0..1 (0), lowers classes that the whole photo does not speak for; 0.25 helps with many names",
+    )  # fmt: skip
     add("--opacity", type=float, metavar="X", help="0..1, of the paint in overlay.png (0.6)")
+    add("--engine", choices=ENGINES, help="what runs the networks (ZSSEG_ENGINE, else auto: the fastest here)")
     add("--zip", action="store_true", help="one ZIP per photo instead of folders")
     add("--json", action="store_true", help="for programs: one JSON document on stdout and nothing else there")
     _add_weights(parser)

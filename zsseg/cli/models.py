@@ -25,9 +25,9 @@ def named_models(args: argparse.Namespace) -> dict[str, Predictor]:
     shared: dict[str, Backbone] = {}  # the backbone, which all methods usually stand on, is read once
     if args.checkpoint:
         files = [find_checkpoint(name, args.weights) for name in dict.fromkeys(args.checkpoint)]
-        predictors = [Predictor.from_checkpoint(file, backbones=shared) for file in files]
+        predictors = [Predictor.from_checkpoint(file, backbones=shared, engine=args.engine) for file in files]
     else:
-        predictors = [_default_model(method, args.weights, shared) for method in _methods(args.method)]
+        predictors = [_default_model(method, args, shared) for method in _methods(args.method)]
     methods = [predictor.method for predictor in predictors]
     folders = [slug(p.method if methods.count(p.method) == 1 else p.name) for p in predictors]
     if len(set(folders)) < len(folders):
@@ -44,15 +44,17 @@ def _methods(wanted: str | None) -> tuple[Method, ...]:
     return (method_of(str(wanted)),)
 
 
-def _default_model(method: Method, weights: str | None, shared: dict[str, Backbone]) -> Predictor:
+def _default_model(method: Method, args: argparse.Namespace, shared: dict[str, Backbone]) -> Predictor:
     """A method's default checkpoint; one without weights of its own takes the backbone of another's."""
     if not method.trained:
-        file = find_checkpoint(next(iter(default_checkpoints().values())), weights)
+        file = find_checkpoint(next(iter(default_checkpoints().values())), args.weights)
         folder = find_backbone_of(file, read_metadata(file))
-        return Predictor.training_free(folder, backbones=shared, method=method.key)
+        return Predictor.training_free(folder, backbones=shared, method=method.key, engine=args.engine)
     if not method.checkpoint:
         raise UserError(f"{method.title} ships no checkpoint: train one, and name it with --checkpoint.")
-    return Predictor.from_checkpoint(find_checkpoint(method.checkpoint, weights), backbones=shared)
+    return Predictor.from_checkpoint(
+        find_checkpoint(method.checkpoint, args.weights), backbones=shared, engine=args.engine
+    )
 
 
 def manifest_models(manifest: Manifest, force: bool, weights: str | None = None) -> dict[str, Predictor]:
@@ -80,8 +82,8 @@ def manifest_models(manifest: Manifest, force: bool, weights: str | None = None)
 def _model_of(step: ManifestMethod, shared: dict[str, Backbone], weights: str | None) -> Predictor:
     if not method_of(step.method).trained and not step.sha256:
         folder = find_backbone(step.backbone, weights)
-        return Predictor.training_free(folder, backbones=shared, method=step.method)
-    return Predictor.from_checkpoint(_file_of(step, weights), backbones=shared)
+        return Predictor.training_free(folder, backbones=shared, method=step.method, engine=step.engine)
+    return Predictor.from_checkpoint(_file_of(step, weights), backbones=shared, engine=step.engine)
 
 
 def _file_of(step: ManifestMethod, weights: str | None) -> Path:

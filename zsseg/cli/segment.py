@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from zsseg.cli.terminal import say, warn
 from zsseg.errors import UserError
@@ -24,8 +24,16 @@ if TYPE_CHECKING:
 DONE, NOTHING_DONE, SOME_FAILED = 0, 2, 3
 """Exit codes."""
 
-_Settings = tuple[float | None, float | None, float]  # seen penalty, threshold, opacity; None is the checkpoint's own
-_IN_MANIFEST = ("seen", "unseen", "seen_penalty", "threshold", "opacity")
+_IN_MANIFEST = ("seen", "unseen", "seen_penalty", "threshold", "photo_gate", "opacity", "engine")
+
+
+class _Settings(NamedTuple):
+    """Of one method; None is the checkpoint's own."""
+
+    seen_penalty: float | None
+    threshold: float | None
+    photo_gate: float
+    opacity: float
 
 
 @dataclass(frozen=True)
@@ -39,7 +47,11 @@ class _Request:
 
     def settings_of(self, folder: str) -> _Settings:
         steps = self.manifest.methods if self.manifest else ()
-        recorded = [(step.seen_penalty, step.threshold, step.opacity) for step in steps if step.folder == folder]
+        recorded = [
+            _Settings(step.seen_penalty, step.threshold, step.photo_gate, step.opacity)
+            for step in steps
+            if step.folder == folder
+        ]
         return recorded[0] if recorded else self.settings
 
 
@@ -142,8 +154,9 @@ def _request(args: argparse.Namespace) -> _Request:
         raise UserError("--force is about a manifest: give one with --manifest, or leave it out.")
     build_vocabulary(args.seen or "", args.unseen or "")
     opacity = OPACITY if args.opacity is None else args.opacity
-    settings = (args.seen_penalty, args.threshold, opacity)
+    settings = _Settings(args.seen_penalty, args.threshold, args.photo_gate or 0.0, opacity)
     check_penalty(args.seen_penalty or 0.0)
+    check_fraction(settings.photo_gate, "The photo-level gate")
     check_fraction(args.threshold or 0.0, "The threshold")
     check_fraction(opacity, "The opacity")
     return _Request(args.seen or "", args.unseen or "", settings, None)
@@ -158,7 +171,7 @@ def _request_of_manifest(args: argparse.Namespace) -> _Request:
         warn(
             f"Warning: the manifest is of zsseg {manifest.version} and this is {__version__}, so the files may differ."
         )
-    return _Request(manifest.seen, manifest.unseen, (None, None, OPACITY), manifest)
+    return _Request(manifest.seen, manifest.unseen, _Settings(None, None, 0.0, OPACITY), manifest)
 
 
 def _pixels(photo: PhotoPath, manifest: Manifest | None, force: bool) -> Pixels:
@@ -194,9 +207,12 @@ def _answers(
     """
     results = {}
     for folder, model in models.items():
-        penalty, threshold, _ = request.settings_of(folder)
-        results[folder] = model.predict(pixels, request.seen, request.unseen, seen_penalty=penalty, threshold=threshold)
-    opacity = {folder: request.settings_of(folder)[2] for folder in results}
+        own = request.settings_of(folder)
+        results[folder] = model.predict(
+            pixels, request.seen, request.unseen,
+            seen_penalty=own.seen_penalty, threshold=own.threshold, photo_gate=own.photo_gate,
+        )  # fmt: skip
+    opacity = {folder: request.settings_of(folder).opacity for folder in results}
     if target.zip or request.manifest:
         manifest = _manifest_of(photo, pixels, request, results, opacity)
         if target.zip:

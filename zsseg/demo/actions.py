@@ -12,6 +12,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from zsseg.analysis.photo_gate import apply_photo_gate
 from zsseg.demo.catalog import Predictors, problems, shown, title_of, working
 from zsseg.errors import UserError
 from zsseg.export import write_outputs, write_zip
@@ -50,11 +51,22 @@ class Answer:
     path: str = ""
 
     @cached_property
+    def gated(self) -> Mapping[str, Segmentation]:
+        """Method -> its segmentation through the photo-level gate; computed when first wanted."""
+        return {method: apply_photo_gate(seg) for method, seg in self.results.items()}
+
+    @cached_property
     def refined(self) -> Mapping[str, Segmentation]:
         """Method -> its segmentation with scores that follow the edges of the photo; computed when first wanted."""
-        return {
-            method: replace(seg, scores=follow_edges(seg.scores, self.photo)) for method, seg in self.results.items()
-        }
+        return self._along_edges(self.results)
+
+    @cached_property
+    def gated_refined(self) -> Mapping[str, Segmentation]:
+        """Method -> first `gated`, then `refined`."""
+        return self._along_edges(self.gated)
+
+    def _along_edges(self, results: Mapping[str, Segmentation]) -> Mapping[str, Segmentation]:
+        return {method: replace(seg, scores=follow_edges(seg.scores, self.photo)) for method, seg in results.items()}
 
     @property
     def boxes(self) -> tuple[list[str], list[str]]:
@@ -72,17 +84,22 @@ class DisplaySettings:
         opacity: 0 shows the photo, 1 the colours.
         off: names of classes that are switched off.
         edges: the scores follow the edges of the photo, see `zsseg.visualize.follow_edges`.
+        gate: the photo-level gate is on, see `zsseg.analysis.photo_gate`.
     """
 
     settings: Mapping[str, tuple[float, float]]
     opacity: float
     off: frozenset[str] = frozenset()
     edges: bool = False
+    gate: bool = False
 
     def apply(self, answer: Answer, method: str) -> Segmentation:
         """The method's segmentation with these settings; the network does not run."""
         threshold, seen_penalty = self.settings[method]
-        results = answer.refined if self.edges else answer.results
+        if self.gate:
+            results = answer.gated_refined if self.edges else answer.gated
+        else:
+            results = answer.refined if self.edges else answer.results
         return results[method].with_settings(seen_penalty=seen_penalty, threshold=threshold, off=self.off)
 
 
@@ -141,7 +158,7 @@ def segment_one(
     predictors: Predictors,
     photo: str | None,
     names: tuple[str, str],
-    settings: tuple[float | None, float | None],
+    settings: tuple[float | None, float | None, float],
     method: str,
 ) -> tuple[dict[str, Any], str, str]:
     """Answer one question with one method and write lossless files.
@@ -150,7 +167,7 @@ def segment_one(
         predictors: an entry of the catalog.
         photo: path of the picture.
         names: the seen and the unseen names, as typed.
-        settings: seen penalty and threshold; None takes the checkpoint's own.
+        settings: seen penalty and threshold, where None takes the checkpoint's own; photo-level gate, 0..1.
         method: one of the registered methods, such as "zegclip".
 
     Returns:
@@ -166,7 +183,8 @@ def segment_one(
         raise predictor
     image = _read(photo)
     check_names(*names)
-    segmentation = predictor.predict(image, *names, seen_penalty=settings[0], threshold=settings[1])
+    penalty, threshold, gate = settings
+    segmentation = predictor.predict(image, *names, seen_penalty=penalty, threshold=threshold, photo_gate=gate)
     folder = fresh_folder()
     write_outputs(image, segmentation, folder)
     result = json.loads((folder / "result.json").read_text(encoding="utf-8"))
@@ -176,9 +194,10 @@ def segment_one(
 def write_files(answer: Answer, display: DisplaySettings) -> str:
     """Write everything that is shown now into one ZIP and return its path.
 
-    Classes switched off are in it too, and the scores are the model's own whatever the display does to them.
+    Classes switched off are in it too. The scores do not follow the edges of the photo; the photo-level gate is in them
+    where it is on, and the manifest says so.
     """
-    whole = DisplaySettings(display.settings, display.opacity)
+    whole = DisplaySettings(display.settings, display.opacity, gate=display.gate)
     shown = {method: whole.apply(answer, method) for method in answer.results}
     manifest = manifest_of(answer.photo, answer.file_name, answer.vocabulary, shown, display.opacity)
     name = Path(answer.file_name).stem or "photo"

@@ -4,7 +4,15 @@ import gradio as gr
 
 from zsseg.demo import actions, endpoint
 from zsseg.demo.answer import events as answer_events
-from zsseg.demo.answer.layout import make_banner, make_card, make_edges, make_extra, make_opacity, own_settings
+from zsseg.demo.answer.layout import (
+    make_banner,
+    make_card,
+    make_edges,
+    make_extra,
+    make_gate,
+    make_opacity,
+    own_settings,
+)
 from zsseg.demo.catalog import Catalog
 from zsseg.demo.html.parts import text
 from zsseg.demo.page import Page
@@ -51,7 +59,7 @@ def _lay_out(catalog: Catalog) -> Page:
             with gr.Row(elem_id="zs-cards"):
                 cards = [make_card(method, predictors) for method in predictors]
             with gr.Row(elem_id="zs-look"):
-                opacity, edges = make_opacity(), make_edges()
+                opacity, edges, gate = make_opacity(), make_edges(), make_gate()
                 extra = make_extra(predictors)
             pixel = gr.HTML(text("no_point"), elem_id="zs-pixel")
     details = make_details(predictors, own_settings(cards[0].method, predictors)[0])
@@ -66,6 +74,7 @@ def _lay_out(catalog: Catalog) -> Page:
         cards,
         opacity,
         edges,
+        gate,
         extra,
         pixel,
         details,

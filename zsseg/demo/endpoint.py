@@ -22,17 +22,19 @@ def wire_endpoint(catalog: Catalog) -> None:
         threshold: float | None = None,
         method: str = first,
         model: str = "",
+        photo_gate: float = 0.0,
     ) -> tuple[dict[str, Any], str, str]:
         """Segment a photo by class names with one method.
 
-        Give names separated by commas. Without a seen penalty or threshold the checkpoint's own are used. Returns
+        Give names separated by commas. Without a seen penalty or threshold the checkpoint's own are used. A photo gate
+        (0..1) lowers classes that the whole photo does not speak for. Returns
         the content of result.json, the label map as an index PNG (255 is none of these), and the scores as NPZ.
         Names longer than the context length are truncated, and "warnings" in the result say so. The model is named
         as in the page's list; without one the first of the list is used.
         """
         with as_error(as_html=False):
             predictors = catalog.get(model or catalog.first)
-            names, settings = (seen, unseen), (seen_penalty, threshold)
+            names, settings = (seen, unseen), (seen_penalty, threshold, photo_gate or 0.0)
             return actions.segment_one(predictors, uploaded(photo), names, settings, method)
 
     inputs, outputs = _components(catalog.methods)
@@ -54,6 +56,7 @@ def _components(methods: list[str]) -> tuple[list[Any], list[Any]]:
     inputs += [gr.Number(None, label=name, visible=False) for name in ("Seen penalty", "Threshold")]
     inputs += [gr.Radio(methods, value=methods[0], label="Method", visible=False)]
     inputs += [gr.Textbox("", label="Model", visible=False)]
+    inputs += [gr.Number(0, label="Photo gate", visible=False)]
     outputs: list[Any] = [gr.JSON(visible=False, label="Result")]
     outputs += [gr.File(visible=False, label=name) for name in ("Label map", "Scores")]
     return inputs, outputs

@@ -79,7 +79,7 @@ class Page:
         header: the title; its script works for the whole page.
         banner: place of the banner.
         verdict: place of the sentence that says which method is better where there is a ground truth.
-        panel, cards, opacity, edges, extra, pixel, details: the components.
+        panel, cards, opacity, edges, gate, extra, pixel, details: the components.
         answer: the stored scores, or None.
         off: frozenset of the names of classes that are switched off.
         point: (x, y) in 0..1 of the pixel that was clicked, or None.
@@ -95,6 +95,7 @@ class Page:
     cards: list[Card]
     opacity: gr.Slider
     edges: gr.Checkbox
+    gate: gr.Checkbox
     extra: gr.CheckboxGroup
     pixel: gr.HTML
     details: Details
@@ -112,10 +113,10 @@ class Page:
     @property
     def display(self) -> set[Any]:
         """The inputs that `read_display` reads."""
-        return {*self.sliders, self.edges, self.off}
+        return {*self.sliders, self.edges, self.gate, self.off}
 
     def read_display(self, values: Values) -> DisplaySettings:
-        """Read the display settings; where `off` is not among the values every class is on, likewise `edges`.
+        """Read the display settings; what is missing among the values is its default: every class on, switches off.
 
         The events that follow the sliders are wired with ``preprocess=False``, as Gradio answers HTTP 500 to a number
         that is missing or out of range: here it counts as the nearest possible one.
@@ -126,8 +127,8 @@ class Page:
             return min(max(slider.minimum if value is None else value, slider.minimum), slider.maximum)
 
         settings = {item.method: (number(item.threshold), number(item.seen_penalty)) for item in self.cards}
-        off, edges = values.get(self.off, frozenset()), bool(values.get(self.edges))
-        return DisplaySettings(settings, number(self.opacity), off, edges)
+        off, edges, gate = values.get(self.off, frozenset()), bool(values.get(self.edges)), bool(values.get(self.gate))
+        return DisplaySettings(settings, number(self.opacity), off, edges, gate)
 
     def predictors(self, values: Values) -> Predictors:
         """The model that is chosen."""

@@ -73,7 +73,11 @@ def summary(seg: Segmentation) -> dict[str, Any]:
         "provenance": dict(seg.provenance),
         "version": __version__,
         # A slider's 0 and a file's 0.0 are one setting and must be one text.
-        "settings": {"seen_penalty": float(seg.seen_penalty), "threshold": float(seg.threshold)},
+        "settings": {
+            "seen_penalty": float(seg.seen_penalty),
+            "threshold": float(seg.threshold),
+            "photo_gate": float(seg.photo_gate),
+        },
         "height": height,
         "width": width,
         "none_label": NONE_LABEL if len(seg.names) <= NONE_LABEL else WIDE_NONE_LABEL,

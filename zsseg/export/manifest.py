@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from zsseg.documents import STRICT, read_fields
+from zsseg.engines import EAGER, engine_name
 from zsseg.errors import UserError
 from zsseg.files import slug
 from zsseg.image.load import Pixels
@@ -64,9 +65,11 @@ class ManifestMethod:
         seen_penalty: taken off the seen classes' scores, -1..1.
         threshold: lower scores are none of the classes, 0..1.
         opacity: of the paint in the overlay, 0..1.
+        photo_gate: strength of the photo-level gate, 0..1; 0 in older manifests, which could not have one.
+        engine: what ran the model; "eager", the only one there was, in manifests of zsseg 0.1.
 
     Raises:
-        UserError: a setting outside 0..1.
+        UserError: a setting outside 0..1, or an engine that does not exist.
         ValueError: a folder that could lead elsewhere, or a sha256 that is none.
     """
 
@@ -81,12 +84,16 @@ class ManifestMethod:
     seen_penalty: float
     threshold: float
     opacity: float
+    photo_gate: float = 0.0
+    engine: str = EAGER
 
     def __post_init__(self) -> None:
         """Refuse what could not be followed."""
+        engine_name(self.engine)
         check_penalty(self.seen_penalty)
         check_fraction(self.threshold, "The threshold")
         check_fraction(self.opacity, "The opacity")
+        check_fraction(self.photo_gate, "The photo-level gate")
         if self.folder != slug(self.folder):
             raise ValueError(f"{self.folder!r} is no plain folder name")
         if not all(value == "" or _SHA256.fullmatch(value) for value in (self.sha256, self.backbone_sha256)):
@@ -97,8 +104,8 @@ class ManifestMethod:
 class Manifest:
     """One answer, without its pixels: the same photo and the same models make the same files of it again.
 
-    To the last byte where the machine, its libraries and its number of threads are the same; else sums are taken in
-    another order, and the last digits of scores may differ.
+    To the last byte where the machine, its libraries and its number of threads are the same, and the engine, which the
+    manifest names; else sums are taken in another order, and the last digits of scores may differ.
 
     Attributes:
         photo: the photo of the answer.
@@ -212,6 +219,8 @@ def _step(folder: str, seg: Segmentation, opacity: float) -> ManifestMethod:
         seen_penalty=float(seg.seen_penalty),
         threshold=float(seg.threshold),
         opacity=float(opacity),
+        photo_gate=float(seg.photo_gate),
+        engine=origin.get("engine", EAGER),
     )
 
 

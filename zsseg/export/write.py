@@ -118,10 +118,12 @@ def answer_files(image: Pixels, results: Mapping[str, Segmentation], manifest: M
 
 
 def _check(image: Pixels, results: Mapping[str, Segmentation], manifest: Manifest) -> None:
-    recorded = [(step.folder, step.checkpoint, step.seen_penalty, step.threshold) for step in manifest.methods]
+    recorded = [
+        (step.folder, step.checkpoint, step.seen_penalty, step.threshold, step.photo_gate) for step in manifest.methods
+    ]
     same_photo = manifest_photo(image, manifest.photo.file_name) == manifest.photo
     if not same_photo or recorded != [
-        (folder, seg.model, seg.seen_penalty, seg.threshold) for folder, seg in results.items()
+        (folder, seg.model, seg.seen_penalty, seg.threshold, seg.photo_gate) for folder, seg in results.items()
     ]:
         raise ValueError("the manifest is of another answer: make it with manifest_of from the same results")
 

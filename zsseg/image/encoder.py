@@ -7,9 +7,10 @@ import torch
 from torch import Tensor
 
 from zsseg.cache import LRU
+from zsseg.engines.base import Engine
 from zsseg.image.load import Pixels
 from zsseg.image.windows import Preprocessing, Windows, make_windows
-from zsseg.models import ImageTokens, SegmentationModel, plain_tokens
+from zsseg.models import ImageTokens, SegmentationModel
 
 WINDOWS_AT_ONCE = 8
 _PHOTOS_KEPT = 8
@@ -52,6 +53,7 @@ class ImageEncoder:
         preprocessing: what it wants of a photo.
         device: where it runs.
         clip_target: also keep the untouched CLIP's patch tokens, which CLIP-RC's recovery may aim at.
+        engine: what runs the encoder.
     """
 
     def __init__(
@@ -59,12 +61,14 @@ class ImageEncoder:
         model: SegmentationModel,
         preprocessing: Preprocessing,
         device: torch.device,
-        clip_target: bool = False,
+        clip_target: bool,
+        engine: Engine,
     ) -> None:
         self.model = model
         self.preprocessing = preprocessing
         self.device = device
         self.clip_target = clip_target
+        self.engine = engine
         self._photos: LRU[EncodedImage] = LRU(_PHOTOS_KEPT)
 
     def preprocess(self, photo: Pixels) -> Windows:
@@ -78,11 +82,11 @@ class ImageEncoder:
     @torch.inference_mode()
     def _encode(self, photo: Windows) -> EncodedImage:
         batches = torch.split(self._patches(photo), WINDOWS_AT_ONCE)
-        tokens = [self.model.encode_patches(batch) for batch in batches]
+        tokens = [self.engine.run(self.model.encode_patches, batch) for batch in batches]
         target = None
         if self.clip_target:
-            visual = self.model.backbone.visual
-            target = torch.cat([plain_tokens(visual, batch).patch_tokens for batch in batches])
+            plain = self.model.backbone.plain_tokens
+            target = torch.cat([self.engine.run(plain, batch).patch_tokens for batch in batches])
         joined = ImageTokens(
             torch.cat([t.cls_token for t in tokens]),
             torch.cat([t.patch_tokens for t in tokens]),
@@ -97,6 +101,6 @@ class ImageEncoder:
 
         def make() -> Tensor:
             batches = torch.split(photo.pixels, WINDOWS_AT_ONCE)
-            return torch.cat([backbone.embed_patches(batch.to(self.device)) for batch in batches])
+            return torch.cat([self.engine.run(backbone.embed_patches, batch.to(self.device)) for batch in batches])
 
-        return backbone.patch_cache.get((photo.key, str(self.device)), make)
+        return backbone.patch_cache.get((photo.key, str(self.device), self.engine.name), make)

@@ -11,7 +11,8 @@ from torch import Tensor, nn
 from zsseg.cache import LRU
 from zsseg.layers import ConvStem, TrunkStem
 from zsseg.layers.trunk_stem import PATCH
-from zsseg.models.prompted_vit import embed_patches
+from zsseg.models.outputs import ImageTokens
+from zsseg.models.prompted_vit import embed_patches, plain_tokens
 from zsseg.open_clip_compat import OpenClip, import_open_clip
 
 _TEXT_BATCH = 256
@@ -53,6 +54,10 @@ class Backbone(nn.Module):
             ValueError: H or W is no multiple of the patch side.
         """
         return embed_patches(self.visual, pixels)
+
+    def plain_tokens(self, patches: Tensor) -> ImageTokens:
+        """Tokens of the untouched encoder for patch embeddings (B, W, h, w): no prompts, no regions."""
+        return plain_tokens(self.visual, patches)
 
     @torch.no_grad()
     def encode_text(self, texts: Sequence[str]) -> Tensor:

@@ -20,7 +20,8 @@ class SegmentationModel(nn.Module, ABC):
     `state_dict()` hold the head alone, so that heads share a backbone and their files stay small.
 
     A method must define `encode_patches` and `decode`. One with region tokens sets `has_regions` and defines
-    `region_logits`; one with a recovery decoder sets `has_recovery` and defines `recover`.
+    `region_logits`; one with a recovery decoder sets `has_recovery` and defines `recover`. `has_exact_decoder` says
+    that the decoder must not run with factors rounded to bfloat16, because too many labels would change.
 
     Args:
         config: sizes of the head.
@@ -28,6 +29,7 @@ class SegmentationModel(nn.Module, ABC):
     """
 
     has_recovery: ClassVar[bool] = False
+    has_exact_decoder: ClassVar[bool] = False
     has_regions: ClassVar[bool] = False
 
     def __init__(self, config: MethodConfig, backbone: Backbone) -> None:

@@ -16,6 +16,8 @@ Upstream: ZiqinZhou66/ZegCLIP at 9ba4bb5, models/decode_heads/decode_seg.py: the
 325-332, one layer 62-81, its scores 111-119. At test time 0.1 is subtracted from the sigmoid of seen classes, 298.
 """
 
+from typing import ClassVar
+
 from torch import Tensor, nn
 
 from zsseg.layers import AttentionScores, DecoderBlock
@@ -33,6 +35,7 @@ class ZegCLIP(PromptedModel):
     """
 
     config: ZegCLIPConfig
+    has_exact_decoder: ClassVar[bool] = True
 
     def __init__(self, config: ZegCLIPConfig, backbone: Backbone) -> None:
         super().__init__(config, backbone)

@@ -42,7 +42,17 @@ def wire_run(page: Page) -> Dependency:
     event: Dependency = gr.on(
         [panel.run.click, panel.seen.submit, panel.unseen.submit],
         run,
-        {panel.photo, panel.seen, panel.unseen, panel.model, page.flipped, page.extra, page.edges, *page.sliders},
+        {
+            panel.photo,
+            panel.seen,
+            panel.unseen,
+            panel.model,
+            page.flipped,
+            page.extra,
+            page.edges,
+            page.gate,
+            *page.sliders,
+        },
         [
             *(page.answer, page.off, page.point, page.pixel, page.verdict, panel.seen, panel.unseen, panel.marks),
             *page.views,
@@ -87,7 +97,7 @@ def wire_extra(page: Page) -> None:
 
 
 def wire_display(page: Page) -> Dependency:
-    """Render again from stored scores while a slider moves or the edges are switched; the network does not run.
+    """Render again from stored scores while a slider moves or a switch flips; the network does not run.
 
     Returns:
         The event, for what else follows the sliders.
@@ -97,7 +107,7 @@ def wire_display(page: Page) -> Dependency:
         return page.draw(values[page.answer], page.read_display(values))
 
     event: Dependency = gr.on(
-        [page.edges.change, *(slider.change for slider in page.sliders)],
+        [page.edges.change, page.gate.change, *(slider.change for slider in page.sliders)],
         redraw,
         {page.answer, *page.display},
         page.views,

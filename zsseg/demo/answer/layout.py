@@ -89,6 +89,12 @@ def make_edges() -> gr.Checkbox:
     return gr.Checkbox(False, label="Follow the photo’s edges", info=info, elem_id="zs-edges")
 
 
+def make_gate() -> gr.Checkbox:
+    """Lay out the switch of the photo-level gate."""
+    info = "Lowers classes that the whole photo does not speak for. Helps with many names; neither paper has it."
+    return gr.Checkbox(False, label="Photo-level gate", info=info, elem_id="zs-gate")
+
+
 def make_banner(predictors: Predictors) -> gr.HTML:
     """Lay out the place of the banner, empty while every checkpoint can be used."""
     content = banner(predictors)
