@@ -600,6 +600,11 @@ def test_one_field_finds_anything(visitor: Visitor) -> None:
 def test_boxes_complete_the_name_being_typed(visitor: Visitor) -> None:
     page = visitor.open()
     box = page.locator("#zs-unseen textarea")
+    page.locator("#zs-find input, #zs-find textarea").fill("umbr")
+    covered = (
+        "e => { const b = e.getBoundingClientRect(); return e !== document.elementFromPoint(b.x + 30, b.y + 20); }"
+    )
+    assert not page.locator("#zs-find .zs-suggest button").first.evaluate(covered)  # nothing lies over the list
     box.fill("dog, umbr")
     page.locator("#zs-unseen .zs-suggest button", has_text="umbrella").click()
     expect(box).to_have_value("dog, umbrella")
@@ -676,6 +681,10 @@ def test_every_answer_is_one_swipe_away_and_no_tab_is_hidden(visitor: Visitor, p
     assert all(box is not None for box in tops)
     assert abs(tops[0]["y"] - tops[1]["y"]) < 40  # type: ignore[index]
     assert page.evaluate("document.documentElement.scrollWidth") <= width
+    for control in ("zs-opacity", "zs-edges", "zs-gate"):
+        room = page.locator(f"#{control}").bounding_box()
+        assert room is not None
+        assert room["width"] >= 200, control
     for tab in TABS:
         expect(page.locator("#zs-tabs").get_by_role("tab", name=tab, exact=True).first).to_be_visible()
     for card in ("zegclip", "clip_rc"):
