@@ -8,6 +8,7 @@ from gradio.events import Dependency
 from zsseg.demo import actions
 from zsseg.demo.answer.pixel_scores import pixel_panel
 from zsseg.demo.html.parts import text
+from zsseg.demo.html.templates import render
 from zsseg.demo.page import MODEL_QUEUE, QUIET, RUN, Page, Values, as_error, uploaded
 from zsseg.demo.question import names
 from zsseg.demo.spaces import on_gpu
@@ -43,15 +44,8 @@ def wire_run(page: Page) -> Dependency:
         [panel.run.click, panel.seen.submit, panel.unseen.submit],
         run,
         {
-            panel.photo,
-            panel.seen,
-            panel.unseen,
-            panel.model,
-            page.flipped,
-            page.extra,
-            page.edges,
-            page.gate,
-            *page.sliders,
+            *(panel.photo, panel.seen, panel.unseen, panel.model, page.flipped, page.extra, page.details.mask),
+            *(page.edges, page.gate, *page.sliders),
         },
         [
             *(page.answer, page.off, page.point, page.pixel, page.verdict, panel.seen, panel.unseen, panel.marks),
@@ -79,7 +73,10 @@ def _answer(page: Page, values: Values, progress: gr.Progress) -> Values:
     texts = {panel.seen: seen, panel.unseen: unseen}
     new: dict[Any, Any] = {box: typed for box, typed in texts.items() if typed != values[box]}
     new |= {panel.marks: names.marks(seen, unseen, predictors), page.answer: found, page.off: frozenset[str]()}
-    new |= {page.point: None, page.pixel: text("no_point"), page.verdict: gr.update(visible=False)}
+    # Where there is a mask the sentence keeps its place, so that the pictures do not jump.
+    waits = render("verdict.html", sentence="The answers are being compared with it.")
+    verdict = gr.update(value=waits, visible=values[page.details.mask] is not None)
+    new |= {page.point: None, page.pixel: text("no_point"), page.verdict: verdict}
     return {**new, **page.draw(found, page.read_display(values))}
 
 
