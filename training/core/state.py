@@ -60,11 +60,17 @@ def read_state(path: Path, recipe: Recipe) -> dict[str, Any]:
     """Read a saved state.
 
     Raises:
-        UserError: there is none, or it belongs to another recipe.
+        UserError: there is none, it is damaged, or it belongs to another recipe.
     """
     if not path.is_file():
         raise UserError(f"There is nothing to resume at {path}: start without --resume.")
-    state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+    try:
+        state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+        missing = {"recipe", "progress", "model", "optimizer", "average"} - state.keys()
+    except Exception as error:  # on a foreign file torch's reader fails in every way there is
+        raise UserError(f"{path} is damaged ({type(error).__name__}): start without --resume.") from error
+    if missing:
+        raise UserError(f"{path} is damaged (it has no {min(missing)}): start without --resume.")
     if state["recipe"] != _identity(recipe):
         raise UserError(f"{path} belongs to another recipe or other options: choose another --out, or start anew.")
     return state

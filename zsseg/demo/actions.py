@@ -216,7 +216,9 @@ def delete_folders(own: bool = False) -> None:
     mine = f"{os.getpid()}-"
     for folder in _folders().glob("*"):
         with suppress(FileNotFoundError):  # another process deletes here too
-            if time.time() - folder.stat().st_mtime > KEEP_FILES_SECONDS or (own and folder.name.startswith(mine)):
+            # A date far ahead is of before the clock was set back; such files would stay for as long as it went back.
+            age = abs(time.time() - folder.stat().st_mtime)
+            if age > KEEP_FILES_SECONDS or (own and folder.name.startswith(mine)):
                 shutil.rmtree(folder, ignore_errors=True)
 
 
