@@ -9,6 +9,7 @@ import os
 import resource
 import signal
 import sys
+import tempfile
 import traceback
 from collections.abc import Callable
 from pathlib import Path
@@ -156,12 +157,15 @@ def limit_memory(extra: int) -> None:
     resource.setrlimit(resource.RLIMIT_AS, (total, resource.RLIM_INFINITY))
 
 
-def serve(folder: Path) -> None:
-    """Serve the page of a tiny head with what memory it has and 600 MB more."""
+def serve(folder: Path, extra: int) -> None:
+    """Serve the page of a tiny head, with a temporary folder of its own; `extra` limits its memory."""
+    tempfile.tempdir = os.environ["TMPDIR"] = str(folder / "temporary")
+    Path(tempfile.tempdir).mkdir(exist_ok=True)
     from tests.demo_server import serve as served
 
     with served({"zegclip": str(folder / "head.safetensors")}) as url:
-        limit_memory(600 * 1024**2)
+        if extra:
+            limit_memory(extra)
         say(url=url)
         signal.pause()
 
@@ -176,7 +180,7 @@ def run(request: dict[str, Any]) -> None:
         "write once": lambda: write_once(request["writer"], folder),
         "train": lambda: train(folder, request["resume"]),
         "predict": lambda: predict(folder, request["extra"]),
-        "serve": lambda: serve(folder),
+        "serve": lambda: serve(folder, request.get("extra", 0)),
     }
     try:
         jobs[request["job"]]()

@@ -32,7 +32,7 @@ def test_the_page_lives_on(jobs: Jobs, weights: Path, tmp_path: Path) -> None:
     small, large = tmp_path / "small.png", tmp_path / "large.png"
     Image.fromarray(PHOTO).save(small)
     Image.new("RGB", (1024, 1024)).save(large)
-    pid = jobs.start("serve", weights)
+    pid = jobs.start("serve", weights, extra=600 * 1024**2)
     url = jobs.read()["url"]
     client = Client(url, verbose=False)
     try:

@@ -1,8 +1,10 @@
 """Good inputs, made by code: a fuzzer changes them a little, so that most of a reader's code is reached."""
 
 import atexit
+import hashlib
 import io
 import json
+import pickle
 import re
 import shutil
 import struct
@@ -181,6 +183,17 @@ def released() -> Sequence[bytes]:
         torch.save(content, file, _use_new_zipfile_serialization=is_new)
         made.append(file.getvalue())
     return made
+
+
+@cache
+def jittor() -> Sequence[bytes]:
+    """Files as Jittor writes them, with the checksum and without, so that a mutation need not guess it."""
+    content = {
+        "meta": {"epoch": 3, "rate": np.float64(0.5)},
+        "model": {"a": np.zeros((2, 3), np.float32), "b": np.ones(2)},
+    }
+    data = pickle.dumps(content, 4)
+    return [data, data + hashlib.sha1(data).digest() + b"HCAJSLHD", pickle.dumps(content["model"], 4)]
 
 
 @cache

@@ -25,6 +25,7 @@ from zsseg.image.load import load_image
 from zsseg.text.vocabulary import MAX_NAMES, build_vocabulary, format_names, parse_names
 from zsseg.weights.backbone import load_backbone, read_defaults
 from zsseg.weights.checkpoint import load_checkpoint
+from zsseg.weights.jittor import read_jittor
 from zsseg.weights.metadata import HEADER_KEY, from_json, read_metadata, to_json
 from zsseg.weights.official import import_official
 from zsseg.weights.search import CONFIG_FILE
@@ -94,13 +95,16 @@ def _link(data: bytes) -> None:
     texts = [text or "" for text in (shared.seen, shared.unseen, shared.model)]
     assert max(map(len, texts)) <= MAX_TEXT
     settings = {"zegclip": (shared.thresholds.get("zegclip", 0.5), shared.penalties.get("zegclip", 0.0))}
-    query = write_query(texts[0], texts[1], texts[2], DisplaySettings(settings, shared.opacity or 0.0), shared.scene)
-    again = read_query(dict(parse_qsl(query[1:], keep_blank_values=True)))
-    assert (again.seen, again.unseen, again.model, again.scene) == (*texts, shared.scene)
+    said = {"scene": shared.scene, "example": shared.example, "photo": shared.photo}
+    picture = {name: str(value) for name, value in said.items() if value is not None}
+    display = DisplaySettings(settings, shared.opacity or 0.0)
+    again = read_query(dict(parse_qsl(write_query(*texts, display, picture)[1:], keep_blank_values=True)))
+    assert (again.seen, again.unseen, again.model) == tuple(texts)
+    assert (again.scene, again.example, again.photo) == (shared.scene, shared.example, shared.photo)
 
 
 def _names(data: bytes) -> None:
-    seen, _, unseen = data.decode("utf-8", "surrogatepass" if data[:1] == b"\xed" else "replace").partition("\x1f")
+    seen, _, unseen = data.decode("utf-8", "surrogateescape" if data[:1] == b"\xed" else "replace").partition("\x1f")
     vocabulary = build_vocabulary(seen, unseen)
     assert len(vocabulary.names) == len(vocabulary.seen) == len(vocabulary.synonyms) <= MAX_NAMES
     assert len({name.casefold() for name in vocabulary.names}) == len(vocabulary.names)
@@ -172,6 +176,14 @@ def _pth(data: bytes) -> None:
     _with_file("released.pth", data, _import)
 
 
+def _jittor(data: bytes) -> None:
+    def read(path: Path) -> None:
+        state = read_jittor(path)
+        assert all(isinstance(value, torch.Tensor) for value in state.values())
+
+    _with_file("released.pkl", data, read)
+
+
 def _state(data: bytes) -> None:
     """A released state dict, changed as a list of steps says: the file is whole, and its content is not."""
     try:
@@ -198,6 +210,7 @@ TARGETS = {
         Target("document", _document, seeds.documents),
         Target("config", _config, seeds.configs),
         Target("pth", _pth, seeds.released),
+        Target("jittor", _jittor, seeds.jittor),
         Target("state", _state, seeds.steps),
     )
 }

@@ -22,6 +22,7 @@ from zsseg.demo.link import MAX_TEXT, PENALTIES, read_query, write_query
 from zsseg.errors import UserError
 from zsseg.export import label_image, rle
 from zsseg.export.manifest import Manifest, ManifestMethod, ManifestPhoto
+from zsseg.files import distinct_names, safe_name, slug
 from zsseg.image.load import load_image
 from zsseg.image.windows import stitch, whole_boxes, window_boxes
 from zsseg.segmentation import NONE, Segmentation, cells_of_pixels, margin, overlap
@@ -85,6 +86,29 @@ def test_a_class_is_seen_or_unseen_or_refused(seen: list[str], unseen: list[str]
     vocabulary = build_vocabulary(seen, unseen)
     assert vocabulary.names == (*seen, *unseen)
     assert vocabulary.seen == (True,) * len(seen) + (False,) * len(unseen)
+
+
+# Names of files
+
+
+@every
+@given(any_text)
+def test_a_text_becomes_the_name_of_a_file(text: str) -> None:
+    for make in (safe_name, slug):
+        name = make(text)
+        assert make(name) == name
+        assert 0 < len(name.encode()) <= 120
+        assert not set(name) & set('/\\:*?"<>|\x00\n')
+        assert name.strip(". ") == name
+        assert name.partition(".")[0].casefold() not in ("con", "prn", "aux", "nul", "com1", "lpt1")
+
+
+@every
+@given(st.lists(st.sampled_from("aAbBéÉ") | any_text, max_size=12))
+def test_names_of_files_differ(texts: list[str]) -> None:
+    names = list(distinct_names(map(safe_name, texts)))
+    assert len({name.casefold() for name in names}) == len(names) == len(texts)
+    assert all(safe_name(name) == name for name in names)
 
 
 # Sizes
@@ -230,10 +254,7 @@ hexadecimal = st.text("0123456789abcdef", min_size=64, max_size=64)
 def manifests(draw: st.DrawFn) -> Manifest:
     names = draw(vocabularies)
     cut = draw(st.integers(0, len(names)))
-    folders = draw(
-        st.lists(st.from_regex(r"[a-z][a-z0-9_]{0,20}", fullmatch=True), min_size=1, max_size=3, unique=True)
-    )
-    assume(not {"con", "prn", "aux", "nul"} & set(folders))
+    folders = draw(st.lists(plain.map(slug), min_size=1, max_size=3, unique=True))
     steps = tuple(
         ManifestMethod(
             folder, draw(plain), draw(plain), draw(hexadecimal | st.just("")), draw(plain), draw(hexadecimal),
@@ -280,14 +301,16 @@ link_texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=80)
 
 
 @every
-@given(link_texts, link_texts, link_texts, st.floats(0, 1), st.floats(*PENALTIES), st.integers(0, 2**31) | st.none())
+@given(link_texts, link_texts, link_texts, st.floats(0, 1), st.floats(*PENALTIES), st.integers(0, 2**31))
 def test_a_link_is_read_as_it_was_written(
-    seen: str, unseen: str, model: str, fraction: float, penalty: float, scene: int | None
+    seen: str, unseen: str, photo: str, fraction: float, penalty: float, scene: int
 ) -> None:
-    query = write_query(seen, unseen, model, DisplaySettings({"m": (fraction, penalty)}, fraction), scene)
+    display, picture = DisplaySettings({"m": (fraction, penalty)}, fraction), {"photo": photo, "scene": str(scene)}
+    query = write_query(seen, unseen, seen + unseen, display, picture)
     assert query.isascii()
     shared = read_query(dict(parse_qsl(query[1:], keep_blank_values=True)))
-    assert (shared.seen, shared.unseen, shared.model, shared.scene) == (seen, unseen, model, scene)
+    assert (shared.seen, shared.unseen, shared.model) == (seen, unseen, seen + unseen)
+    assert (shared.photo, shared.scene, shared.example) == (photo, scene, None)
     assert shared.opacity == pytest.approx(fraction, rel=1e-4)
     assert shared.thresholds["m"] == pytest.approx(fraction, rel=1e-4)
     assert shared.penalties["m"] == pytest.approx(penalty, rel=1e-4)
