@@ -4,6 +4,7 @@ No random state is saved: batches and dropout are functions of the seed and the 
 """
 
 import dataclasses
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -44,7 +45,7 @@ def save_state(
     optimizer: torch.optim.Optimizer,
     average: MovingAverage | None,
 ) -> None:
-    """Write everything that a resumed run needs, atomically."""
+    """Write everything that a resumed run needs, atomically and through to the disk."""
     state = {
         "recipe": _identity(recipe),
         "progress": dataclasses.asdict(progress),
@@ -52,8 +53,16 @@ def save_state(
         "optimizer": optimizer.state_dict(),
         "average": average.state_dict() if average else None,
     }
-    with atomic_path(path) as partial:
-        torch.save(state, partial)
+    with atomic_path(path) as partial, partial.open("wb") as file:
+        torch.save(state, file)
+        file.flush()
+        os.fsync(file.fileno())  # else the new name could reach the disk before the content, and a power cut lose both
+
+
+def remove_partial(path: Path) -> None:
+    """Delete what writes of `path` left behind when the process was killed in them; nobody else may be writing it."""
+    for partial in path.parent.glob(f".{path.stem}-*{path.suffix}"):
+        partial.unlink(missing_ok=True)
 
 
 def read_state(path: Path, recipe: Recipe) -> dict[str, Any]:
