@@ -11,7 +11,7 @@ import argparse
 import dataclasses
 import tempfile
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from training.core.assemble import Experiment, assemble
 from training.core.dry_run import find_or_make_backbone, shortened, write_data
@@ -20,7 +20,7 @@ from training.data.datasets import has_development, open_set
 from training.evaluation.protocol import Scores, build_protocol, evaluate_predictor, protocol_for, summarise
 from training.recipes import Recipe, load_recipe, recipe_names
 from training.runtime.console import run_for_person
-from training.runtime.devices import DeviceContext, setup_device, teardown
+from training.runtime.devices import DeviceContext, Precision, setup_device, teardown
 from training.runtime.runlog import read_log
 from zsseg.errors import UserError
 from zsseg.models import SegmentationModel
@@ -51,7 +51,10 @@ def train(options: argparse.Namespace) -> Path | None:
     out = options.out or Path("runs") / recipe.name
     if not options.resume and (out / "state.pt").exists():
         raise UserError(f"{out} holds a run already: add --resume to continue it, or choose another --out.")
-    run = RunOptions(out, options.resume, options.minutes, options.workers)
+    run = RunOptions(
+        out, options.resume, options.minutes, options.workers, options.accumulate, options.checkpoint_activations,
+        options.save_seconds,
+    )  # fmt: skip
     trainer = Trainer(experiment, run, context, development_evaluator(recipe, options.data_root, context))
     progress = trainer.run()
     teardown(context)
@@ -86,7 +89,7 @@ def dry_run(options: argparse.Namespace) -> dict[str, Any]:
 
 
 def chosen_recipe(options: argparse.Namespace) -> Recipe:
-    """Return the recipe with the changes of the options `data`, `iters` and `seed`.
+    """Return the recipe with the changes of the options `data`, `iters`, `seed` and `precision`.
 
     Raises:
         UserError: there is no such recipe.
@@ -95,7 +98,7 @@ def chosen_recipe(options: argparse.Namespace) -> Recipe:
     if options.data is not None:
         source = dataclasses.replace(recipe.sources[0], name=options.data, weight=1.0, unseen=None)
         recipe = dataclasses.replace(recipe, name=f"{recipe.name}_{options.data}", sources=(source,))
-    changes = {"iters": options.iters, "seed": options.seed}
+    changes = {"iters": options.iters, "seed": options.seed, "precision": options.precision}
     return dataclasses.replace(recipe, **{name: value for name, value in changes.items() if value is not None})
 
 
@@ -156,7 +159,28 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--workers", type=int, default=0, help="processes that make batches (0: the main process)")
     parser.add_argument("--device", help="cpu or cuda (default: cuda if available)")
+    _add_scale(parser)
     return parser
+
+
+def _add_scale(parser: argparse.ArgumentParser) -> None:
+    """Options of memory and speed."""
+    parser.add_argument("--precision", choices=get_args(Precision), help="overrides the recipe's")
+    parser.add_argument(
+        "--accumulate", type=_positive, default=1, metavar="N", help="take each batch in N pieces, for less memory (1)"
+    )
+    parser.add_argument(
+        "--checkpoint-activations", action="store_true", help="compute encoder layers twice, for less memory"
+    )
+    parser.add_argument(
+        "--save-seconds", type=float, default=180.0, metavar="S", help="time between writes of state.pt (180)"
+    )
+
+
+def _positive(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text} is no whole number from 1 up")
+    return int(text)
 
 
 if __name__ == "__main__":

@@ -1,8 +1,35 @@
 """The one error that is meant to be read by a person."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 
 class UserError(ValueError):
     """A sentence for the user: what is wrong, and what to do about it.
 
     The page, the shell and the HTTP endpoint show it as it is; anything else that is raised is a defect.
     """
+
+
+# What torch, CUDA and OpenCV say; Python and numpy have a kind of their own, MemoryError.
+_OUT_OF_MEMORY = ("can't allocate memory", "out of memory", "outofmemory", "insufficient memory")
+
+
+@contextmanager
+def memory_told() -> Iterator[None]:
+    """Tell in a sentence that a block, or a function that this decorates, found too little memory.
+
+    Raises:
+        UserError: it did.
+    """
+    try:
+        yield
+    except UserError:
+        raise
+    except Exception as error:
+        if isinstance(error, MemoryError) or any(text in str(error).casefold() for text in _OUT_OF_MEMORY):
+            raise UserError(
+                "There is too little free memory for this photo and these names: shrink the photo or ask for fewer "
+                "classes, or try again later."
+            ) from error
+        raise

@@ -18,7 +18,7 @@ from zsseg.analysis.regions import RegionView, check_regions, view_regions
 from zsseg.engines import EAGER, engine_name
 from zsseg.engines.base import Engine
 from zsseg.engines.build import build_engine
-from zsseg.errors import UserError
+from zsseg.errors import UserError, memory_told
 from zsseg.files import file_sha256
 from zsseg.image.encoder import EncodedImage, ImageEncoder
 from zsseg.image.load import Pixels, load_image
@@ -164,6 +164,7 @@ class Predictor:
         """Whether answers carry the features of a recovery decoder."""
         return self.model.has_recovery
 
+    @memory_told()
     def predict(
         self,
         image: object,
@@ -215,6 +216,7 @@ class Predictor:
         scale = float(self.model.backbone.clip.logit_scale.exp())
         return photo_scores(encoded.tokens.cls_token, text, synonyms, scale)
 
+    @memory_told()
     @torch.inference_mode()
     def region_view(
         self, image: object, seen: str | Sequence[str] = (), unseen: str | Sequence[str] = ()

@@ -15,6 +15,8 @@ import pytest
 import torch
 
 from tests.tiny import tiny_backbone, tiny_checkpoint
+from tests.training.test_engine import make_recipe
+from training.core.state import read_state
 from zsseg.analysis.ground_truth import read_truth
 from zsseg.cli.main import main
 from zsseg.errors import UserError
@@ -22,6 +24,9 @@ from zsseg.export.manifest import read_manifest
 from zsseg.image.load import load_image
 from zsseg.weights.backbone import WEIGHTS_FILE, load_backbone
 from zsseg.weights.checkpoint import load_checkpoint
+from zsseg.weights.clip import import_clip
+from zsseg.weights.jittor import read_jittor
+from zsseg.weights.metadata import from_json, read_metadata, to_json
 from zsseg.weights.official import import_official
 from zsseg.weights.search import list_checkpoints
 
@@ -91,6 +96,28 @@ def test_importer(trap: tuple[Path, bytes], tmp_path: Path) -> None:
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.parametrize("suffix", [".pkl", ".bin", ".pt", ".safetensors"])
+def test_other_importers(trap: tuple[Path, bytes], tmp_path: Path, suffix: str) -> None:
+    marker, data = trap
+    source = tmp_path / f"released{suffix}"
+    source.write_bytes(data)
+    for read in (import_official, import_clip):
+        with pytest.raises(UserError, match=r"cannot be read|no state dict"):
+            read(source, tmp_path / "out")
+    with pytest.raises(UserError, match=r"cannot be read|no state dict"):
+        read_jittor(source)
+    assert not marker.exists()
+
+
+def test_saved_training(trap: tuple[Path, bytes], tmp_path: Path) -> None:
+    marker, data = trap
+    path = tmp_path / "state.pt"
+    path.write_bytes(data)
+    with pytest.raises(UserError, match="damaged"):
+        read_state(path, make_recipe("zegclip"))
+    assert not marker.exists()
+
+
 def test_head_in_the_weights_folder(trap: tuple[Path, bytes], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     marker, data = trap
     good = tiny_checkpoint(tmp_path, "zegclip")
@@ -151,8 +178,6 @@ def test_shell(
 
 def test_a_header_is_data_only(tmp_path: Path) -> None:
     """JSON that asks for a class or a file by name is refused as an unknown field; nothing is looked up by it."""
-    from zsseg.weights.metadata import from_json, read_metadata, to_json
-
     fields = json.loads(to_json(read_metadata(tiny_checkpoint(tmp_path, "zegclip"))))
     for extra in ({"__reduce__": ["os.system", "true"]}, {"config": {**fields["config"], "_target_": "os.system"}}):
         with pytest.raises(ValueError, match="_"):

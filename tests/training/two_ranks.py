@@ -38,7 +38,7 @@ def main(data: Path, out: Path) -> None:
     predictor = Predictor(experiment.model, experiment.metadata)
     matrix = evaluate_predictor(predictor, photos.items[context.rank :: context.world_size], protocol, 0.0)
     matrix.sum_over_processes()
-    trainer = Trainer(experiment, RunOptions(out.with_suffix(""), stop_at=1), context)
+    trainer = Trainer(experiment, RunOptions(out.with_suffix(""), accumulate=context.world_size, stop_at=1), context)
     trainer.run()
     if context.is_main:
         gradients = {name: p.grad for name, p in trainer.model.named_parameters()}

@@ -18,10 +18,11 @@ from torch.nn.parallel import DistributedDataParallel
 from torch.utils.data import DataLoader, Subset
 from tqdm import tqdm
 
+from training.core.accumulate import add_gradients
 from training.core.assemble import Experiment, text_vectors
 from training.core.objective import Objective
 from training.core.optim import MovingAverage, build_optimizer
-from training.core.state import Progress, read_state, restore, save_state
+from training.core.state import Progress, read_state, remove_partial, restore, save_state
 from training.data.batches import Batch, BatchStream
 from training.data.cached_batches import CachedBatchStream
 from training.evaluation.plots import plot_run
@@ -36,7 +37,6 @@ from zsseg.weights.metadata import Metadata
 
 STATE_FILE = "state.pt"
 _LOG_EVERY = 20
-_SAVE_SECONDS = 180.0
 _LOSSES = ("focal", "dice", "cross_entropy", "recovery")
 
 Evaluator = Callable[[SegmentationModel, Metadata], Scores]
@@ -51,6 +51,10 @@ class RunOptions:
         resume: go on from its state.
         minutes: time budget; see `training.runtime.budget`.
         workers: processes that make batches; 0 makes them in this one, best where cores are few.
+        accumulate: forward and backward passes per batch; more need less memory and give the same gradients.
+        checkpointing: keep only the input of each encoder layer and run the layer again for its gradients: less memory,
+            more time, the same weights.
+        save_seconds: time between two writes of the state.
         stop_at: leave after this iteration, state saved, as if interrupted; for tests.
     """
 
@@ -58,6 +62,9 @@ class RunOptions:
     resume: bool = False
     minutes: float | None = None
     workers: int = 0
+    accumulate: int = 1
+    checkpointing: bool = False
+    save_seconds: float = 180.0
     stop_at: int | None = None
 
 
@@ -77,6 +84,7 @@ class Trainer:
         self.experiment, self.options, self.context, self.evaluator = experiment, options, context, evaluator
         self.recipe = recipe = experiment.recipe
         self.model = experiment.model.to(context.device).train()
+        self.model.backbone.visual.set_grad_checkpointing(options.checkpointing)
         self.texts = [
             text_vectors(self.model.backbone, (*p.seen, *p.unseen), recipe.templates) for p in experiment.parts
         ]
@@ -90,6 +98,8 @@ class Trainer:
         self.average = MovingAverage(self.model, recipe.ema) if recipe.ema > 0 else None
         self.progress = Progress(0, recipe.iters)
         self.options.out.mkdir(parents=True, exist_ok=True)
+        if context.is_main:
+            remove_partial(options.out / STATE_FILE)
         if options.resume:
             self._restore()
         self.budget = TimeBudget(options.minutes, recipe.iters)
@@ -115,7 +125,7 @@ class Trainer:
                     break
                 if self.progress.iteration % self.recipe.eval_every == 0:
                     self._evaluate()
-                if time.monotonic() - last_save > _SAVE_SECONDS:
+                if time.monotonic() - last_save > self.options.save_seconds:
                     self._save()
                     last_save = time.monotonic()
         if self.progress.iteration >= self.progress.iters:
@@ -150,12 +160,9 @@ class Trainer:
         began, iteration = time.monotonic(), self.progress.iteration
         self._enter_self_training()
         lr = self._set_learning_rate()
-        # A seed of its own for every iteration and device makes dropout independent of where a run was resumed.
-        torch.manual_seed((self.recipe.seed * 1_000_003 + iteration) * 1009 + self.context.rank)
-        losses = self._losses(batch)
-        total = torch.stack(list(losses.values())).sum()
         self.optimizer.zero_grad(set_to_none=True)
-        total.backward()  # type: ignore[no-untyped-call]
+        losses = self._add_gradients(batch)
+        total = torch.stack(list(losses.values())).sum()
         limit = float("inf") if self.recipe.clip_norm is None else self.recipe.clip_norm
         norm = nn.utils.clip_grad_norm_(self.model.parameters(), limit)
         self.optimizer.step()
@@ -163,21 +170,17 @@ class Trainer:
             self.average.update()
         self.progress.iteration += 1
         if self.context.is_main and (iteration % _LOG_EVERY == 0 or self.progress.iteration == self.progress.iters):
-            values = {name: float(loss.detach()) for name, loss in losses.items()}
-            extra = {"lr": lr, "total": float(total.detach()), "grad_norm": float(norm)}
+            values = {name: float(loss) for name, loss in losses.items()}
+            extra = {"lr": lr, "total": float(total), "grad_norm": float(norm)}
             self.log.write(iteration, {**values, **extra, "seconds": time.monotonic() - began})
 
-    def _losses(self, batch: Batch) -> dict[str, Tensor]:
-        part, text = self.experiment.parts[batch.part], self.texts[batch.part]
+    def _add_gradients(self, batch: Batch) -> dict[str, Tensor]:
+        part, text, device = self.experiment.parts[batch.part], self.texts[batch.part], self.context.device
         asked = text if self.progress.switch >= 0 else text[: len(part.seen)]
-        losses: dict[str, Tensor] = self.objective(
-            batch.inputs.to(self.context.device),
-            batch.labels.to(self.context.device),
-            asked,
-            len(part.seen),
-            part.void_ignored,
-        )
-        return losses
+        there = Batch(batch.inputs.to(device), batch.labels.to(device), batch.part)
+        # A seed of its own for every iteration and device makes dropout independent of where a run was resumed.
+        seed = (self.recipe.seed * 1_000_003 + self.progress.iteration) * 1009 + self.context.rank
+        return add_gradients(self.objective, there, asked, part, pieces=self.options.accumulate, seed=seed)
 
     def _enter_self_training(self) -> None:
         """Begin the second half: unseen names are asked from here on, optimizer and schedule start anew."""

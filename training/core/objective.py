@@ -32,8 +32,16 @@ class Objective(nn.Module):
         self.model, self.recipe, self.autocast = model, recipe, autocast
         self.weights = LossWeights(recipe.focal, recipe.dice, recipe.recovery)
 
-    def forward(self, inputs: Tensor, labels: Tensor, text: Tensor, seen: int, void_ignored: bool) -> dict[str, Tensor]:
-        """Compute the losses of one batch.
+    def forward(
+        self,
+        inputs: Tensor,
+        labels: Tensor,
+        text: Tensor,
+        seen: int,
+        void_ignored: bool,
+        divisor: Tensor | None = None,
+    ) -> dict[str, Tensor]:
+        """Compute the losses of one batch, or of a part of one.
 
         Args:
             inputs: (B, 3, S, S) normalised pixels; with `recipe.views` the cached features (B, F, h, w) of the
@@ -42,6 +50,8 @@ class Objective(nn.Module):
             text: (K, D); names after the first `seen` have no labels: they are asked in self-training only.
             seen: how many of the names have labels.
             void_ignored: leave unlabelled pixels out instead of making them negatives of every name.
+            divisor: of the mask losses, from `count`; by default that of these photos. With that of a whole batch, the
+                mask losses of its parts add up to those of the batch.
 
         Returns:
             Weighted scalars: "focal" and "dice", or "cross_entropy" where the recipe's loss is the softmax's, and
@@ -52,10 +62,36 @@ class Objective(nn.Module):
             image = self.model.encode_patches(patches)
             output = self.model.decode(image, text)
             recovery = self._recovery(patches, image, output)
+        logits, targets = self._at_labels(output, labels, seen)
+        return {**self._mask(logits, targets, void_ignored, divisor), **recovery}
+
+    @torch.no_grad()
+    def count(self, inputs: Tensor, labels: Tensor, text: Tensor, seen: int) -> Tensor:
+        """The divisor of the mask losses of these photos alone, a scalar; see `forward`.
+
+        In self-training the labels depend on what the model predicts, so the network runs: with the same random state
+        it predicts the same in `forward`.
+        """
+        if len(text) == seen:
+            targets = self._strided(labels)
+            return self._count(targets.masked_fill(targets == HIDDEN, IGNORE), seen)
+        with torch.autocast(inputs.device.type, torch.bfloat16, enabled=self.autocast):
+            output = self.model.decode(self.model.encode_patches(self._patches(inputs)), text)
+        return self._count(self._at_labels(output, labels, seen)[1], len(text))
+
+    def _count(self, targets: Tensor, classes: int) -> Tensor:
+        softmax = self.recipe.mask_loss == "softmax"
+        return (count_labelled(targets) if softmax else count_pairs(targets, classes)).float()
+
+    def _strided(self, labels: Tensor) -> Tensor:
         half, stride = self.recipe.loss_stride // 2, self.recipe.loss_stride
-        targets = labels[:, half::stride, half::stride].long()
+        return labels[:, half::stride, half::stride].long()
+
+    def _at_labels(self, output: MaskOutput, labels: Tensor, seen: int) -> tuple[Tensor, Tensor]:
+        """Logits (B, K, H, W) at the resolution of the labels, and the labels (B, H, W) as the losses want them."""
+        targets = self._strided(labels)
         logits = F.interpolate(output.mask_logits.float(), targets.shape[-2:], mode="bilinear")
-        return {**self._mask(logits, self._targets(targets, logits, seen), void_ignored), **recovery}
+        return logits, self._targets(targets, logits, seen)
 
     @torch.no_grad()
     def _patches(self, inputs: Tensor) -> Tensor:
@@ -66,14 +102,15 @@ class Objective(nn.Module):
         embedded: Tensor = backbone.visual.conv1.embed(inputs)
         return embedded
 
-    def _mask(self, logits: Tensor, targets: Tensor, void_ignored: bool) -> dict[str, Tensor]:
+    def _mask(self, logits: Tensor, targets: Tensor, void_ignored: bool, divisor: Tensor | None) -> dict[str, Tensor]:
         """The loss of the masks, logits (B, K, H, W) and targets (B, H, W), as the recipe wants it."""
+        if divisor is None:
+            divisor = mean_over_devices(self._count(targets, logits.shape[1]))
         if self.recipe.mask_loss == "softmax":
-            labelled = _mean_over_devices(count_labelled(targets).float())
-            return {"cross_entropy": softmax_loss(logits, targets, labelled)}
+            return {"cross_entropy": softmax_loss(logits, targets, divisor)}
         if void_ignored:
             logits = logits.masked_fill((targets == IGNORE)[:, None], _LEFT_OUT)
-        mask = nel_loss(logits, targets, _mean_over_devices(count_pairs(targets, logits.shape[1]).float()))
+        mask = nel_loss(logits, targets, divisor)
         return {"focal": self.weights.focal * mask.focal, "dice": self.weights.dice * mask.dice}
 
     def _targets(self, labels: Tensor, logits: Tensor, seen: int) -> Tensor:
@@ -95,7 +132,8 @@ class Objective(nn.Module):
         return {"recovery": loss.weighted(self.weights)}
 
 
-def _mean_over_devices(count: Tensor) -> Tensor:
+def mean_over_devices(count: Tensor) -> Tensor:
+    """The mean of a scalar over all devices; every device must call it."""
     if dist.is_initialized():
         dist.all_reduce(count)
         count = count / dist.get_world_size()

@@ -4,6 +4,7 @@ No random state is saved: batches and dropout are functions of the seed and the 
 """
 
 import dataclasses
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -44,7 +45,7 @@ def save_state(
     optimizer: torch.optim.Optimizer,
     average: MovingAverage | None,
 ) -> None:
-    """Write everything that a resumed run needs, atomically."""
+    """Write everything that a resumed run needs, atomically and through to the disk."""
     state = {
         "recipe": _identity(recipe),
         "progress": dataclasses.asdict(progress),
@@ -52,19 +53,33 @@ def save_state(
         "optimizer": optimizer.state_dict(),
         "average": average.state_dict() if average else None,
     }
-    with atomic_path(path) as partial:
-        torch.save(state, partial)
+    with atomic_path(path) as partial, partial.open("wb") as file:
+        torch.save(state, file)
+        file.flush()
+        os.fsync(file.fileno())  # else the new name could reach the disk before the content, and a power cut lose both
+
+
+def remove_partial(path: Path) -> None:
+    """Delete what writes of `path` left behind when the process was killed in them; nobody else may be writing it."""
+    for partial in path.parent.glob(f".{path.stem}-*{path.suffix}"):
+        partial.unlink(missing_ok=True)
 
 
 def read_state(path: Path, recipe: Recipe) -> dict[str, Any]:
     """Read a saved state.
 
     Raises:
-        UserError: there is none, or it belongs to another recipe.
+        UserError: there is none, it is damaged, or it belongs to another recipe.
     """
     if not path.is_file():
         raise UserError(f"There is nothing to resume at {path}: start without --resume.")
-    state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+    try:
+        state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+        missing = {"recipe", "progress", "model", "optimizer", "average"} - state.keys()
+    except Exception as error:  # on a foreign file torch's reader fails in every way there is
+        raise UserError(f"{path} is damaged ({type(error).__name__}): start without --resume.") from error
+    if missing:
+        raise UserError(f"{path} is damaged (it has no {min(missing)}): start without --resume.")
     if state["recipe"] != _identity(recipe):
         raise UserError(f"{path} belongs to another recipe or other options: choose another --out, or start anew.")
     return state

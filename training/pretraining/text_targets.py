@@ -17,6 +17,7 @@ import numpy as np
 
 from training.pretraining.hypernyms import everyday_names
 from training.pretraining.sentence_encoder import encode_sentences
+from zsseg.files import atomic_path
 from zsseg.open_clip_compat import import_open_clip
 
 JOINT_DIM = 192
@@ -55,7 +56,8 @@ def load_text_targets(data_root: Path, cache: Path) -> TextTargets:
     if not cache.exists():
         targets = _build(data_root)
         cache.parent.mkdir(parents=True, exist_ok=True)
-        np.savez(cache, **{**vars(targets), "names": np.array(targets.names)})
+        with atomic_path(cache) as partial:
+            np.savez(partial, **{**vars(targets), "names": np.array(targets.names)})
     with np.load(cache) as arrays:
         fields = {key: arrays[key] for key in arrays.files}
     return TextTargets(**{**fields, "names": tuple(fields["names"].tolist())})

@@ -4,6 +4,8 @@ import csv
 from collections.abc import Mapping
 from pathlib import Path
 
+from zsseg.files import atomic_path
+
 
 class RunLog:
     """Appends rows to `<folder>/<name>.csv`; the first column is the iteration.
@@ -17,7 +19,7 @@ class RunLog:
     def __init__(self, path: Path, columns: tuple[str, ...], resume_from: int) -> None:
         self.path, self.columns = path, ("iteration", *columns)
         kept = [row for row in read_log(path) if row["iteration"] < resume_from] if path.exists() else []
-        with path.open("w", newline="") as file:
+        with atomic_path(path) as partial, partial.open("w", newline="") as file:
             writer = csv.DictWriter(file, self.columns)
             writer.writeheader()
             writer.writerows(kept)
@@ -30,9 +32,10 @@ class RunLog:
 
 
 def read_log(path: Path) -> list[dict[str, float]]:
-    """Read a log; empty cells become nan."""
-    with path.open(newline="") as file:
-        return [{k: float(v) if v else float("nan") for k, v in row.items()} for row in csv.DictReader(file)]
+    """Read a log; empty cells become nan. A last line without its end, as a killed run leaves it, does not count."""
+    lines = path.read_bytes().decode("utf-8", "replace").splitlines(keepends=True)
+    whole = [line for line in lines if line.endswith("\n")]
+    return [{k: float(v) if v else float("nan") for k, v in row.items()} for row in csv.DictReader(whole)]
 
 
 def append_row(path: Path, row: Mapping[str, object]) -> None:

@@ -17,6 +17,7 @@ from zsseg.demo.catalog import Predictors, problems, shown, title_of, working
 from zsseg.errors import UserError
 from zsseg.export import write_outputs, write_zip
 from zsseg.export.manifest import manifest_of
+from zsseg.files import safe_name
 from zsseg.image.load import Pixels, load_image
 from zsseg.segmentation import Segmentation
 from zsseg.text.vocabulary import Vocabulary, build_vocabulary
@@ -200,14 +201,14 @@ def write_files(answer: Answer, display: DisplaySettings) -> str:
     whole = DisplaySettings(display.settings, display.opacity, gate=display.gate)
     shown = {method: whole.apply(answer, method) for method in answer.results}
     manifest = manifest_of(answer.photo, answer.file_name, answer.vocabulary, shown, display.opacity)
-    name = Path(answer.file_name).stem or "photo"
+    name = safe_name(Path(answer.file_name).stem, "photo")
     return str(write_zip(answer.photo, shown, fresh_folder() / f"{name}-zsseg.zip", manifest))
 
 
 def fresh_folder() -> Path:
     """Make an empty folder for one answer's files, until `delete_folders` finds it too old."""
     root = _folders()
-    root.mkdir(exist_ok=True)
+    root.mkdir(parents=True, exist_ok=True)  # a system that tidies up may have taken the temporary folder, too
     return Path(tempfile.mkdtemp(prefix=f"{os.getpid()}-", dir=root))
 
 
@@ -216,7 +217,9 @@ def delete_folders(own: bool = False) -> None:
     mine = f"{os.getpid()}-"
     for folder in _folders().glob("*"):
         with suppress(FileNotFoundError):  # another process deletes here too
-            if time.time() - folder.stat().st_mtime > KEEP_FILES_SECONDS or (own and folder.name.startswith(mine)):
+            # A date far ahead is of before the clock was set back; such files would stay for as long as it went back.
+            age = abs(time.time() - folder.stat().st_mtime)
+            if age > KEEP_FILES_SECONDS or (own and folder.name.startswith(mine)):
                 shutil.rmtree(folder, ignore_errors=True)
 
 

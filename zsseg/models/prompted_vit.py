@@ -18,6 +18,7 @@ Both add the class embedding twice (228-231; 189-196); official files are folded
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
 
 from zsseg.layers import DeepPrompts, region_attention_mask, resize_positions, run_block, run_block_on_values
 from zsseg.models.config import ModelConfig
@@ -59,6 +60,8 @@ class PromptedViT(nn.Module):
         regions = self.get_buffer("region_tokens").expand(len(patches), -1, -1)
         tokens = visual.ln_pre(torch.cat([embedded, regions], 1))  # (B, 1+N+M, W)
         mask = self._additive_mask(grid, tokens) if self.regions else None
+        # open_clip's own switch; `visual.set_grad_checkpointing()` sets it.
+        run = _run_block_again if visual.transformer.grad_checkpointing and torch.is_grad_enabled() else run_block
         prompts = () if self.prompts is None else self.prompts(len(patches))
         inserted = 0
         for layer, block in enumerate(visual.transformer.resblocks):
@@ -66,7 +69,7 @@ class PromptedViT(nn.Module):
                 # What a layer makes of its prompts is dropped where the next has its own.
                 tokens = torch.cat([tokens[:, :1], prompts[layer], tokens[:, 1 + inserted :]], 1)
                 inserted = self.prompt_tokens
-            tokens = run_block(block, tokens, mask)
+            tokens = run(block, tokens, mask)
         tokens = torch.cat([tokens[:, :1], tokens[:, 1 + inserted :]], 1)
         first_region = embedded.shape[1]
         normed = torch.cat([self.norm(tokens[:, :first_region]), tokens[:, first_region:]], 1)
@@ -76,6 +79,12 @@ class PromptedViT(nn.Module):
         """The attention mask that open_clip's blocks add to their scores: 0 where allowed, minus infinity elsewhere."""
         allowed = region_attention_mask(grid, self.prompt_tokens, self.regions, like.device)
         return torch.zeros(allowed.shape, dtype=like.dtype, device=like.device).masked_fill(~allowed, -torch.inf)
+
+
+def _run_block_again(block: OpenClip, tokens: Tensor, mask: Tensor | None) -> Tensor:
+    """`run_block`, of which only the input is kept: the backward pass runs it once more."""
+    updated: Tensor = checkpoint(run_block, block, tokens, mask, use_reentrant=False)
+    return updated
 
 
 def embed_patches(visual: OpenClip, pixels: Tensor) -> Tensor:

@@ -10,6 +10,7 @@ The configuration is open_clip's own ("model_cfg", "preprocess_cfg") plus, where
 """
 
 import json
+import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,7 +22,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from zsseg.errors import UserError
-from zsseg.files import atomic_path, file_sha256
+from zsseg.files import file_sha256
 from zsseg.image import Layout
 from zsseg.imagenet import Triple
 from zsseg.models.backbone import Backbone, build_clip
@@ -77,6 +78,9 @@ def save_backbone(
 ) -> str:
     """Write a backbone's folder and return the sha256 of its weights file, which pins the trunks' file as well.
 
+    The files are written elsewhere and then moved here, the weights last; earlier weights go first. A folder whose
+    writing was stopped halfway is as it was, or has no weights: it is never a mixture of two backbones.
+
     Args:
         clip: an open_clip.CLIP, as `build_clip` makes it.
         config: what goes into `open_clip_config.json`.
@@ -84,23 +88,26 @@ def save_backbone(
         dtype: of the stored weights; fp32 for an exact copy.
         pack: store large matrices in 8 bits; each value moves by at most 1/254 of its row's largest.
     """
-    folder.mkdir(parents=True, exist_ok=True)
     state = {name: value.detach().cpu() for name, value in clip.state_dict().items()}
     tensors = packing.pack(state, dtype) if pack else {n: packing.stored(v, dtype) for n, v in state.items()}
-    trunks = {name: value for name, value in tensors.items() if name.startswith(_TRUNKS)}
-    (folder / CONFIG_FILE).write_text(json.dumps(config, indent=1) + "\n", encoding="utf-8")
-    header = {}
-    if trunks:
-        _write_tensors(trunks, folder / TRUNKS_FILE, {})
-        header = {_TRUNKS_SHA256: file_sha256(folder / TRUNKS_FILE)}
-    rest = {name: value for name, value in tensors.items() if name not in trunks}
-    _write_tensors(rest, folder / WEIGHTS_FILE, header)
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}-") as partial:
+        _write(tensors, config, Path(partial))
+        (folder / WEIGHTS_FILE).unlink(missing_ok=True)
+        for name in (CONFIG_FILE, TRUNKS_FILE, WEIGHTS_FILE):
+            if (Path(partial) / name).exists():
+                (Path(partial) / name).replace(folder / name)
     return file_sha256(folder / WEIGHTS_FILE)
 
 
-def _write_tensors(tensors: Mapping[str, Tensor], path: Path, header: dict[str, str]) -> None:
-    with atomic_path(path) as partial:
-        save_file(dict(tensors), partial, header)
+def _write(tensors: Mapping[str, Tensor], config: Mapping[str, Any], folder: Path) -> None:
+    (folder / CONFIG_FILE).write_text(json.dumps(config, indent=1) + "\n", encoding="utf-8")
+    trunks = {name: value for name, value in tensors.items() if name.startswith(_TRUNKS)}
+    header = {}
+    if trunks:
+        save_file(trunks, folder / TRUNKS_FILE, {})
+        header = {_TRUNKS_SHA256: file_sha256(folder / TRUNKS_FILE)}
+    save_file({name: value for name, value in tensors.items() if name not in trunks}, folder / WEIGHTS_FILE, header)
 
 
 @dataclass(frozen=True)

@@ -129,7 +129,7 @@ def list_checkpoints(weights: str | None = None) -> list[tuple[Path, Metadata | 
     """
     found: dict[str, Path] = {}
     for folder in _search_folders(weights):
-        for path in sorted(folder.glob(f"*{SUFFIX}")):
+        for path in sorted(folder.glob(f"[!.]*{SUFFIX}")):  # a dot begins what a killed writer left behind
             found.setdefault(path.stem, path)
     entries: list[tuple[Path, Metadata | UserError]] = []
     for _, path in sorted(found.items()):
