@@ -46,10 +46,8 @@ def example_files(example: Example) -> tuple[str, str | None]:
 
     Gradio hands out files of the temporary folder and of the folder where the program was started, and no others.
     """
-    folder = fresh_folder()
-    photo = shutil.copy(example.path, folder)
-    mask = None if example.mask is None else shutil.copy(example.mask, folder)
-    return str(photo), mask and str(mask)
+    folder = str(fresh_folder())
+    return shutil.copy(example.path, folder), None if example.mask is None else shutil.copy(example.mask, folder)
 
 
 def link_picture(answer: Answer | None) -> dict[str, str]:
