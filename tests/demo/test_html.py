@@ -95,6 +95,17 @@ def test_recovery_shows_clip_rc_and_says_zegclip_has_none() -> None:
     assert "mean cosine 0.25" in page
 
 
+def test_features_follow_the_photo_to_its_edges() -> None:
+    photo = np.full((60, 80, 3), 30, np.uint8)
+    photo[:, 40:] = 220
+    patches = np.zeros((3, 4, 3), np.uint8)
+    patches[:, 2:] = 255
+    answer = replace(_answer(), photo=photo)
+    picture = recovery.on_photo(patches, answer)
+    assert picture.shape == photo.shape
+    assert int(picture[30, 40, 0]) - int(picture[30, 38, 0]) > 50  # linear enlargement alone has 26 there
+
+
 def test_banner_is_empty_unless_something_is_wrong(predictors: Predictors) -> None:
     assert banner.banner(predictors) == ""
     provenance = model.models(predictors)
