@@ -210,14 +210,17 @@ class Predictor:
         report(3 / 4, "scoring the names")
         scores, features = self.decode(photo, encoded, text, vocabulary)
         answer = Segmentation(
-            self.method, self.name, vocabulary.names, vocabulary.seen, scores, penalty, limit, features,
+            self.method, self.name, vocabulary.names, vocabulary.seen,
+            scores,  # type: ignore[arg-type]
+            penalty, limit, features,
             provenance=self.provenance, warnings=self.text_encoder.answer_warnings(vocabulary),
             photo_scores=self._photo_scores(encoded, text, vocabulary),
         )  # fmt: skip
         gated = apply_photo_gate(answer, photo_gate)
         if gated.maps.size <= _COMPUTED_AT_ONCE:
             gated.scores  # noqa: B018 - computed here, so that `seconds` is the whole wait
-        return dataclasses.replace(gated, scores=gated.maps, seconds=time.perf_counter() - start)
+        seconds = time.perf_counter() - start
+        return dataclasses.replace(gated, scores=gated.maps, seconds=seconds)  # type: ignore[arg-type]
 
     @torch.inference_mode()
     def _photo_scores(self, encoded: EncodedImage, text: Tensor, vocabulary: Vocabulary) -> tuple[float, ...]:

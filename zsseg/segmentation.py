@@ -10,7 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from zsseg.errors import UserError
-from zsseg.scores import MAX_SCORES, FloatArray, ScoreMaps
+from zsseg.scores import MAX_SCORES, ScoreMaps
+from zsseg.scores import FloatArray as FloatArray
 
 NONE = -1
 """Label of a pixel that is none of the classes."""
@@ -152,7 +153,13 @@ class Segmentation:
         penalty = self.seen_penalty if seen_penalty is None else seen_penalty
         limit = self.threshold if threshold is None else threshold
         hidden = self.off if off is None else off
-        other = dataclasses.replace(self, scores=self.maps, seen_penalty=penalty, threshold=limit, off=hidden)
+        other = dataclasses.replace(
+            self,
+            scores=self.maps,  # type: ignore[arg-type]
+            seen_penalty=penalty,
+            threshold=limit,
+            off=hidden,
+        )
         if "best_score" in self.__dict__ and hidden == self.off:  # depends on neither of the numbers
             other.__dict__["best_score"] = self.best_score
         return other

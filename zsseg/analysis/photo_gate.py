@@ -55,4 +55,5 @@ def apply_photo_gate(seg: Segmentation, strength: float = GATE) -> Segmentation:
     if not seg.photo_scores:
         raise UserError(f"{seg.model} does not say what the whole photo shows: leave the photo-level gate out.")
     factors = (np.asarray(seg.photo_scores) ** strength).astype(np.float32)  # (K,)
-    return dataclasses.replace(seg, scores=GatedMaps(seg.maps, factors), photo_gate=strength)
+    gated = GatedMaps(seg.maps, factors)
+    return dataclasses.replace(seg, scores=gated, photo_gate=strength)  # type: ignore[arg-type]
