@@ -23,18 +23,21 @@ ARROWS: dict[str, set[str]] = {
     "zsseg.cache": set(),
     "zsseg.synthetic": set(),
     "zsseg.examples": set(),
-    "zsseg.segmentation": set(),
+    "zsseg.scores": set(),
+    "zsseg.segmentation": {"zsseg.scores"},
     "zsseg.layers": set(),
     "zsseg.models": {"zsseg.cache", "zsseg.layers"},
     "zsseg.engines": {"zsseg.models"},
     "zsseg.text": {"zsseg.synthetic", "zsseg.cache", "zsseg.models"},
-    "zsseg.image": {"zsseg.cache", "zsseg.models", "zsseg.engines"},
+    "zsseg.image": {"zsseg.cache", "zsseg.models", "zsseg.engines", "zsseg.scores"},
     "zsseg.weights": {"zsseg.models", "zsseg.text", "zsseg.image"},
-    "zsseg.analysis": {"zsseg.segmentation", "zsseg.layers", "zsseg.models", "zsseg.text", "zsseg.image"},
+    "zsseg.analysis": {"zsseg.scores", "zsseg.segmentation", "zsseg.layers", "zsseg.models", "zsseg.text"}
+    | {"zsseg.image"},
     "zsseg.visualize": {"zsseg.segmentation", "zsseg.image", "zsseg.analysis"},
-    "zsseg.export": {"zsseg.segmentation", "zsseg.text", "zsseg.image", "zsseg.visualize", "zsseg.engines"},
+    "zsseg.export": {"zsseg.segmentation", "zsseg.text", "zsseg.image", "zsseg.visualize", "zsseg.engines"}
+    | {"zsseg.scores"},
     "zsseg.predictor": {"zsseg.cache", "zsseg.segmentation", "zsseg.models", "zsseg.text", "zsseg.image"}
-    | {"zsseg.weights", "zsseg.analysis", "zsseg.engines"},
+    | {"zsseg.weights", "zsseg.analysis", "zsseg.engines", "zsseg.scores"},
     "zsseg": {"zsseg.segmentation", "zsseg.text", "zsseg.image", "zsseg.predictor"},
     "zsseg.demo": {"zsseg.synthetic", "zsseg.examples", "zsseg.segmentation", "zsseg.models", "zsseg.text"}
     | {"zsseg.image", "zsseg.weights", "zsseg.analysis", "zsseg.visualize", "zsseg.export", "zsseg.predictor"},

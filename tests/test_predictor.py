@@ -207,10 +207,22 @@ def test_five_hundred_names(predictor: Predictor) -> None:
     assert seg.scores.shape == (500, 48, 70)
 
 
-def test_too_many_scores_are_refused_before_the_network_runs(predictor: Predictor, calls: list[str]) -> None:
+def test_more_scores_than_fit_into_an_array_are_answered(predictor: Predictor) -> None:
+    seg = predictor.predict(np.zeros((1000, 1000, 3), dtype=np.uint8), [f"thing {i}" for i in range(400)])
     with pytest.raises(UserError, match="400 classes on a photo of 1000x1000"):
-        predictor.predict(np.zeros((1000, 1000, 3), dtype=np.uint8), [f"thing {i}" for i in range(400)])
-    assert calls == []
+        _ = seg.scores
+    assert seg.labels.shape == (1000, 1000)
+
+
+def test_progress_is_told(predictor: Predictor) -> None:
+    told: list[tuple[float, str]] = []
+    names = [f"thing {i}" for i in range(100)]
+    predictor.predict(PHOTO, names, report=lambda share, step: told.append((share, step)))
+    shares, steps = zip(*told, strict=True)
+    assert list(shares) == sorted(shares)
+    assert (shares[0], shares[-1] <= 1) == (0, True)
+    assert list(dict.fromkeys(steps)) == ["reading the names", "reading the photo", "scoring the names"]
+    assert len(set(shares)) > 5  # not only at the beginning of each step
 
 
 @pytest.mark.parametrize(

@@ -8,10 +8,8 @@ import pytest
 
 from zsseg.errors import UserError
 from zsseg.segmentation import (
-    MAX_SCORES,
     NONE,
     Segmentation,
-    check_size,
     margin,
     overlap,
     recovery_by_class,
@@ -112,12 +110,6 @@ def test_parts_that_do_not_fit(changes: dict[str, object]) -> None:
     with pytest.raises(ValueError, match=r".") as caught:
         dataclasses.replace(drawn(), **changes)  # type: ignore[arg-type]
     assert not isinstance(caught.value, UserError)
-
-
-def test_size_limit() -> None:
-    check_size(500, 480, 640)
-    with pytest.raises(UserError, match="too much memory"):
-        check_size(MAX_SCORES, 2, 1)
 
 
 def test_shares_are_plain_numbers() -> None:

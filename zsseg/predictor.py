@@ -5,7 +5,7 @@ Photo and names are encoded and cached separately: new names never re-encode the
 
 import dataclasses
 import time
-from collections.abc import MutableMapping, Sequence
+from collections.abc import Callable, MutableMapping, Sequence
 from pathlib import Path
 from typing import Self
 
@@ -22,9 +22,10 @@ from zsseg.errors import UserError, memory_told
 from zsseg.files import file_sha256
 from zsseg.image.encoder import EncodedImage, ImageEncoder
 from zsseg.image.load import Pixels, load_image
-from zsseg.image.windows import Preprocessing, Windows, stitch_grids, window_scores
+from zsseg.image.score_maps import WindowMaps
+from zsseg.image.windows import Preprocessing, Windows, stitch_grids
 from zsseg.models import METHODS, Backbone, MaskOutput, SegmentationModel, TrainingFreeConfig, method_of
-from zsseg.segmentation import FloatArray, Segmentation, check_fraction, check_penalty, check_size
+from zsseg.segmentation import FloatArray, Segmentation, check_fraction, check_penalty
 from zsseg.text.checks import VocabularyWarning
 from zsseg.text.encoder import TextEncoder
 from zsseg.text.templates import SINGLE_TEMPLATE
@@ -33,6 +34,9 @@ from zsseg.weights.backbone import WEIGHTS_FILE, BackboneDefaults, load_backbone
 from zsseg.weights.checkpoint import load_checkpoint
 from zsseg.weights.metadata import Metadata
 from zsseg.weights.search import find_backbone, find_checkpoint
+
+# Values of score maps, K*H*W, that `predict` computes itself; more are left until they are wanted.
+_COMPUTED_AT_ONCE = 2**26
 
 
 def default_checkpoints() -> dict[str, str]:
@@ -174,6 +178,7 @@ class Predictor:
         seen_penalty: float | None = None,
         threshold: float | None = None,
         photo_gate: float = 0.0,
+        report: Callable[[float, str], object] = lambda _share, _step: None,
     ) -> Segmentation:
         """Find the classes in a photo.
 
@@ -186,6 +191,7 @@ class Predictor:
             seen_penalty: in -1..1; None takes the checkpoint's own.
             threshold: in 0..1; None takes the checkpoint's own.
             photo_gate: strength of `zsseg.analysis.photo_gate`, in 0..1; neither published method has it.
+            report: called now and then with the share that is done, 0..1, and the step that runs, in words.
 
         Raises:
             UserError: the photo, the names or a setting cannot be used.
@@ -198,17 +204,23 @@ class Predictor:
         check_fraction(limit, "The threshold")
         check_fraction(photo_gate, "The photo-level gate")
         photo = self.preprocess(load_image(image))
-        check_size(len(vocabulary.names), *photo.photo)
-        text = self.encode_text(vocabulary)
+        text = self.text_encoder.encode(vocabulary, lambda share: report(share / 2, "reading the names"))
+        report(1 / 2, "reading the photo")
         encoded = self.encode_image(photo)
+        report(3 / 4, "scoring the names")
         scores, features = self.decode(photo, encoded, text, vocabulary)
         answer = Segmentation(
-            self.method, self.name, vocabulary.names, vocabulary.seen, scores, penalty, limit, features,
+            self.method, self.name, vocabulary.names, vocabulary.seen,
+            scores,  # type: ignore[arg-type]
+            penalty, limit, features,
             provenance=self.provenance, warnings=self.text_encoder.answer_warnings(vocabulary),
             photo_scores=self._photo_scores(encoded, text, vocabulary),
         )  # fmt: skip
         gated = apply_photo_gate(answer, photo_gate)
-        return dataclasses.replace(gated, seconds=time.perf_counter() - start)
+        if gated.maps.size <= _COMPUTED_AT_ONCE:
+            gated.scores  # noqa: B018 - computed here, so that `seconds` is the whole wait
+        seconds = time.perf_counter() - start
+        return dataclasses.replace(gated, scores=gated.maps, seconds=seconds)  # type: ignore[arg-type]
 
     @torch.inference_mode()
     def _photo_scores(self, encoded: EncodedImage, text: Tensor, vocabulary: Vocabulary) -> tuple[float, ...]:
@@ -280,11 +292,11 @@ class Predictor:
     @torch.inference_mode()
     def decode(
         self, photo: Windows, encoded: EncodedImage, text: Tensor, vocabulary: Vocabulary
-    ) -> tuple[FloatArray, dict[str, FloatArray]]:
+    ) -> tuple[WindowMaps, dict[str, FloatArray]]:
         """Score the encoded photo for the encoded class names.
 
         Returns:
-            (K,H,W) scores of the classes in 0..1, and the features of `Segmentation`.
+            (K,H,W) scores of the classes in 0..1, computed when they are read, and the features of `Segmentation`.
         """
         logits: list[Tensor] = []
         grids: list[dict[str, Tensor]] = []
@@ -293,10 +305,7 @@ class Predictor:
             logits.append(output.mask_logits)
             grids.append(self._features_of_windows(batch, output))
         synonym_counts = [len(group) for group in vocabulary.synonyms]
-        scores = window_scores(
-            torch.cat(logits), photo.boxes, photo.resized, photo.photo, synonym_counts, photo.feathered
-        )
-        return scores, self._features_of_photo(grids, photo)
+        return WindowMaps(torch.cat(logits), photo, synonym_counts), self._features_of_photo(grids, photo)
 
     def _features_of_windows(self, batch: EncodedImage, output: MaskOutput) -> dict[str, Tensor]:
         """(n, N, D) each; empty for a method without recovery."""

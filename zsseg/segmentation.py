@@ -10,17 +10,27 @@ import numpy as np
 import numpy.typing as npt
 
 from zsseg.errors import UserError
+from zsseg.scores import MAX_SCORES, ScoreMaps
+from zsseg.scores import FloatArray as FloatArray
 
 NONE = -1
 """Label of a pixel that is none of the classes."""
 
-MAX_SCORES = 2**28
-"""Score maps of one photo, K*H*W values, at most: 1 GiB."""
-
 _LOGIT_EDGE = 1e-6
 _BAND_VALUES = 2**16
 
-FloatArray = npt.NDArray[np.float32]
+
+class _Scores:
+    """The field `scores`: takes an array or maps that are computed on demand, and gives an array."""
+
+    def __get__(self, seg: "Segmentation | None", owner: type | None = None) -> FloatArray:
+        if seg is None:
+            raise AttributeError("scores has no default")
+        maps = seg.maps
+        return maps.array() if isinstance(maps, ScoreMaps) else maps
+
+    def __set__(self, seg: "Segmentation", value: "FloatArray | ScoreMaps") -> None:
+        seg.__dict__["maps"] = value
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,7 +44,9 @@ class Segmentation:
         model: name of the checkpoint.
         names: K different class names, in the order of the request.
         seen: K flags, True where the class counts as seen in training.
-        scores: (K,H,W) sigmoid in 0..1, before the seen penalty.
+        scores: (K,H,W) sigmoid in 0..1, before the seen penalty. May be given as `zsseg.scores.ScoreMaps`, which is
+            small; the array is then computed when it is read, and kept while the process has room for it.
+        maps: the same as given: an array or `ScoreMaps`. Iterate over it where one class at a time is enough.
         seen_penalty: taken off the score of every seen class before the argmax, in -1..1; below 0 it favours them.
         threshold: a pixel whose largest raw score is below this is none of the classes, in 0..1.
         features: CLIP-RC: "encoder", "decoder", "recovered" and "target", each (h,w,D), over the whole photo, and
@@ -48,7 +60,7 @@ class Segmentation:
         warnings: sentences about names that were not used as typed, such as a truncated one; mostly none.
 
     Raises:
-        UserError: penalty or threshold outside their ranges.
+        UserError: penalty or threshold outside their ranges; when `scores` is read, too many of them for one array.
         ValueError: the parts do not fit together.
     """
 
@@ -71,32 +83,38 @@ class Segmentation:
         """Refuse parts that do not fit."""
         check_penalty(self.seen_penalty)
         check_fraction(self.threshold, "The threshold")
-        if self.scores.ndim != 3 or self.scores.dtype != np.float32 or self.scores.size == 0:
-            raise ValueError(f"scores must be (K,H,W) float32, not {self.scores.shape} {self.scores.dtype}")
-        if not len(self.names) == len(self.seen) == len(self.scores):
-            raise ValueError(f"{len(self.names)} names, {len(self.seen)} flags, {len(self.scores)} score maps")
+        if not isinstance(self.maps, ScoreMaps):
+            _check_array(self.maps)
+        if not len(self.names) == len(self.seen) == len(self.maps):
+            raise ValueError(f"{len(self.names)} names, {len(self.seen)} flags, {len(self.maps)} score maps")
         if self.photo_scores and len(self.photo_scores) != len(self.names):
             raise ValueError(f"{len(self.names)} names, {len(self.photo_scores)} photo scores")
         if len(set(self.names)) != len(self.names):
             raise ValueError("the class names must differ")
         if not self.off <= set(self.names):
             raise ValueError("only classes that were asked can be switched off")
-        low, high = float(self.scores.min()), float(self.scores.max())
-        if not (low >= 0 and high <= 1):  # written so that NaN fails too
-            raise ValueError(f"scores must lie in 0..1, not {low}..{high}")
+
+    @property
+    def maps(self) -> FloatArray | ScoreMaps:
+        """The scores as they were given: an array, or maps that are computed on demand; (K,H,W) either way."""
+        maps: FloatArray | ScoreMaps = self.__dict__["maps"]
+        return maps
 
     @cached_property
     def labels(self) -> npt.NDArray[np.int16]:
         """(H,W) index of the best class after the seen penalty, the first at ties, or NONE."""
-        _, height, width = self.scores.shape
-        labels = np.zeros((height, width), dtype=np.int16)
-        for rows in _bands(height, width):
-            labels[rows] = self._best(self.scores[:, rows])
+        _, height, width = self.maps.shape
+        if self.maps.size > MAX_SCORES:
+            labels = self._best(self.maps)
+        else:
+            scores, labels = self.scores, np.zeros((height, width), dtype=np.int16)
+            for rows in _bands(height, width):
+                labels[rows] = self._best(scores[:, rows])
         labels[self.best_score < self.threshold] = NONE
         labels.setflags(write=False)
         return labels
 
-    def _best(self, scores: FloatArray) -> npt.NDArray[np.int16]:
+    def _best(self, scores: FloatArray | ScoreMaps) -> npt.NDArray[np.int16]:
         """Index of the best of (K,h,W) scores after the penalty, (h,W)."""
         best = np.full(scores.shape[1:], -np.inf, dtype=np.float32)
         labels = np.zeros(best.shape, dtype=np.int16)
@@ -113,8 +131,8 @@ class Segmentation:
     @cached_property
     def best_score(self) -> FloatArray:
         """(H,W) the largest raw score of a class that is on, before the penalty, in 0..1; -1 where none is on."""
-        best: FloatArray = np.full(self.scores.shape[1:], -1, dtype=np.float32)
-        for name, score in zip(self.names, self.scores, strict=True):
+        best: FloatArray = np.full(self.maps.shape[1:], -1, dtype=np.float32)
+        for name, score in zip(self.names, self.maps, strict=True):
             if name not in self.off:
                 np.maximum(best, score, out=best)
         return best
@@ -135,10 +153,20 @@ class Segmentation:
         penalty = self.seen_penalty if seen_penalty is None else seen_penalty
         limit = self.threshold if threshold is None else threshold
         hidden = self.off if off is None else off
-        other = dataclasses.replace(self, seen_penalty=penalty, threshold=limit, off=hidden)
+        other = dataclasses.replace(
+            self,
+            scores=self.maps,  # type: ignore[arg-type]
+            seen_penalty=penalty,
+            threshold=limit,
+            off=hidden,
+        )
         if "best_score" in self.__dict__ and hidden == self.off:  # depends on neither of the numbers
             other.__dict__["best_score"] = self.best_score
         return other
+
+
+# After the class was made, since a dataclass takes what is assigned in its body for a default.
+Segmentation.scores = _Scores()  # type: ignore[assignment]
 
 
 def check_fraction(value: float, what: str) -> None:
@@ -161,20 +189,15 @@ def check_penalty(value: float) -> None:
         raise UserError(f"The seen penalty must lie between -1 and 1, not {value}.")
 
 
-def check_size(count: int, height: int, width: int) -> None:
-    """Refuse score maps (count, height, width) beyond `MAX_SCORES`, before any is made.
-
-    Raises:
-        UserError: they would be larger.
-    """
-    if count * height * width > MAX_SCORES:
-        raise UserError(
-            f"{count} classes on a photo of {width}x{height} pixels need too much memory: "
-            "ask for fewer classes or shrink the photo."
-        )
+def _check_array(scores: FloatArray) -> None:
+    if scores.ndim != 3 or scores.dtype != np.float32 or scores.size == 0:
+        raise ValueError(f"scores must be (K,H,W) float32, not {scores.shape} {scores.dtype}")
+    low, high = float(scores.min()), float(scores.max())
+    if not (low >= 0 and high <= 1):  # written so that NaN fails too
+        raise ValueError(f"scores must lie in 0..1, not {low}..{high}")
 
 
-def _adjusted(seg: Segmentation, scores: FloatArray) -> Iterator[FloatArray]:
+def _adjusted(seg: Segmentation, scores: FloatArray | ScoreMaps) -> Iterator[FloatArray]:
     """Each class's part of (K,...) scores after the seen penalty, one after the other."""
     for score, seen in zip(scores, seg.seen, strict=True):
         yield score - np.float32(seg.seen_penalty) if seen else score
@@ -200,8 +223,8 @@ def overlap(seg: Segmentation, level: float = 0.5) -> npt.NDArray[np.int16]:
         UserError: the level is outside 0..1.
     """
     check_fraction(level, "The level")
-    counts = np.zeros(seg.scores.shape[1:], dtype=np.int16)
-    for name, score in zip(seg.names, seg.scores, strict=True):
+    counts = np.zeros(seg.maps.shape[1:], dtype=np.int16)
+    for name, score in zip(seg.names, seg.maps, strict=True):
         if name not in seg.off:
             counts += score > level
     return counts
@@ -212,9 +235,9 @@ def margin(seg: Segmentation) -> FloatArray:
 
     Classes that are switched off play no part. With one class: its score after the penalty, at least 0; with none: 0.
     """
-    best = np.full(seg.scores.shape[1:], -np.inf, dtype=np.float32)
+    best = np.full(seg.maps.shape[1:], -np.inf, dtype=np.float32)
     second = best.copy()
-    for name, score in zip(seg.names, _adjusted(seg, seg.scores), strict=True):
+    for name, score in zip(seg.names, _adjusted(seg, seg.maps), strict=True):
         if name not in seg.off:
             np.maximum(second, np.minimum(best, score), out=second)
             np.maximum(best, score, out=best)
@@ -240,9 +263,10 @@ def softmax_scores(seg: Segmentation, temperature: float = 1.0) -> FloatArray:
     """
     if not 0.01 <= temperature <= 100:  # written so that NaN fails too
         raise UserError(f"The temperature must lie between 0.01 and 100, not {temperature}.")
-    result = np.empty_like(seg.scores)
-    for rows in _bands(seg.scores.shape[1], seg.scores[:, 0].size):
-        odds = np.clip(seg.scores[:, rows], _LOGIT_EDGE, 1 - _LOGIT_EDGE)  # (K, b, W)
+    scores = seg.scores
+    result = np.empty_like(scores)
+    for rows in _bands(scores.shape[1], scores[:, 0].size):
+        odds = np.clip(scores[:, rows], _LOGIT_EDGE, 1 - _LOGIT_EDGE)  # (K, b, W)
         logits = np.log(odds / (1 - odds)) / np.float32(temperature)
         shares = np.exp(logits - logits.max(0))
         np.divide(shares, shares.sum(0), out=result[:, rows])

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from zsseg.errors import UserError
+from zsseg.scores import GatedMaps
 from zsseg.segmentation import Segmentation, check_fraction
 
 GATE = 0.25
@@ -53,7 +54,6 @@ def apply_photo_gate(seg: Segmentation, strength: float = GATE) -> Segmentation:
         raise ValueError("the answer has been gated already")
     if not seg.photo_scores:
         raise UserError(f"{seg.model} does not say what the whole photo shows: leave the photo-level gate out.")
-    # sigmoid(logit(s) + log(f)) = s * f / (1 - s * (1 - f)), which needs no logarithm in any pixel.
-    factors = (np.asarray(seg.photo_scores) ** strength).astype(np.float32)[:, None, None]  # (K, 1, 1)
-    scores = seg.scores * factors / np.maximum(1 - seg.scores * (1 - factors), np.finfo(np.float32).tiny)
-    return dataclasses.replace(seg, scores=np.minimum(scores, 1), photo_gate=strength)
+    factors = (np.asarray(seg.photo_scores) ** strength).astype(np.float32)  # (K,)
+    gated = GatedMaps(seg.maps, factors)
+    return dataclasses.replace(seg, scores=gated, photo_gate=strength)  # type: ignore[arg-type]

@@ -3,7 +3,7 @@
 import argparse
 import json
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 DONE, NOTHING_DONE, SOME_FAILED = 0, 2, 3
 """Exit codes."""
 
+_MANY_NAMES = 100
 _IN_MANIFEST = ("seen", "unseen", "seen_penalty", "threshold", "photo_gate", "opacity", "engine")
 
 
@@ -128,6 +129,13 @@ def _outcomes(args: argparse.Namespace) -> Iterator[_Answered | _Failed]:
         yield _Failed(None, str(error), str(error))
 
 
+def _progress_of_names(count: int) -> Callable[[float, str], object]:
+    """Shows the share done, for so many names that one waits."""
+    if count < _MANY_NAMES or not sys.stderr.isatty():
+        return lambda _share, _step: None
+    return lambda share, step: warn(f"{share:4.0%} {step}")
+
+
 def _show_progress(number: int, count: int, photo: PhotoPath) -> None:
     if count > 1 and sys.stderr.isatty():
         warn(f"{number}/{count} {photo.path}")
@@ -205,12 +213,12 @@ def _answers(
     Raises:
         UserError: a model cannot answer, or a file cannot be written.
     """
-    results = {}
+    results, report = {}, _progress_of_names(len(build_vocabulary(request.seen, request.unseen).names))
     for folder, model in models.items():
         own = request.settings_of(folder)
         results[folder] = model.predict(
             pixels, request.seen, request.unseen,
-            seen_penalty=own.seen_penalty, threshold=own.threshold, photo_gate=own.photo_gate,
+            seen_penalty=own.seen_penalty, threshold=own.threshold, photo_gate=own.photo_gate, report=report,
         )  # fmt: skip
     opacity = {folder: request.settings_of(folder).opacity for folder in results}
     if target.zip or request.manifest:

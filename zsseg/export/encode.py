@@ -10,6 +10,7 @@ from PIL import Image
 
 from zsseg.files import slug
 from zsseg.image.load import Pixels
+from zsseg.scores import MAX_SCORES
 from zsseg.segmentation import NONE, Segmentation
 from zsseg.version import __version__
 from zsseg.visualize import colors_of
@@ -29,10 +30,20 @@ def png(picture: Image.Image | Pixels, *, optimize: bool = False) -> bytes:
 
 
 def npz(seg: Segmentation) -> bytes:
-    """scores.npz: `names`, `seen` and `scores` (K,H,W) float32 in 0..1, before the seen penalty."""
+    """scores.npz: `names`, `seen` and `scores` (K,H,W) float32 in 0..1, before the seen penalty.
+
+    More than `MAX_SCORES` values are written as `scores_8bit` (K,H,W) uint8 instead, 255 times the score.
+    """
     buffer = io.BytesIO()
+    names, seen = np.array(seg.names), np.array(seg.seen)
     # numpy dates every member 1980, so that equal arrays are equal files.
-    np.savez_compressed(buffer, names=np.array(seg.names), seen=np.array(seg.seen), scores=seg.scores)
+    if seg.maps.size <= MAX_SCORES:
+        np.savez_compressed(buffer, names=names, seen=seen, scores=seg.scores)
+        return buffer.getvalue()
+    small = np.empty(seg.maps.shape, dtype=np.uint8)
+    for index, plane in enumerate(seg.maps):
+        small[index] = plane * np.float32(255) + np.float32(0.5)
+    np.savez_compressed(buffer, names=names, seen=seen, scores_8bit=small)
     return buffer.getvalue()
 
 
@@ -65,8 +76,8 @@ def summary(seg: Segmentation) -> dict[str, Any]:
 
     Without the time: `Segmentation.seconds` belongs to one run, while the file must be the same for every run.
     """
-    height, width = seg.scores.shape[1:]
-    rows = zip(seg.names, seg.seen, seg.area, seg.scores, strict=True)
+    height, width = seg.maps.shape[1:]
+    rows = zip(seg.names, seg.seen, seg.area, seg.maps, strict=True)
     return {
         "method": seg.method,
         "model": seg.model,

@@ -232,16 +232,28 @@ def window_scores(
     Returns:
         (K, H, W), in 0..1.
     """
-    top, left, bottom, right = boxes[0]
-    window = (bottom - top, right - left)
-    step = max(1, min(_CLASSES_AT_ONCE, _VALUES_AT_ONCE // (len(boxes) * window[0] * window[1])))
+    step = synonyms_at_once(boxes)
     owners = np.repeat(np.arange(len(synonym_counts)), synonym_counts)
     scores = np.zeros((len(synonym_counts), *photo), dtype=np.float32)
     for start in range(0, len(owners), step):
-        chunk = logits[:, start : start + step]
-        windows = F.interpolate(chunk, window, mode="bilinear", align_corners=False).sigmoid()
-        whole = stitch(windows, boxes, *resized, feathered)
-        maps = F.interpolate(whole[None], photo, mode="bilinear", align_corners=False)[0].clamp(0, 1)
-        for owner, score in zip(owners[start : start + step], maps.cpu().numpy(), strict=True):
+        maps = synonym_scores(logits[:, start : start + step], boxes, resized, photo, feathered)
+        for owner, score in zip(owners[start : start + step], maps, strict=True):
             np.maximum(scores[owner], score, out=scores[owner])
     return scores
+
+
+def synonyms_at_once(boxes: Sequence[Box]) -> int:
+    """How many synonyms `window_scores` puts together at a time; other numbers would change the last bits."""
+    top, left, bottom, right = boxes[0]
+    return max(1, min(_CLASSES_AT_ONCE, _VALUES_AT_ONCE // (len(boxes) * (bottom - top) * (right - left))))
+
+
+def synonym_scores(
+    logits: Tensor, boxes: Sequence[Box], resized: tuple[int, int], photo: tuple[int, int], feathered: bool
+) -> npt.NDArray[np.float32]:
+    """Scores (S, H, W) of single synonyms, in 0..1; arguments as in `window_scores`."""
+    top, left, bottom, right = boxes[0]
+    windows = F.interpolate(logits, (bottom - top, right - left), mode="bilinear", align_corners=False).sigmoid()
+    whole = stitch(windows, boxes, *resized, feathered)
+    maps = F.interpolate(whole[None], photo, mode="bilinear", align_corners=False)[0].clamp(0, 1)
+    return maps.cpu().numpy()

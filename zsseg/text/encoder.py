@@ -1,6 +1,6 @@
 """The text encoder: class names in, unit vectors out, each cached; and warnings about the names."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from functools import partial
 
 import torch
@@ -13,6 +13,7 @@ from zsseg.text.checks import VocabularyWarning, about_truncated_names, check_vo
 from zsseg.text.vocabulary import Vocabulary, with_templates
 
 _TEXTS_KEPT = 4096
+_NAMES_TO_A_REPORT = 16
 
 
 class TextEncoder:
@@ -31,13 +32,22 @@ class TextEncoder:
         self._texts: LRU[Tensor] = LRU(_TEXTS_KEPT)
         self._counts: LRU[int] = LRU(_TEXTS_KEPT)
 
-    def encode(self, vocabulary: Vocabulary) -> Tensor:
+    def encode(self, vocabulary: Vocabulary, report: Callable[[float], object] = lambda _share: None) -> Tensor:
         """Encode every synonym, class after class, or return the cached vectors: (synonyms, D) unit norm.
 
         A name longer than the context length is truncated; `name_warnings` reports it.
+
+        Args:
+            vocabulary: the names.
+            report: called now and then with the share of the names that are done, 0..1.
         """
-        # One by one: in a batch, a name's vector would depend on its neighbours in the last bit.
-        return torch.stack([self._texts.get(name, partial(self._encode_name, name)) for name in _synonyms(vocabulary)])
+        vectors, synonyms = [], _synonyms(vocabulary)
+        for index, name in enumerate(synonyms):
+            if index % _NAMES_TO_A_REPORT == 0:
+                report(index / len(synonyms))
+            # One by one: in a batch, a name's vector would depend on its neighbours in the last bit.
+            vectors.append(self._texts.get(name, partial(self._encode_name, name)))
+        return torch.stack(vectors)
 
     @torch.inference_mode()
     def _encode_name(self, name: str) -> Tensor:

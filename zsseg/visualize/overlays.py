@@ -136,7 +136,7 @@ def pixel_scores(seg: Segmentation, y: int, x: int) -> list[PixelScore]:
     Raises:
         UserError: the pixel lies outside the photo.
     """
-    height, width = seg.scores.shape[1:]
+    height, width = seg.maps.shape[1:]
     if not (0 <= y < height and 0 <= x < width):
         raise UserError(f"The point ({x}, {y}) lies outside the photo: choose one inside.")
     scores = seg.scores[:, y, x]

@@ -100,7 +100,7 @@ def top_scores(segmentation: Segmentation) -> str:
     Each point takes `_BEST` pairs of bytes: index of the class, and its score from 0 to 255, the best first as the
     classes compete, after the seen penalty. Classes that are switched off are left out.
     """
-    count, height, width = segmentation.scores.shape
+    count, height, width = segmentation.maps.shape
     scale = min(1, _CELLS / max(height, width))
     rows, cols = max(1, round(height * scale)), max(1, round(width * scale))
     ys, xs = ((2 * np.arange(cells) + 1) * side // (2 * cells) for cells, side in ((rows, height), (cols, width)))
