@@ -82,6 +82,8 @@ ARROWS: dict[str, set[str]] = {
     "training.calibrate": {"zsseg.segmentation", "zsseg.predictor"}
     | {"training.runtime", "training.data", "training.evaluation"},
     "training.report": {"zsseg.predictor", "training.runtime", "training.data", "training.evaluation"},
+    "training.edges": {"zsseg.image", "zsseg.visualize"}
+    | {f"training.{part}" for part in ("data", "evaluation", "runtime")},
     "training.contact_sheet": {"zsseg.examples", "zsseg.segmentation", "zsseg.models", "zsseg.image"}
     | {"zsseg.visualize", "zsseg.predictor", "training.runtime", "training.data", "training.evaluation"},
     "training.bench": {"zsseg.models", "zsseg.bench", "training.runtime", "training.recipes", "training.core"},
