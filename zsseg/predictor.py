@@ -15,6 +15,7 @@ from torch import Tensor
 
 from zsseg.analysis.photo_gate import apply_photo_gate, photo_scores
 from zsseg.analysis.regions import RegionView, check_regions, view_regions
+from zsseg.devices import find_device
 from zsseg.engines import EAGER, engine_name
 from zsseg.engines.base import Engine
 from zsseg.engines.build import build_engine
@@ -55,7 +56,7 @@ class Predictor:
         engine: what runs its steps, one of `zsseg.engines.ENGINES`.
 
     Raises:
-        UserError: there is no such engine, or it cannot run here.
+        UserError: there is no such engine or device, or the engine cannot run here.
     """
 
     def __init__(
@@ -66,9 +67,9 @@ class Predictor:
         sha256: str = "",
         engine: str = EAGER,
     ) -> None:
-        self.model = model.to(device).eval()
+        self.device = find_device(device)
+        self.model = model.to(self.device).eval()
         self.metadata = metadata
-        self.device = torch.device(device)
         self.sha256 = sha256
         self.requested_engine = engine
         self.engine = build_engine(engine, model.backbone, metadata.size, self.device)
@@ -246,7 +247,8 @@ class Predictor:
         vocabulary = build_vocabulary(seen, unseen)
         photo = self.preprocess(load_image(image))
         rows, columns = (side // self.model.backbone.patch_size for side in photo.pixels.shape[-2:])
-        check_regions(len(photo.boxes) * self.model.config.regions * rows * columns, len(vocabulary.names))
+        synonyms = sum(map(len, vocabulary.synonyms))  # all are computed, though only each class's first is shown
+        check_regions(len(photo.boxes) * self.model.config.regions * rows * columns, synonyms)
         text = self.encode_text(vocabulary)
         batches = self.encode_image(photo).batches(len(text))
         outputs = (self._decoder.run(self.model.decode, batch.tokens, text) for batch in batches)
