@@ -9,6 +9,7 @@ from collections.abc import Callable, MutableMapping, Sequence
 from pathlib import Path
 from typing import Self
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -290,6 +291,22 @@ class Predictor:
     def name_warnings(self, vocabulary: Vocabulary) -> list[VocabularyWarning]:
         """Warnings about likely typing mistakes and surprises in class names, for this model; none blocks an answer."""
         return self.text_encoder.name_warnings(vocabulary)
+
+    @torch.inference_mode()
+    def name_cosines(self, image: object, vocabulary: Vocabulary) -> FloatArray:
+        """How alike the whole photo is to each class: K cosines of the class token, the mean over windows, -1..1.
+
+        Args:
+            image: as in `predict`.
+            vocabulary: the K classes, each by its first synonym.
+
+        Raises:
+            UserError: the photo cannot be used.
+        """
+        encoded = self.encode_image(self.preprocess(load_image(image)))
+        cosines = (encoded.tokens.cls_token @ self.encode_text(vocabulary).T).mean(0).cpu().numpy()  # (S,)
+        firsts = np.cumsum([0, *(len(group) for group in vocabulary.synonyms[:-1])])
+        return np.asarray(cosines[firsts], dtype=np.float32)
 
     @torch.inference_mode()
     def decode(

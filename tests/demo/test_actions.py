@@ -1,8 +1,6 @@
 """What the page does, called without the page."""
 
 import json
-import os
-import time
 import zipfile
 from pathlib import Path
 
@@ -15,7 +13,6 @@ from zsseg.demo import actions, catalog_of
 from zsseg.demo.actions import DisplaySettings
 from zsseg.demo.answer.card import card
 from zsseg.demo.catalog import Predictors, problems, shown, working
-from zsseg.demo.html.parts import text
 from zsseg.errors import UserError
 from zsseg.image.load import load_image
 
@@ -125,26 +122,6 @@ def test_files_follow_the_sliders_and_hold_classes_that_are_switched_off(predict
     assert result["settings"] == {"seen_penalty": 0.3, "threshold": 0.0, "photo_gate": 0.0}
     assert manifest["photo"]["file_name"] == "photo.png"
     assert [step["opacity"] for step in manifest["methods"]] == [0.5, 0.5]
-
-
-def test_old_files_are_thrown_away() -> None:
-    old, young = actions.fresh_folder(), actions.fresh_folder()
-    past = time.time() - actions.KEEP_FILES_SECONDS - 60
-    os.utime(old, (past, past))
-    actions.delete_folders()
-    assert not old.exists()
-    assert young.exists()
-    foreign = young.parent / "0-other"  # of another process that may still need it
-    foreign.mkdir(exist_ok=True)
-    actions.delete_folders(own=True)
-    assert not young.exists()
-    assert foreign.exists()
-    foreign.rmdir()
-
-
-def test_no_file_gets_older_than_the_page_says() -> None:
-    assert actions.KEEP_FILES_SECONDS + actions.CLEAN_EVERY_SECONDS <= 3600
-    assert "within an hour" in text("footer")
 
 
 def test_examples_can_be_asked() -> None:

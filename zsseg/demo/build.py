@@ -2,7 +2,7 @@
 
 import gradio as gr
 
-from zsseg.demo import actions, endpoint
+from zsseg.demo import endpoint, folders
 from zsseg.demo.answer import events as answer_events
 from zsseg.demo.answer.layout import (
     make_banner,
@@ -37,7 +37,7 @@ def build_demo(catalog: Catalog) -> gr.Blocks:
     blocks = gr.Blocks(
         title="ZegCLIP and CLIP-RC: zero-shot segmentation",
         analytics_enabled=False,
-        delete_cache=(actions.CLEAN_EVERY_SECONDS, actions.KEEP_FILES_SECONDS),
+        delete_cache=(folders.CLEAN_EVERY_SECONDS, folders.KEEP_FILES_SECONDS),
         fill_width=True,
     )
     with blocks:
@@ -64,7 +64,7 @@ def _lay_out(catalog: Catalog) -> Page:
             pixel = gr.HTML(text("no_point"), elem_id="zs-pixel")
     details = make_details(predictors, own_settings(cards[0].method, predictors)[0])
     gr.HTML(text("footer"))
-    keep = actions.KEEP_FILES_SECONDS
+    keep = folders.KEEP_FILES_SECONDS
     return Page(
         catalog,
         banner,

@@ -1,6 +1,5 @@
 """The tab How it works: the two methods in a minute, with pictures made from the visitor's photo."""
 
-import numpy as np
 from markupsafe import Markup
 
 from zsseg.demo.actions import Answer, DisplaySettings
@@ -49,9 +48,6 @@ def _pictures(answer: Answer, display: DisplaySettings, predictors: Predictors) 
 
 def _similarity(answer: Answer, predictor: Predictor) -> Markup:
     """Bars of the cosine between the whole photo and each word, the most alike first."""
-    encoded = predictor.encode_image(predictor.preprocess(answer.photo))
-    text = predictor.encode_text(answer.vocabulary)
-    cosines = np.asarray((encoded.tokens.cls_token @ text.T).mean(0).cpu())  # (S,)
-    firsts = np.cumsum([0, *(len(group) for group in answer.vocabulary.synonyms[:-1])])
-    rows = sorted(zip(cosines[firsts].tolist(), answer.vocabulary.names, strict=True), reverse=True)[:6]
+    cosines = predictor.name_cosines(answer.photo, answer.vocabulary).tolist()
+    rows = sorted(zip(cosines, answer.vocabulary.names, strict=True), reverse=True)[:6]
     return render("tabs/similarity.html", rows=rows)
