@@ -185,6 +185,7 @@ def test_trainer__all_workers_together_have_one_cache(
         def __iter__(self) -> Iterator[Batch]:
             return iter(())
 
+    draw_voc(tmp_path)
     monkeypatch.setattr(engine, "DataLoader", Loader)
     Trainer(make_experiment(tmp_path, "zegclip"), RunOptions(tmp_path / "run", workers=workers), CPU).run()
     assert rooms == [CACHE_BYTES // max(1, workers)]

@@ -15,6 +15,7 @@ from zsseg.errors import UserError
 from zsseg.files import leads_nowhere, shortened
 from zsseg.image.color import to_srgb
 from zsseg.image.pages import select_page, upright
+from zsseg.image.work import check_work
 
 Pixels = npt.NDArray[np.uint8]
 
@@ -99,7 +100,7 @@ def open_guarded(data: bytes, formats: Sequence[str], name: str) -> Image.Image:
         name: of the picture, for the sentence.
 
     Raises:
-        UserError: it has more than `MAX_PIXELS` pixels.
+        UserError: it has more than `MAX_PIXELS` pixels, or would take too long to decode.
         UnidentifiedImageError: it is of none of the kinds; a damaged header can raise anything else.
     """
     try:
@@ -110,6 +111,7 @@ def open_guarded(data: bytes, formats: Sequence[str], name: str) -> Image.Image:
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
         raise UserError(_too_large(name)) from None
     check_pixels(image.height, image.width, name)
+    check_work(image, data, name)
     return image
 
 
@@ -135,6 +137,7 @@ def _from_pil(image: Image.Image, name: str = "the picture") -> Pixels:
         image.load()
     except Exception as error:  # likewise for damaged bodies
         raise UserError(f"{name} is damaged or cut short: {_SAVE_AGAIN}.") from error
+    _check_size(image.height, image.width, name)  # an icon holds another file, whose size its header may not tell
     return _to_rgb(upright(image), image, name)
 
 
