@@ -124,6 +124,15 @@ def test_files_follow_the_sliders_and_hold_classes_that_are_switched_off(predict
     assert [step["opacity"] for step in manifest["methods"]] == [0.5, 0.5]
 
 
+def test_the_page_bounds_synonyms_as_it_bounds_classes() -> None:
+    actions.check_names("|".join(f"s{i}" for i in range(50)), "")
+    with pytest.raises(UserError, match="50"):
+        actions.check_names("|".join(f"s{i}" for i in range(2000)), "")
+    groups = ["|".join(f"s{c} {i}" for i in range(9)) for c in range(actions.MAX_SYNONYMS // 9 + 1)]
+    with pytest.raises(UserError, match=f"at most {actions.MAX_SYNONYMS}"):
+        actions.check_names(", ".join(groups), "")
+
+
 def test_examples_can_be_asked() -> None:
     assert len(examples.available()) == len(examples.EXAMPLES)
     for example in examples.EXAMPLES:

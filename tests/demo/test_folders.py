@@ -115,8 +115,14 @@ def test_health_tells_when_no_file_can_be_written(tmp_path: Path) -> None:
     assert "TMPDIR" in content["temporary_files"]["problem"]
 
 
-def test_a_missing_folder_is_a_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "gone"))
+def test_a_folder_that_vanished_is_made_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "gone" / "too"))
+    assert folders.fresh_folder().is_dir()
+
+
+def test_a_folder_that_cannot_be_made_is_a_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "file" / "under"))
     with pytest.raises(UserError, match="cannot be used"):
         folders.fresh_folder()
     folders.delete_folders()

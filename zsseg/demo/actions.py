@@ -9,7 +9,8 @@ from typing import Any
 
 from zsseg.analysis.photo_gate import apply_photo_gate
 from zsseg.demo.catalog import Predictors, problems, shown, title_of, working
-from zsseg.demo.folders import fresh_folder
+from zsseg.demo.folders import delete_folders as delete_folders
+from zsseg.demo.folders import fresh_folder as fresh_folder
 from zsseg.errors import UserError
 from zsseg.export import write_outputs, write_zip
 from zsseg.export.manifest import manifest_of
@@ -20,6 +21,8 @@ from zsseg.text.vocabulary import Vocabulary, build_vocabulary
 from zsseg.visualize import follow_edges
 
 MAX_NAMES = 200
+MAX_SYNONYMS = 2 * MAX_NAMES
+"""Of all classes together, the names among them: each costs the networks as much as a class."""
 
 
 @dataclass(frozen=True)
@@ -101,13 +104,17 @@ def check_names(seen: str, unseen: str) -> Vocabulary:
     """Read the boxes; refuse lists the page cannot answer well.
 
     Raises:
-        UserError: no name, a name in both boxes, or more than MAX_NAMES names.
+        UserError: no name, a name in both boxes, or more than MAX_NAMES names or MAX_SYNONYMS synonyms.
     """
     vocabulary = build_vocabulary(seen, unseen)
     if len(vocabulary.names) > MAX_NAMES:
         raise UserError(
             f"{len(vocabulary.names)} class names are too many for this page: ask about at most {MAX_NAMES} at a "
             "time, or use Python or the shell, which take up to 1000."
+        )
+    if (count := sum(map(len, vocabulary.synonyms))) > MAX_SYNONYMS:
+        raise UserError(
+            f"{count} names with their synonyms are too many for this page: ask about at most {MAX_SYNONYMS} at a time."
         )
     return vocabulary
 

@@ -31,6 +31,7 @@ def private_folder() -> Path:
     root = Path(tempfile.gettempdir()) / f"zsseg-demo-{_user()}"
     advice = "set TMPDIR to another folder, or remove it."
     try:
+        root.parent.mkdir(parents=True, exist_ok=True)  # a tidy system may have removed even that
         with suppress(FileExistsError):
             root.mkdir(mode=0o700)
         found = root.lstat()
