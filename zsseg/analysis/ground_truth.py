@@ -123,7 +123,7 @@ def _check_plain_ids(values: Sequence[int], image: Image.Image, names: Sequence[
 
 def _has_colors(image: Image.Image) -> bool:
     """Whether a picture has a palette that is more than a list of grey tones."""
-    return image.mode == "P" and any(len(set(color)) > 1 for color in image.palette.colors)
+    return image.palette is not None and any(len(set(color)) > 1 for color in image.palette.colors)
 
 
 def _lookup(names: Sequence[str], table: str | None, is_color: bool) -> Mapping[int, Synonyms]:

@@ -163,7 +163,7 @@ def as_error(as_html: bool = True) -> Iterator[None]:
         raise gr.Error(sentence, duration=12, print_exception=False) from error
 
 
-def uploaded(photo: Mapping[str, Any] | None) -> str | None:
+def uploaded(photo: object) -> str | None:
     """Return the uploaded file as it came.
 
     The events that take a photo are wired with ``preprocess=False``: Gradio would open the picture first, and fail
