@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
-LEAVES = {f"zsseg.{leaf}" for leaf in ("errors", "version", "open_clip_compat", "characters")}
-LEAVES |= {f"zsseg.{leaf}" for leaf in ("files", "imagenet", "documents")}
+LEAVES = {f"zsseg.{leaf}" for leaf in ("errors", "version", "open_clip_compat", "characters", "devices")}
+LEAVES |= {f"zsseg.{leaf}" for leaf in ("files", "imagenet", "documents", "loopback")}
 
 # part -> parts it may import, from the bottom up: a part may import only what stands above it here. Every part may
 # import itself and LEAVES, and nothing that is not named here. A folder is one part.
@@ -17,6 +17,8 @@ ARROWS: dict[str, set[str]] = {
     "zsseg.version": set(),
     "zsseg.open_clip_compat": set(),
     "zsseg.characters": set(),
+    "zsseg.devices": set(),
+    "zsseg.loopback": set(),
     "zsseg.files": set(),
     "zsseg.documents": set(),
     "zsseg.imagenet": set(),
@@ -30,7 +32,7 @@ ARROWS: dict[str, set[str]] = {
     "zsseg.engines": {"zsseg.models"},
     "zsseg.text": {"zsseg.synthetic", "zsseg.cache", "zsseg.models"},
     "zsseg.image": {"zsseg.cache", "zsseg.models", "zsseg.engines", "zsseg.scores"},
-    "zsseg.weights": {"zsseg.models", "zsseg.text", "zsseg.image"},
+    "zsseg.weights": {"zsseg.segmentation", "zsseg.models", "zsseg.text", "zsseg.image"},
     "zsseg.analysis": {"zsseg.scores", "zsseg.segmentation", "zsseg.layers", "zsseg.models", "zsseg.text"}
     | {"zsseg.image"},
     "zsseg.visualize": {"zsseg.segmentation", "zsseg.image", "zsseg.analysis"},

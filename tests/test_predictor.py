@@ -17,7 +17,7 @@ import torch.nn.functional as F
 from tests.tiny import SIDE, tiny_checkpoint, tiny_metadata
 from zsseg.errors import UserError
 from zsseg.image.windows import window_boxes
-from zsseg.models import ClipRC, ImageTokens, MaskOutput
+from zsseg.models import ClipRC, ImageTokens, MaskOutput, TrainingFreeConfig
 from zsseg.predictor import Predictor
 from zsseg.text.vocabulary import build_vocabulary
 from zsseg.weights.backbone import load_backbone
@@ -155,6 +155,7 @@ class Constant(torch.nn.Module):
     def __init__(self, backbone: torch.nn.Module) -> None:
         super().__init__()
         self.backbone = backbone
+        self.config = TrainingFreeConfig()
         self.has_recovery = False
         self.has_exact_decoder = False
 

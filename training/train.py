@@ -17,9 +17,10 @@ from training.core.assemble import Experiment, assemble
 from training.core.dry_run import find_or_make_backbone, shortened, write_data
 from training.core.engine import Evaluator, RunOptions, Trainer
 from training.data.datasets import has_development, open_set
+from training.data.files import check_photos
 from training.evaluation.protocol import Scores, build_protocol, evaluate_predictor, protocol_for, summarise
 from training.recipes import Recipe, load_recipe, recipe_names
-from training.runtime.console import run_for_person
+from training.runtime.console import count, positive, positive_number, run_for_person
 from training.runtime.devices import DeviceContext, Precision, setup_device, teardown
 from training.runtime.runlog import read_log
 from zsseg.errors import UserError
@@ -118,6 +119,7 @@ def development_evaluator(recipe: Recipe, data_root: Path, context: DeviceContex
     held = tuple(n for n in seen if n in recipe.held_out)
     protocol = build_protocol(photos.raw_names, [n for n in seen if n not in held], held + unseen, hide=unseen)
     items = photos.items[: recipe.eval_photos]
+    check_photos(photos, items)
 
     def look(model: SegmentationModel, metadata: Metadata) -> Scores:
         predictor = Predictor(model, metadata, str(context.device))
@@ -151,13 +153,13 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--resume", action="store_true", help="continue the run in --out")
     parser.add_argument("--seed", type=int, help="overrides the recipe's")
-    parser.add_argument("--iters", type=int, help="overrides the recipe's")
-    parser.add_argument("--minutes", type=float, help="shorten the schedule to this wall time in minutes")
+    parser.add_argument("--iters", type=positive, help="overrides the recipe's")
+    parser.add_argument("--minutes", type=positive_number, help="shorten the schedule to this wall time in minutes")
     parser.add_argument("--backbone", help="folder or name of a backbone; overrides the recipe's")
     parser.add_argument(
         "--features", type=Path, default=Path("runs/features"), help="cached views of the photos (runs/features)"
     )
-    parser.add_argument("--workers", type=int, default=0, help="processes that make batches (0: the main process)")
+    parser.add_argument("--workers", type=count, default=0, help="processes that make batches (0: the main process)")
     parser.add_argument("--device", help="cpu or cuda (default: cuda if available)")
     _add_scale(parser)
     return parser

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from zsseg.characters import JOINERS, without_invisible
+from zsseg.errors import UserError
 
 MAX_NAME_BYTES = 120
 """Of a safe name in UTF-8. Systems take 143 to 255, and endings and numbers still have to fit."""
@@ -96,6 +97,26 @@ def atomic_path(path: Path) -> Iterator[Path]:
         partial.replace(path)
     finally:
         partial.unlink(missing_ok=True)
+
+
+def check_writable(path: Path) -> None:
+    """Find out whether a file can be written, without touching one that exists; missing folders are made.
+
+    Raises:
+        UserError: it cannot.
+    """
+    try:
+        if path.is_dir():
+            raise UserError(f"{shortened(path)} is a folder: name a file in it.")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=path.parent):
+            pass
+        if path.exists() and not path.is_file():
+            raise UserError(f"{shortened(path)} is no plain file: name one.")
+    except OSError as error:
+        raise UserError(
+            f"{shortened(path)} cannot be written ({error.strerror or error}): name another file."
+        ) from error
 
 
 def write_text(path: Path, text: str) -> None:

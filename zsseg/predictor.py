@@ -9,12 +9,14 @@ from collections.abc import Callable, MutableMapping, Sequence
 from pathlib import Path
 from typing import Self
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from zsseg.analysis.photo_gate import apply_photo_gate, photo_scores
 from zsseg.analysis.regions import RegionView, check_regions, view_regions
+from zsseg.devices import find_device
 from zsseg.engines import EAGER, engine_name
 from zsseg.engines.base import Engine
 from zsseg.engines.build import build_engine
@@ -55,7 +57,7 @@ class Predictor:
         engine: what runs its steps, one of `zsseg.engines.ENGINES`.
 
     Raises:
-        UserError: there is no such engine, or it cannot run here.
+        UserError: there is no such engine or device, or the engine cannot run here.
     """
 
     def __init__(
@@ -66,9 +68,9 @@ class Predictor:
         sha256: str = "",
         engine: str = EAGER,
     ) -> None:
-        self.model = model.to(device).eval()
+        self.device = find_device(device)
+        self.model = model.to(self.device).eval()
         self.metadata = metadata
-        self.device = torch.device(device)
         self.sha256 = sha256
         self.requested_engine = engine
         self.engine = build_engine(engine, model.backbone, metadata.size, self.device)
@@ -246,7 +248,8 @@ class Predictor:
         vocabulary = build_vocabulary(seen, unseen)
         photo = self.preprocess(load_image(image))
         rows, columns = (side // self.model.backbone.patch_size for side in photo.pixels.shape[-2:])
-        check_regions(len(photo.boxes) * self.model.config.regions * rows * columns, len(vocabulary.names))
+        synonyms = sum(map(len, vocabulary.synonyms))  # all are computed, though only each class's first is shown
+        check_regions(len(photo.boxes) * self.model.config.regions * rows * columns, synonyms)
         text = self.encode_text(vocabulary)
         batches = self.encode_image(photo).batches(len(text))
         outputs = (self._decoder.run(self.model.decode, batch.tokens, text) for batch in batches)
@@ -288,6 +291,22 @@ class Predictor:
     def name_warnings(self, vocabulary: Vocabulary) -> list[VocabularyWarning]:
         """Warnings about likely typing mistakes and surprises in class names, for this model; none blocks an answer."""
         return self.text_encoder.name_warnings(vocabulary)
+
+    @torch.inference_mode()
+    def name_cosines(self, image: object, vocabulary: Vocabulary) -> FloatArray:
+        """How alike the whole photo is to each class: K cosines of the class token, the mean over windows, -1..1.
+
+        Args:
+            image: as in `predict`.
+            vocabulary: the K classes, each by its first synonym.
+
+        Raises:
+            UserError: the photo cannot be used.
+        """
+        encoded = self.encode_image(self.preprocess(load_image(image)))
+        cosines = (encoded.tokens.cls_token @ self.encode_text(vocabulary).T).mean(0).cpu().numpy()  # (S,)
+        firsts = np.cumsum([0, *(len(group) for group in vocabulary.synonyms[:-1])])
+        return np.asarray(cosines[firsts], dtype=np.float32)
 
     @torch.inference_mode()
     def decode(

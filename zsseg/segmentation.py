@@ -5,11 +5,13 @@ import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from numbers import Real
 
 import numpy as np
 import numpy.typing as npt
 
 from zsseg.errors import UserError
+from zsseg.files import shortened
 from zsseg.scores import MAX_SCORES, ScoreMaps
 from zsseg.scores import FloatArray as FloatArray
 
@@ -175,8 +177,8 @@ def check_fraction(value: float, what: str) -> None:
     Raises:
         UserError: with `what` as the subject of the sentence.
     """
-    if not (math.isfinite(value) and 0 <= value <= 1):
-        raise UserError(f"{what} must lie between 0 and 1, not {value}.")
+    if not (_is_number(value) and 0 <= value <= 1):
+        raise UserError(f"{what} must lie between 0 and 1, not {shown(value)}.")
 
 
 def check_penalty(value: float) -> None:
@@ -185,8 +187,18 @@ def check_penalty(value: float) -> None:
     Raises:
         UserError: it is.
     """
-    if not (math.isfinite(value) and -1 <= value <= 1):
-        raise UserError(f"The seen penalty must lie between -1 and 1, not {value}.")
+    if not (_is_number(value) and -1 <= value <= 1):
+        raise UserError(f"The seen penalty must lie between -1 and 1, not {shown(value)}.")
+
+
+def _is_number(value: object) -> bool:
+    """Whether it is a finite number; a truth value is none, nor is a text that spells one."""
+    return type(value) is not bool and isinstance(value, Real) and math.isfinite(value)
+
+
+def shown(value: object) -> str:
+    """A value of any type for a sentence, cut where it is long; a text has quotes."""
+    return shortened(repr(value) if isinstance(value, str) else value)
 
 
 def _check_array(scores: FloatArray) -> None:

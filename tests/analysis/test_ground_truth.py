@@ -1,5 +1,6 @@
 """A mask that a person brings, in whatever lossless form, and the scores against it."""
 
+import dataclasses
 import io
 import time
 from pathlib import Path
@@ -8,6 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from tests.cases import case
 from tests.export.test_write import PHOTO
 from tests.image.test_load import encoded, huge_png
 from tests.test_segmentation import drawn, random_answer
@@ -16,6 +18,7 @@ from zsseg.analysis.confusion import harmonic_mean
 from zsseg.analysis.ground_truth import MAX_UNMATCHED, NO_CLASS, Truth, read_truth, score
 from zsseg.errors import UserError
 from zsseg.export import label_image, write_outputs
+from zsseg.export.encode import masks
 from zsseg.segmentation import NONE
 
 NAMES = ("cat", "dog", "cow")
@@ -272,3 +275,53 @@ def test_fast_enough_for_a_slider() -> None:
         score(truth, seg)
         times.append(time.perf_counter() - start)
     assert min(times) < 0.01
+
+
+@pytest.mark.parametrize("kind", ["grey", "1 bit", "grey palette", "16 bits", "with alpha"])
+@pytest.mark.parametrize("names", [NAMES, ("cat",)])
+def test_a_black_and_white_picture_is_asked_about(kind: str, names: tuple[str, ...]) -> None:
+    # Read as ids, white would count as void and black as the first class: the score of the inverse, without a word.
+    white = np.eye(4, 6, dtype=bool)
+    grey = Image.fromarray(white.astype(np.uint8) * np.uint8(255))
+    picture = {
+        "grey": grey, "1 bit": Image.fromarray(white), "16 bits": Image.fromarray(white.astype(np.uint16) * 255),
+        "grey palette": grey.convert("P"), "with alpha": grey.convert("LA"),
+    }[kind]  # fmt: skip
+    value = int(np.asarray(picture).max()) if kind != "1 bit" else 1
+    for source in (picture, encoded(picture)):
+        with pytest.raises(UserError, match=f"“{value}: "):
+            read_truth(source, names, size=(4, 6))
+        truth = read_truth(source, NAMES, f"{value}: cat\n0: dog", size=(4, 6))
+        assert truth.labels.tolist() == (1 - np.eye(4, 6, dtype=int)).tolist()
+
+
+def test_two_ids_of_the_names_are_no_drawing() -> None:
+    ids = np.eye(4, 4, dtype=np.uint8)
+    assert read_truth(Image.fromarray(ids), NAMES, size=(4, 4)).labels.tolist() == ids.tolist()
+    seg = drawn()
+    labels = np.where(seg.labels == 0, 0, NONE)
+    alone = dataclasses.replace(
+        seg, names=seg.names[:1], seen=seg.seen[:1], scores=(labels == 0)[None].astype(np.float32), threshold=0.5
+    )
+    truth = read_truth(encoded(label_image(alone)), alone.names, size=(4, 4))  # 0 and 255, but with our own colours
+    np.testing.assert_array_equal(truth.labels, alone.labels)
+
+
+def test_our_own_masks_do_not_score_their_inverse(tmp_path: Path) -> None:
+    seg = drawn()
+    for name, content in masks(seg):
+        with pytest.raises(UserError, match="black and white"):
+            read_truth(content, seg.names, size=(4, 4))
+        label = int(name[:2])
+        table = f"255: {seg.names[label]}\n0: {seg.names[1 - label]}"
+        assert (read_truth(content, seg.names, table, size=(4, 4)).labels == label).tolist() == (
+            seg.labels == label
+        ).tolist()
+
+
+def test_the_reported_mask_is_asked_about() -> None:
+    path = case("02-mask-0-255") / "own-00-cat.png"
+    with Image.open(path) as picture:
+        size = (picture.height, picture.width)
+    with pytest.raises(UserError, match="black and white"):
+        read_truth(path, ("cat", "sofa"), size=size)

@@ -123,8 +123,11 @@ def test_methods_without_regions_say_so(tmp_path: Path) -> None:
 def test_too_many_logits_are_refused_before_the_network_runs(predictor: Predictor) -> None:
     check_regions(MAX_REGION_LOGITS // 4, 4)
     with patch("zsseg.analysis.regions.MAX_REGION_LOGITS", 100), patch.object(predictor, "encode_image") as encode:
-        with pytest.raises(UserError, match="1 classes need too much memory"):
+        with pytest.raises(UserError, match="1 names need too much memory"):
             predictor.region_view(PHOTO, "dog")
+        # Every synonym is computed, though only the first of each class is shown.
+        with pytest.raises(UserError, match="3 names need too much memory"):
+            predictor.region_view(PHOTO, "dog | puppy | hound")
         encode.assert_not_called()
 
 

@@ -1,8 +1,6 @@
 """What the page does, called without the page."""
 
 import json
-import os
-import time
 import zipfile
 from pathlib import Path
 
@@ -15,7 +13,6 @@ from zsseg.demo import actions, catalog_of
 from zsseg.demo.actions import DisplaySettings
 from zsseg.demo.answer.card import card
 from zsseg.demo.catalog import Predictors, problems, shown, working
-from zsseg.demo.html.parts import text
 from zsseg.errors import UserError
 from zsseg.image.load import load_image
 
@@ -144,24 +141,13 @@ def test_files_hold_the_models_own_scores_while_the_display_follows_the_edges(
             assert one.read(name) == other.read(name), name
 
 
-def test_old_files_are_thrown_away() -> None:
-    old, young = actions.fresh_folder(), actions.fresh_folder()
-    past = time.time() - actions.KEEP_FILES_SECONDS - 60
-    os.utime(old, (past, past))
-    actions.delete_folders()
-    assert not old.exists()
-    assert young.exists()
-    foreign = young.parent / "0-other"  # of another process that may still need it
-    foreign.mkdir(exist_ok=True)
-    actions.delete_folders(own=True)
-    assert not young.exists()
-    assert foreign.exists()
-    foreign.rmdir()
-
-
-def test_no_file_gets_older_than_the_page_says() -> None:
-    assert actions.KEEP_FILES_SECONDS + actions.CLEAN_EVERY_SECONDS <= 3600
-    assert "within an hour" in text("footer")
+def test_the_page_bounds_synonyms_as_it_bounds_classes() -> None:
+    actions.check_names("|".join(f"s{i}" for i in range(50)), "")
+    with pytest.raises(UserError, match="50"):
+        actions.check_names("|".join(f"s{i}" for i in range(2000)), "")
+    groups = ["|".join(f"s{c} {i}" for i in range(9)) for c in range(actions.MAX_SYNONYMS // 9 + 1)]
+    with pytest.raises(UserError, match=f"at most {actions.MAX_SYNONYMS}"):
+        actions.check_names(", ".join(groups), "")
 
 
 def test_examples_can_be_asked() -> None:

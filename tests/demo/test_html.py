@@ -132,6 +132,8 @@ def test_softmax_grid_differs_and_claims_count_by_the_level() -> None:
     assert score_maps.score_grid(answer, score_maps.SOFTMAX) != score_maps.score_grid(answer, score_maps.SIGMOID)
     assert "0% claimed by several, 25% by none" in score_maps.claims(answer, DISPLAY, 0.5)
     assert "100% by none" in score_maps.claims(answer, DISPLAY, 0.95)
+    off = replace(DISPLAY, off=frozenset(answer.vocabulary.names))
+    assert "100% by none" in score_maps.claims(answer, off, 0.5)
 
 
 def test_a_class_claims_a_pixel_where_it_would_be_painted() -> None:

@@ -57,6 +57,7 @@ def test_health_names_what_is_loaded(url: str, checkpoints: dict[str, str]) -> N
     assert content == {
         "status": "ok",
         "version": __version__,
+        "temporary_files": {"usable": True},
         "models": {
             method: {
                 "loaded": True,

@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from tests.tiny import GRID, SIDE, tiny_backbone, tiny_config, tiny_metadata, tiny_model
+from tests.tiny import GRID, SIDE, tiny_backbone, tiny_checkpoint, tiny_config, tiny_metadata, tiny_model
 from zsseg.errors import UserError
 from zsseg.layers import run_block
 from zsseg.models import (
@@ -296,7 +296,8 @@ def test_state_holds_no_backbone(model: SegmentationModel) -> None:
 def test_backbone_moves_with_the_model(backbone: Backbone, tmp_path: Path) -> None:
     own = load_backbone(tiny_backbone(tmp_path))
     head = build_model(tiny_config("clip_rc"), own).to(torch.float64)
-    assert own.visual.proj.dtype == torch.float64
+    assert head.backbone.visual.proj.dtype == torch.float64
+    assert own.visual.proj.dtype == torch.float32
     assert head.state_dict()["encoder.region_tokens"].dtype == torch.float64
     assert backbone.visual.proj.dtype == torch.float32
 
@@ -380,3 +381,19 @@ def test_an_unknown_method_is_refused(backbone: Backbone) -> None:
 
     with pytest.raises(UserError, match=r"no method 'segformer': choose one of zegclip, clip_rc, training-free\."):
         build_model(Segformer(), backbone)
+
+
+def test_a_head_that_changes_type_leaves_its_sibling_alone(tmp_path: Path) -> None:
+    known: dict[str, Backbone] = {}
+    first, second, third = (
+        load_checkpoint(tiny_checkpoint(tmp_path, m), known)[0] for m in ("zegclip", "clip_rc", "zegclip")
+    )
+    before = {name: value.clone() for name, value in second.backbone.state_dict().items()}
+    first.half()
+    assert first.backbone.visual.proj.dtype == torch.float16
+    assert second.backbone.visual.proj.dtype == torch.float32
+    assert all(torch.equal(value, second.backbone.state_dict()[name]) for name, value in before.items())
+    third.half()
+    assert third.backbone is first.backbone  # heads that move alike share one copy
+    assert second.to("cpu").float().backbone is known[second.backbone.sha256]
+    assert first.backbone.patch_cache is not second.backbone.patch_cache

@@ -1,17 +1,21 @@
 """The training loop on a tiny backbone: it learns, it can be interrupted, and unseen labels cannot reach its losses."""
 
 import dataclasses
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from torch.utils.data import Subset
 
 from tests.photosets import draw_two_colours, draw_voc, write_mask
 from tests.tiny import tiny_backbone, tiny_config
+from training.core import engine
 from training.core.assemble import Experiment, assemble
 from training.core.engine import RunOptions, Trainer
+from training.data.batches import CACHE_BYTES, Batch, BatchStream
 from training.data.datasets import Item, read_mask
 from training.data.splits import UNSEEN, class_names
 from training.evaluation.protocol import build_protocol, evaluate_predictor, summarise
@@ -164,3 +168,24 @@ def test_trainer__a_time_budget_shortens_the_schedule(tmp_path: Path) -> None:
     assert 30 <= trainer.progress.iteration == trainer.progress.iters < 5000
     assert trainer.progress.elapsed < 10
     assert (tmp_path / "run/last.safetensors").exists()
+
+
+@pytest.mark.parametrize("workers", [0, 1, 16])
+def test_trainer__all_workers_together_have_one_cache(
+    tmp_path: Path, workers: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Every worker holds a copy of the stream: 16 of them took 48 GB where one may take 3.
+    rooms: list[int] = []
+
+    class Loader:
+        def __init__(self, stream: "Subset[Batch]", **_options: object) -> None:
+            assert isinstance(stream.dataset, BatchStream)
+            rooms.append(stream.dataset._room)
+
+        def __iter__(self) -> Iterator[Batch]:
+            return iter(())
+
+    draw_voc(tmp_path)
+    monkeypatch.setattr(engine, "DataLoader", Loader)
+    Trainer(make_experiment(tmp_path, "zegclip"), RunOptions(tmp_path / "run", workers=workers), CPU).run()
+    assert rooms == [CACHE_BYTES // max(1, workers)]

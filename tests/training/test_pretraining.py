@@ -1,5 +1,6 @@
 """The embedded backbone's text encoder and names; its image encoder has tests of its own."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ from training.pretraining.hypernyms import everyday_names
 from training.pretraining.text_targets import TextTargets
 from training.pretraining.text_tower import TextRecipe, TextRun, encode_short, retrieval
 from training.shapes.trainable_tower import TrainableStem, TrainableTower
+from zsseg.errors import UserError
 from zsseg.models.backbone import build_clip
 from zsseg.open_clip_compat import import_open_clip
 
@@ -70,6 +72,10 @@ def test_text_run__learns_the_names_it_is_shown(targets: TextTargets, tmp_path: 
     assert retrieval(clip, tokenize, targets)["learnt_cosine"] > before + 0.2
     resumed = TextRun(build_clip(TINY), tokenize, targets, TextRecipe(steps=40, batch=8), tmp_path)
     assert resumed.step == 40
+    for changes in ({"lr": 1e-3}, {"steps": 80}, {"seed": 1}):
+        other = replace(TextRecipe(steps=40, batch=8), **changes)
+        with pytest.raises(UserError, match="of another recipe"):
+            TextRun(build_clip(TINY), tokenize, targets, other, tmp_path)
 
 
 def test_recipe__builds_a_clip_whose_towers_meet() -> None:

@@ -147,6 +147,13 @@ def test_import_settings(tmp_path: Path) -> None:
     assert (len(metadata.seen), len(metadata.unseen)) == (156, 15)
 
 
+def test_a_fully_supervised_import_has_no_unseen_class_to_favour(tmp_path: Path) -> None:
+    source = save(small_state("zegclip"), tmp_path / "a.pth")
+    metadata = read_metadata(import_official(source, tmp_path, setting="fully-supervised", vocabulary="coco171"))
+    assert (metadata.setting, metadata.seen_penalty) == ("fully-supervised", 0.0)
+    assert (len(metadata.seen), metadata.unseen) == (171, ())
+
+
 def test_published_templates() -> None:
     assert len(set(SCENE_TEMPLATES)) == 15
     assert all(template.endswith(".") and "{}" in template for template in SCENE_TEMPLATES)

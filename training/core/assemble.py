@@ -13,6 +13,7 @@ from training.data.balance import repeats
 from training.data.batches import Part
 from training.data.datasets import open_set
 from training.data.feature_cache import FeatureCache, fill_cache
+from training.data.files import check_photos
 from training.data.splits import union_names
 from training.data.transforms import Augmentation
 from training.data.views import PhotoFile
@@ -93,12 +94,14 @@ def build_parts(recipe: Recipe, data_root: Path, split: str = "train") -> tuple[
     """Open every data set of the recipe and split its class names; held-out classes become unseen.
 
     Raises:
+        UserError: a set does not exist, or one of its files is missing, damaged or does not fit.
         ValueError: a class is seen in one set and unseen in another.
     """
     reveal = recipe.setting == "transductive" and recipe.pseudo_label_where == "unseen_pixels"
     parts = []
     for source in recipe.sources:
         photos = open_set(source.name, data_root, split)
+        check_photos(photos, photos.items)
         seen, unseen = photos.split_names(source.unseen)
         held = tuple(n for n in seen if n in recipe.held_out)
         labelled = tuple(n for n in seen if n not in held)

@@ -23,7 +23,7 @@ from training.core.assemble import Experiment, text_vectors
 from training.core.objective import Objective
 from training.core.optim import MovingAverage, build_optimizer
 from training.core.state import Progress, read_state, remove_partial, restore, save_state
-from training.data.batches import Batch, BatchStream
+from training.data.batches import CACHE_BYTES, Batch, BatchStream
 from training.data.cached_batches import CachedBatchStream
 from training.evaluation.plots import plot_run
 from training.evaluation.protocol import Scores
@@ -141,7 +141,9 @@ class Trainer:
         if start >= self.progress.iters:
             return iter(())
         parts, how, cache = self.experiment.parts, self.experiment.augmentation(), self.experiment.features
-        share = {"seed": recipe.seed, "rank": context.rank, "world_size": context.world_size}
+        # Every worker has a copy of the stream, and thus a cache of its own: together they have what one may have.
+        room = CACHE_BYTES // max(1, self.options.workers)
+        share = {"seed": recipe.seed, "rank": context.rank, "world_size": context.world_size, "cache_bytes": room}
         stream = (
             BatchStream(parts, how, recipe.batch, recipe.iters, **share)
             if cache is None

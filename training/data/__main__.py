@@ -16,7 +16,8 @@ from pathlib import Path
 
 from training.data.check import SetReport, check_set, describe_report, find_sets
 from training.data.convert import convert_coco_stuff, convert_context, convert_sbd
-from training.runtime.console import run_for_person
+from training.runtime.console import check_outputs, positive, run_for_person
+from zsseg.files import write_text
 
 _CONVERTERS = {"coco-stuff": convert_coco_stuff, "sbd": convert_sbd, "context": convert_context}
 
@@ -33,6 +34,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 def check(options: argparse.Namespace) -> list[SetReport]:
     """Check the chosen data sets, print the reports, write the JSON document; return the reports."""
+    check_outputs(options.json)
     names = options.data or find_sets(options.data_root)
     reports = []
     for name in names:
@@ -40,7 +42,7 @@ def check(options: argparse.Namespace) -> list[SetReport]:
         print(describe_report(reports[-1]))
     if options.json is not None:
         document = [dataclasses.asdict(report) for report in reports]
-        options.json.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
+        write_text(options.json, json.dumps(document, indent=1) + "\n")
     return reports
 
 
@@ -57,7 +59,7 @@ def _parser() -> argparse.ArgumentParser:
     check_parser = commands.add_parser("check", help="read every file and report faults and class counts")
     check_parser.add_argument("--data-root", type=Path, required=True, help="folder that holds the data sets")
     check_parser.add_argument("--data", nargs="+", metavar="NAME", help="these data sets only (default: all found)")
-    check_parser.add_argument("--limit", type=int, help="read only the first LIMIT photos of each split")
+    check_parser.add_argument("--limit", type=positive, help="read only the first LIMIT photos of each split")
     check_parser.add_argument("--json", type=Path, help="write the reports to this file")
     convert_parser = commands.add_parser("convert", help="convert published annotations")
     convert_parser.add_argument("set", choices=tuple(_CONVERTERS), help="what to convert")

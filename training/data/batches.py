@@ -16,6 +16,10 @@ from torch.utils.data import Dataset
 from training.data.datasets import Item, PhotoSet, read_mask, read_photo
 from training.data.labels import label_table
 from training.data.transforms import Augmentation, augment
+from zsseg.errors import UserError
+
+CACHE_BYTES = 3 << 30
+"""Decoded photos and labels that one process keeps in memory, at most."""
 
 
 @dataclass(frozen=True)
@@ -80,7 +84,7 @@ class BatchStream(Dataset[Batch]):
         seed: int,
         rank: int = 0,
         world_size: int = 1,
-        cache_bytes: int = 3 << 30,
+        cache_bytes: int = CACHE_BYTES,
     ) -> None:
         self.parts, self.how, self.batch, self.seed = tuple(parts), how, batch, seed
         self.slots = range(rank, batch, world_size)
@@ -124,7 +128,7 @@ class BatchStream(Dataset[Batch]):
             return self._cache[item.key]
         rgb, labels = read_photo(item), table[read_mask(item)]
         if rgb.shape[:2] != labels.shape:
-            raise ValueError(f"{item.photo} and {item.mask} have different sizes")
+            raise UserError(f"{item.photo} and {item.mask} have different sizes: give masks of the photos' size.")
         if rgb.nbytes + labels.nbytes <= self._room:
             self._room -= rgb.nbytes + labels.nbytes
             self._cache[item.key] = (rgb, labels)

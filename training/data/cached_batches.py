@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from training.data.batches import BatchStream, Part
-from training.data.datasets import read_mask
+from training.data.datasets import Item, read_mask
 from training.data.feature_cache import FeatureCache
 from training.data.transforms import Augmentation
 from zsseg.errors import UserError
@@ -20,8 +20,7 @@ class CachedBatchStream(BatchStream):
         batch: photos per batch, over all devices together.
         batches: number of batches there may be.
         cache: features of views of all photos of the sets.
-        seed: of everything random here.
-        rank, world_size: which share of every batch this process makes.
+        share: `seed`, `rank`, `world_size` and `cache_bytes` as `BatchStream` takes them; labels are cached.
 
     Raises:
         UserError: a photo has no view in the cache.
@@ -34,12 +33,9 @@ class CachedBatchStream(BatchStream):
         batch: int,
         batches: int,
         cache: FeatureCache,
-        *,
-        seed: int,
-        rank: int = 0,
-        world_size: int = 1,
+        **share: int,
     ) -> None:
-        super().__init__(parts, how, batch, batches, seed=seed, rank=rank, world_size=world_size)
+        super().__init__(parts, how, batch, batches, **share)
         self.cache = cache
         self._views: dict[str, list[int]] = {}
         for index, view in enumerate(cache.views):
@@ -55,7 +51,14 @@ class CachedBatchStream(BatchStream):
         item = self._item(part, index, slot)
         views = self._views[item.key]
         drawn = views[int(np.random.default_rng([self.seed, 2, index, slot]).integers(len(views)))]
-        if item.key not in self._labels:
-            self._labels[item.key] = self._tables[part][read_mask(item)]
         view = self.cache.views[drawn]
-        return self.cache.maps([drawn])[0].numpy(), view.labels(self._labels[item.key])
+        return self.cache.maps([drawn])[0].numpy(), view.labels(self._labels_of(item, part))
+
+    def _labels_of(self, item: Item, part: int) -> np.ndarray:
+        if item.key in self._labels:
+            return self._labels[item.key]
+        labels: np.ndarray = self._tables[part][read_mask(item)]
+        if labels.nbytes <= self._room:
+            self._room -= labels.nbytes
+            self._labels[item.key] = labels
+        return labels

@@ -134,9 +134,13 @@ def read_mask(item: Item) -> np.ndarray:
     """Decode the mask to raw ids (H, W) uint8. A palette's colours are not used: its indices are the ids.
 
     Raises:
-        UserError: the mask is no 8-bit index mask.
+        UserError: the file cannot be decoded, or is no 8-bit index mask.
     """
-    mask = np.array(Image.open(item.mask))
+    try:
+        with Image.open(item.mask) as picture:
+            mask = np.array(picture)
+    except Exception as error:  # a missing, damaged or truncated file can raise anything
+        raise UserError(f"{item.mask} is not a readable picture ({type(error).__name__}): copy it again.") from error
     if mask.ndim != 2 or mask.dtype != np.uint8:
         raise UserError(f"{item.mask} is not an index mask: expected one 8-bit channel of class ids.")
     return mask

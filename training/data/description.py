@@ -123,6 +123,7 @@ def _ids_of_masks(home: Path, patterns: tuple[str, ...]) -> list[str]:
     ids = set()
     for pattern in patterns:
         before, after = Path(pattern).name.split("{id}")
-        for path in (home / pattern).parent.glob(f"{before}*{after}"):
+        paths = (home / pattern).parent.glob(f"{before}*{after}")
+        for path in (path for path in paths if not path.name.startswith(".")):  # as "._ID.png" of macOS
             ids.add(path.name[len(before) : len(path.name) - len(after)])
     return sorted(ids)

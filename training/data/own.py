@@ -62,7 +62,8 @@ def describe_own(folder: Path) -> DataSet:
 def _splits(folder: Path) -> dict[str, Files]:
     if (folder / "train.txt").is_file():
         return {split: Files(_PHOTOS, _MASKS, lists=((f"{split}.txt",),)) for split in ("train", "val")}
-    ids = sorted(path.stem for path in (folder / "masks").glob("*.png"))
+    # A leading dot marks what macOS puts beside files on foreign disks, "._ID.png", which is no picture.
+    ids = sorted(path.stem for path in (folder / "masks").glob("*.png") if not path.name.startswith("."))
     validation = {one for one in ids if zlib.crc32(f"val {one}".encode()) % _VALIDATION_OF == 0}
     return {
         "train": Files(_PHOTOS, _MASKS, ids=tuple(one for one in ids if one not in validation)),

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import torch
 
+from training.runtime.console import positive
 from zsseg.engines import EAGER, ENGINES
 from zsseg.errors import UserError
 from zsseg.image import Layout
@@ -88,7 +89,7 @@ def add_device_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--method", default=TrainingFreeConfig.method, help="of the baseline: one that is not trained (%(default)s)"
     )
-    parser.add_argument("--size", type=int, help="window size of the baseline in pixels (default: the backbone's own)")
+    parser.add_argument("--size", type=positive, help="window size of the baseline in pixels (the backbone's own)")
     parser.add_argument("--device", help="cpu or cuda (default: cuda if available)")
     parser.add_argument(
         "--engine", choices=ENGINES, default=EAGER, help="what runs the networks (%(default)s); see docs/performance.md"
@@ -99,4 +100,4 @@ def add_data_options(parser: argparse.ArgumentParser) -> None:
     """Add the options that choose the photos."""
     parser.add_argument("--data", default="voc2012", help="data set (voc2012), or the folder name of your own data")
     parser.add_argument("--root", type=Path, required=True, help="folder of the data set, or its parent folder")
-    parser.add_argument("--limit", type=int, help="use only the first LIMIT photos")
+    parser.add_argument("--limit", type=positive, help="use only the first LIMIT photos")

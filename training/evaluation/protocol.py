@@ -11,8 +11,9 @@ from training.data.labels import label_table
 from training.evaluation.metrics import ConfusionMatrix
 from zsseg.analysis.confusion import harmonic_mean
 from zsseg.errors import UserError
+from zsseg.image.load import shrunk_size
 from zsseg.predictor import Predictor
-from zsseg.segmentation import Segmentation
+from zsseg.segmentation import Segmentation, cells_of_pixels
 from zsseg.weights.metadata import Metadata
 
 # The IoU of a class that occurs in fewer photos depends more on the photos than on the model.
@@ -110,17 +111,35 @@ def predictions(
 ) -> Iterator[tuple[Item, np.ndarray, Segmentation]]:
     """Yield each photo with its raw mask (H, W) and its segmentation, without penalty or threshold.
 
+    Photos above `zsseg.image.load.MAX_SIDE` are answered at that size; their masks are resampled to it, nearest.
+
     Raises:
-        ValueError: photo and mask have different sizes.
+        UserError: a file cannot be read, or photo and mask have different sizes.
     """
     for item in tqdm(items, progress, disable=progress is None):
         raw = read_mask(item)
         answer = predictor.predict(
             item.photo, protocol.seen, protocol.unseen, seen_penalty=0.0, threshold=0.0, photo_gate=photo_gate
         )
-        if answer.names != protocol.names or answer.labels.shape != raw.shape:
-            raise ValueError(f"{item.key}: the segmentation does not fit the class names or the mask")
-        yield item, raw, answer
+        if answer.names != protocol.names:
+            raise ValueError(f"{item.key}: the segmentation does not fit the class names")
+        yield item, fitted_mask(item, raw, answer.labels.shape), answer
+
+
+def fitted_mask(item: Item, raw: np.ndarray, size: tuple[int, ...]) -> np.ndarray:
+    """Bring a mask (H, W) to the size of the answer about its photo, which may have been shrunk.
+
+    Raises:
+        UserError: it is not the mask of this photo.
+    """
+    if shrunk_size(*raw.shape) != size:
+        raise UserError(
+            f"{item.mask} has {raw.shape[1]}x{raw.shape[0]} pixels, which does not fit {item.photo}: "
+            "give masks of the photos' size."
+        )
+    if raw.shape == size:
+        return raw
+    return np.asarray(raw[np.ix_(*(cells_of_pixels(to, side) for to, side in zip(size, raw.shape, strict=True)))])
 
 
 class PenaltySweep:

@@ -21,7 +21,7 @@ from training.data.datasets import Item, open_set, read_mask, read_photo
 from training.data.labels import VOID
 from training.data.splits import class_names
 from training.evaluation.metrics import ConfusionMatrix
-from training.runtime.console import run_for_person
+from training.runtime.console import positive, run_for_person
 from training.runtime.devices import flush_denormals
 from zsseg.models import plain_image_tokens
 from zsseg.models.backbone import Backbone
@@ -125,8 +125,8 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--backbone", default="mini-clip", help="name or folder")
     parser.add_argument("--data-root", type=Path, required=True)
-    parser.add_argument("--size", type=int, default=160, help="px of the squeezed photos")
-    parser.add_argument("--photos", type=int, default=1000, help="taught, and at most as many asked of each split")
+    parser.add_argument("--size", type=positive, default=160, help="px of the squeezed photos")
+    parser.add_argument("--photos", type=positive, default=1000, help="taught, and at most as many asked of each split")
     options = parser.parse_args(arguments)
     return run_for_person(lambda: measure(options))
 

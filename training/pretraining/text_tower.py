@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -14,6 +15,7 @@ from training.pretraining.text_targets import TextTargets
 from training.runtime.devices import has_bf16
 from training.runtime.loop import StepLoop
 from training.runtime.runlog import append_row
+from zsseg.errors import UserError
 from zsseg.files import atomic_path
 from zsseg.open_clip_compat import OpenClip
 
@@ -133,7 +135,10 @@ class TextRun:
     def _resume(self) -> None:
         if not (self.folder / "state.pt").exists():
             return
-        state = torch.load(self.folder / "state.pt", weights_only=True)
+        path = self.folder / "state.pt"
+        state = torch.load(path, weights_only=True)
+        if _identity(state["recipe"]) != _identity(asdict(self.recipe)):
+            raise UserError(f"{path} is of another recipe: delete it, or choose another --runs.")
         missing = self.clip.load_state_dict(state["clip"], strict=False)
         wrong = [*missing.unexpected_keys, *(k for k in missing.missing_keys if not k.startswith("visual."))]
         if wrong:
@@ -145,6 +150,11 @@ class TextRun:
     def _write(self, loss: float) -> None:
         row = {"step": self.step, "loss": round(loss, 4), **retrieval(self.clip, self.tokenize, self.targets)}
         append_row(self.folder / "log.csv", row)
+
+
+def _identity(recipe: dict[str, Any]) -> dict[str, Any]:
+    """What decides the weights; how often they are saved does not."""
+    return {name: value for name, value in recipe.items() if name != "save_every"}
 
 
 def encode_short(clip: OpenClip, tokens: Tensor) -> Tensor:

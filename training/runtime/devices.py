@@ -9,6 +9,8 @@ from typing import Literal
 import torch
 import torch.distributed as dist
 
+from zsseg.devices import find_device
+
 Precision = Literal["auto", "bf16", "fp32"]
 
 
@@ -54,16 +56,20 @@ def setup_device(precision: Precision, device: str | None = None) -> DeviceConte
     Args:
         precision: "auto" selects bf16 if the device computes it natively.
         device: overrides the automatic choice.
+
+    Raises:
+        UserError: there is no such device here.
     """
     flush_denormals()
     rank, world_size = int(os.environ.get("RANK", "0")), int(os.environ.get("WORLD_SIZE", "1"))
     kind = device or ("cuda" if torch.cuda.is_available() else "cpu")
-    if world_size > 1 and not dist.is_initialized():
-        dist.init_process_group("nccl" if kind.startswith("cuda") else "gloo")
     if kind == "cuda":
         kind = f"cuda:{os.environ.get('LOCAL_RANK', '0')}"
-        torch.cuda.set_device(kind)
-    chosen = torch.device(kind)
+    chosen = find_device(kind)
+    if world_size > 1 and not dist.is_initialized():
+        dist.init_process_group("nccl" if kind.startswith("cuda") else "gloo")
+    if chosen.type == "cuda":
+        torch.cuda.set_device(chosen)
     return DeviceContext(chosen, precision == "bf16" or (precision == "auto" and has_bf16(chosen)), rank, world_size)
 
 

@@ -21,7 +21,7 @@ from training.data.datasets import open_set
 from training.data.splits import split_names
 from training.data.transforms import Augmentation
 from training.pretraining.text_tower import encode_short
-from training.runtime.console import run_for_person
+from training.runtime.console import positive, positive_number, run_for_person
 from training.runtime.devices import DeviceContext, setup_device
 from training.runtime.loop import StepLoop
 from training.runtime.runlog import RunLog
@@ -240,8 +240,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--out", type=Path, default=Path("runs/shapes/weights/shapes-clip"), help="folder of the backbone"
     )
-    parser.add_argument("--minutes", type=float, help="shorten the schedule to this wall time in minutes")
-    parser.add_argument("--iters", type=int, help="overrides the recipe's")
+    parser.add_argument("--minutes", type=positive_number, help="shorten the schedule to this wall time in minutes")
+    parser.add_argument("--iters", type=positive, help="overrides the recipe's")
     parser.add_argument("--device", help="cpu or cuda (default: cuda if available)")
     return parser
 

@@ -18,7 +18,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from training.runtime.console import run_for_person
+from training.runtime.console import positive_number, run_for_person
 from training.runtime.devices import available_cores
 from training.shapes.dataset import write_scenes
 from zsseg.errors import UserError
@@ -124,7 +124,9 @@ def _parser() -> argparse.ArgumentParser:
     about = __doc__.split("\n")[0] if __doc__ else None
     parser = argparse.ArgumentParser(prog="training.shapes.train_all", description=about)
     parser.add_argument("--out", type=Path, default=Path("runs/shapes"), help="folder of all results (runs/shapes)")
-    parser.add_argument("--minutes", type=float, default=13.0, help="training time of backbone and heads together (13)")
+    parser.add_argument(
+        "--minutes", type=positive_number, default=13.0, help="of training, backbone and heads together (13)"
+    )
     parser.add_argument("--install", type=Path, metavar="DIR", help="also copy the weights to DIR, e.g. checkpoints")
     return parser
 

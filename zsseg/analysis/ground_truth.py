@@ -83,7 +83,7 @@ def read_truth(source: object, names: Sequence[str], table: str | None = None, *
     image = _open(source)
     values, is_color = _values(image, size)
     if not (table and table.strip() or is_color):
-        _check_plain_ids(np.unique(values).tolist(), image.mode, names)
+        _check_plain_ids(np.unique(values).tolist(), image, names)
     lookup = _lookup(names, table, is_color)
     found, places, counts = np.unique(values, return_inverse=True, return_counts=True)
     index = {name.casefold(): place for place, name in enumerate(names)}
@@ -98,15 +98,15 @@ def read_truth(source: object, names: Sequence[str], table: str | None = None, *
     return Truth(tuple(names), labels, unmatched)
 
 
-def _check_plain_ids(values: Sequence[int], mode: str, names: Sequence[str]) -> None:
+def _check_plain_ids(values: Sequence[int], image: Image.Image, names: Sequence[str]) -> None:
     """Ask about a mask without a table whose ids are not those of our own labels.png.
 
     Raises:
         UserError: it is black and white, so that 0 may be a class or the ground; or it holds ids beyond the names.
     """
     ids = [value for value in values if value != _CLEAR]
-    if mode == "1" or (mode != "P" and set(ids) == {0, 255}):  # our own has a palette
-        white = 1 if mode == "1" else 255
+    if image.mode == "1" or (set(ids) == {0, 255} and not _has_colors(image)):  # our own has a palette
+        white = 1 if image.mode == "1" else 255
         raise UserError(
             f"This mask is black and white, and does not say what white is: write “{white}: {names[0]}” into the table "
             f"if white is that class, and “0: {names[-1] if len(names) > 1 else 'background'}” for black."
@@ -119,6 +119,11 @@ def _check_plain_ids(values: Sequence[int], mode: str, names: Sequence[str]) -> 
             f"in the table what they mean, such as “{foreign[0]}: {names[0]}”, or name its data set: voc20, coco80, "
             "coco171 or camvid11."
         )
+
+
+def _has_colors(image: Image.Image) -> bool:
+    """Whether a picture has a palette that is more than a list of grey tones."""
+    return image.palette is not None and any(len(set(color)) > 1 for color in image.palette.colors)
 
 
 def _lookup(names: Sequence[str], table: str | None, is_color: bool) -> Mapping[int, Synonyms]:

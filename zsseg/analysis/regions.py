@@ -101,14 +101,14 @@ def _edge(patch: int, side: int, patches: int) -> int:
     return -((patches - 2 * side * patch) // (2 * patches))
 
 
-def check_regions(places: int, classes: int) -> None:
-    """Refuse a view of `places` (windows * regions * patches) times `classes` logits before any is made.
+def check_regions(places: int, names: int) -> None:
+    """Refuse a view of `places` (windows * regions * patches) times `names` logits before any is made.
 
     Raises:
         UserError: it would exceed `MAX_REGION_LOGITS`.
     """
-    if places * classes > MAX_REGION_LOGITS:
-        raise UserError(f"The regions of {classes} classes need too much memory: ask for fewer classes.")
+    if places * names > MAX_REGION_LOGITS:
+        raise UserError(f"The regions of {names} names need too much memory: ask for fewer classes or synonyms.")
 
 
 def view_regions(

@@ -2,6 +2,7 @@
 
 import argparse
 import gc
+import importlib
 import os
 import signal
 from collections.abc import Iterator
@@ -33,6 +34,7 @@ def run(args: argparse.Namespace) -> int:
     Raises:
         UserError: Gradio is not installed, or weights, backbone or address cannot be had.
     """
+    import_lender()
     backbone = os.environ.get(BACKBONE_VARIABLE, "")
     _stay_home(args.weights or os.environ.get("ZSSEG_WEIGHTS", ""), needs_network=bool(backbone))
     if find_spec("gradio") is None:
@@ -42,6 +44,12 @@ def run(args: argparse.Namespace) -> int:
             bring_backbone(backbone, args.weights)
         _serve(args)
     return 0
+
+
+def import_lender() -> None:
+    """On a Hugging Face Space with a lent GPU its library must be imported before torch, which it changes."""
+    with suppress(ImportError):
+        importlib.import_module("spaces")
 
 
 def bring_backbone(name: str, weights: str | None = None) -> None:
@@ -84,6 +92,9 @@ def _serve(args: argparse.Namespace) -> None:
         weights_folder(args.weights)  # missing weights end the program here, before anything else is loaded
 
     with _without_collection():
+        from zsseg.demo.folders import keep_uploads_private
+
+        keep_uploads_private()
         from zsseg.demo import build_demo, find_catalog, server
 
         catalog = find_catalog(args.weights)

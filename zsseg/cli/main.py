@@ -20,7 +20,7 @@ from zsseg.cli.weights import EPILOG as WEIGHTS_EPILOG
 from zsseg.cli.weights import add_options as add_weights_options
 from zsseg.engines import ENGINES
 from zsseg.errors import UserError
-from zsseg.files import file_sha256
+from zsseg.files import file_sha256, shortened
 from zsseg.version import __version__
 
 _FILES = """\
@@ -52,6 +52,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         code: int = args.run(args)
     except UserError as error:
         warn(str(error))
+        return 2
+    except OSError as error:  # a full disk, a file that vanished: nothing that the program did wrong
+        warn(f"{shortened(error.filename or 'A file')} cannot be read or written: {error.strerror or error}.")
         return 2
     except KeyboardInterrupt:
         warn("Stopped.")

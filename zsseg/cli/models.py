@@ -10,7 +10,7 @@ from zsseg.export.manifest import Manifest, ManifestMethod
 from zsseg.files import file_sha256
 from zsseg.models import METHODS, Backbone, Method, method_of, shown_methods
 from zsseg.predictor import Predictor, default_checkpoints
-from zsseg.weights.metadata import read_metadata
+from zsseg.weights.metadata import Metadata, read_metadata
 from zsseg.weights.search import find_backbone, find_backbone_of, find_checkpoint, list_checkpoints
 
 
@@ -72,6 +72,8 @@ def manifest_models(manifest: Manifest, force: bool, weights: str | None = None)
     predictors: dict[str, Predictor] = {}
     for step in manifest.methods:
         predictor = _model_of(step, shared, weights)
+        if predictor.method != step.method:
+            raise UserError(f"The manifest says {step.method}, but its checkpoint is of {predictor.method}: mend it.")
         at_hand = (predictor.sha256, predictor.metadata.backbone_sha256)
         if at_hand != (step.sha256, step.backbone_sha256):
             insist(f"The checkpoint {step.checkpoint} is not the one of the manifest (its sha256 differs)", force)
@@ -88,7 +90,7 @@ def _model_of(step: ManifestMethod, shared: dict[str, Backbone], weights: str | 
 
 def _file_of(step: ManifestMethod, weights: str | None) -> Path:
     """The file at hand with this content, whatever it is called now; else the one with this name."""
-    paths = (path for path, _ in list_checkpoints(weights))
+    paths = (path for path, content in list_checkpoints(weights) if isinstance(content, Metadata))
     same = (path for path in paths if file_sha256(path) == step.sha256)
     return next(same, None) or find_checkpoint(step.checkpoint, weights)
 

@@ -1,12 +1,7 @@
 """What the page does, as plain functions: no Gradio here, so each can be called and tested alone."""
 
 import json
-import os
-import shutil
-import tempfile
-import time
 from collections.abc import Callable, Collection, Mapping
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -14,6 +9,8 @@ from typing import Any
 
 from zsseg.analysis.photo_gate import apply_photo_gate
 from zsseg.demo.catalog import Predictors, problems, shown, title_of, working
+from zsseg.demo.folders import delete_folders as delete_folders
+from zsseg.demo.folders import fresh_folder
 from zsseg.errors import UserError
 from zsseg.export import write_outputs, write_zip
 from zsseg.export.manifest import manifest_of
@@ -24,9 +21,8 @@ from zsseg.text.vocabulary import Vocabulary, build_vocabulary
 from zsseg.visualize import follow_edges
 
 MAX_NAMES = 200
-CLEAN_EVERY_SECONDS = 600
-KEEP_FILES_SECONDS = 3600 - CLEAN_EVERY_SECONDS
-"""Age from which a visitor's files are deleted at the next cleaning, so that none is older than an hour."""
+MAX_SYNONYMS = 2 * MAX_NAMES
+"""Of all classes together, the names among them: each costs the networks as much as a class."""
 
 
 @dataclass(frozen=True)
@@ -108,13 +104,17 @@ def check_names(seen: str, unseen: str) -> Vocabulary:
     """Read the boxes; refuse lists the page cannot answer well.
 
     Raises:
-        UserError: no name, a name in both boxes, or more than MAX_NAMES names.
+        UserError: no name, a name in both boxes, or more than MAX_NAMES names or MAX_SYNONYMS synonyms.
     """
     vocabulary = build_vocabulary(seen, unseen)
     if len(vocabulary.names) > MAX_NAMES:
         raise UserError(
             f"{len(vocabulary.names)} class names are too many for this page: ask about at most {MAX_NAMES} at a "
             "time, or use Python or the shell, which take up to 1000."
+        )
+    if (count := sum(map(len, vocabulary.synonyms))) > MAX_SYNONYMS:
+        raise UserError(
+            f"{count} names with their synonyms are too many for this page: ask about at most {MAX_SYNONYMS} at a time."
         )
     return vocabulary
 
@@ -177,8 +177,8 @@ def segment_one(
     Raises:
         UserError: as `segment`, or an unknown method.
     """
-    if method not in predictors:
-        raise UserError(f"There is no method called {method!r}: ask for one of {', '.join(predictors)}.")
+    if not isinstance(method, str) or method not in predictors:
+        raise UserError(f"There is no method called {method!r:.60}: ask for one of {', '.join(predictors)}.")
     predictor = predictors[method]
     if isinstance(predictor, UserError):
         raise predictor
@@ -203,28 +203,6 @@ def write_files(answer: Answer, display: DisplaySettings) -> str:
     manifest = manifest_of(answer.photo, answer.file_name, answer.vocabulary, shown, display.opacity)
     name = safe_name(Path(answer.file_name).stem, "photo")
     return str(write_zip(answer.photo, shown, fresh_folder() / f"{name}-zsseg.zip", manifest))
-
-
-def fresh_folder() -> Path:
-    """Make an empty folder for one answer's files, until `delete_folders` finds it too old."""
-    root = _folders()
-    root.mkdir(parents=True, exist_ok=True)  # a system that tidies up may have taken the temporary folder, too
-    return Path(tempfile.mkdtemp(prefix=f"{os.getpid()}-", dir=root))
-
-
-def delete_folders(own: bool = False) -> None:
-    """Delete every folder that is too old, whichever process made it, and with `own` all that this process made."""
-    mine = f"{os.getpid()}-"
-    for folder in _folders().glob("*"):
-        with suppress(FileNotFoundError):  # another process deletes here too
-            # A date far ahead is of before the clock was set back; such files would stay for as long as it went back.
-            age = abs(time.time() - folder.stat().st_mtime)
-            if age > KEEP_FILES_SECONDS or (own and folder.name.startswith(mine)):
-                shutil.rmtree(folder, ignore_errors=True)
-
-
-def _folders() -> Path:
-    return Path(tempfile.gettempdir()) / "zsseg-demo"
 
 
 def _read(photo: str | None) -> Pixels:

@@ -1,8 +1,10 @@
 """The page as a whole: the groups of components, then the events that connect them."""
 
+from typing import Any
+
 import gradio as gr
 
-from zsseg.demo import actions, endpoint
+from zsseg.demo import endpoint, folders
 from zsseg.demo.answer import events as answer_events
 from zsseg.demo.answer.layout import (
     make_banner,
@@ -25,6 +27,21 @@ from zsseg.demo.theme import script
 QUEUE_SIZE = 32
 
 
+class _Blocks(gr.Blocks):
+    """Gradio's page, with a sentence for inputs that Gradio itself refuses: it would answer with null."""
+
+    async def preprocess_data(self, *args: Any, **options: Any) -> list[Any]:  # noqa: ANN401
+        try:
+            inputs: list[Any] = await super().preprocess_data(*args, **options)
+        except (ValueError, TypeError, KeyError, OSError) as error:  # of another type, or a file that nobody uploaded
+            raise gr.Error(
+                "An input is of another kind than the page takes, or a file that was not uploaded here: "
+                "upload the photo first, and give values as the description of the interface says.",
+                print_exception=False,
+            ) from error
+        return inputs
+
+
 def build_demo(catalog: Catalog) -> gr.Blocks:
     """Build the page around the models that were found.
 
@@ -34,10 +51,10 @@ def build_demo(catalog: Catalog) -> gr.Blocks:
     Returns:
         Blocks with the queue set up; serve it with ``demo.launch(**launch_options())``.
     """
-    blocks = gr.Blocks(
+    blocks = _Blocks(
         title="ZegCLIP and CLIP-RC: zero-shot segmentation",
         analytics_enabled=False,
-        delete_cache=(actions.CLEAN_EVERY_SECONDS, actions.KEEP_FILES_SECONDS),
+        delete_cache=(folders.CLEAN_EVERY_SECONDS, folders.KEEP_FILES_SECONDS),
         fill_width=True,
     )
     with blocks:
@@ -64,7 +81,7 @@ def _lay_out(catalog: Catalog) -> Page:
             pixel = gr.HTML(text("no_point"), elem_id="zs-pixel")
     details = make_details(predictors, own_settings(cards[0].method, predictors)[0])
     gr.HTML(text("footer"))
-    keep = actions.KEEP_FILES_SECONDS
+    keep = folders.KEEP_FILES_SECONDS
     return Page(
         catalog,
         header,

@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 
+from zsseg.demo.spaces import lend
 from zsseg.errors import UserError
 from zsseg.models import METHODS, shown_methods
 from zsseg.predictor import Predictor, default_checkpoints
@@ -94,7 +95,7 @@ class Catalog:
         Raises:
             UserError: there is no such entry.
         """
-        if title not in self._entries:
+        if not isinstance(title, str) or title not in self._entries:
             raise UserError(f"There is no model “{title}”: choose one of {', '.join(self._entries)}.")
         with self._lock:
             if title not in self._loaded:
@@ -108,11 +109,11 @@ class Catalog:
         try:
             if not METHODS[key].trained and key not in entry.checkpoints:
                 folder = _backbone_of(entry)
-                return Predictor.training_free(folder, self._device, backbones=self._backbones, method=key)
+                return lend(Predictor.training_free(folder, self._device, backbones=self._backbones, method=key))
             source = entry.checkpoints.get(key, _missing(key, entry.title))
             if isinstance(source, UserError):
                 return source
-            return Predictor.from_checkpoint(source, device=self._device, backbones=self._backbones)
+            return lend(Predictor.from_checkpoint(source, device=self._device, backbones=self._backbones))
         except UserError as error:
             return error
 

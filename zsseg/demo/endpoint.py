@@ -16,12 +16,12 @@ def wire_endpoint(catalog: Catalog) -> None:
 
     def segment(
         photo: Mapping[str, Any],
-        seen: str = "",
-        unseen: str = "",
+        seen: str | None = "",
+        unseen: str | None = "",
         seen_penalty: float | None = None,
         threshold: float | None = None,
-        method: str = first,
-        model: str = "",
+        method: str | None = first,
+        model: str | None = "",
         photo_gate: float = 0.0,
     ) -> tuple[dict[str, Any], str, str]:
         """Segment a photo by class names with one method.
@@ -34,8 +34,9 @@ def wire_endpoint(catalog: Catalog) -> None:
         """
         with as_error(as_html=False):
             predictors = catalog.get(model or catalog.first)
-            names, settings = (seen, unseen), (seen_penalty, threshold, photo_gate or 0.0)
-            return actions.segment_one(predictors, uploaded(photo), names, settings, method)
+            boxes = ["" if box is None else box for box in (seen, unseen)]
+            settings, asked = (seen_penalty, threshold, photo_gate or 0.0), first if method is None else method
+            return actions.segment_one(predictors, uploaded(photo), (boxes[0], boxes[1]), settings, asked)
 
     inputs, outputs = _components(catalog.methods)
     gr.Button("segment", visible=False).click(

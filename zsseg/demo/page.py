@@ -165,7 +165,7 @@ def as_error(as_html: bool = True) -> Iterator[None]:
         raise gr.Error(sentence, duration=12, print_exception=False) from error
 
 
-def uploaded(photo: Mapping[str, Any] | None) -> str | None:
+def uploaded(photo: object) -> str | None:
     """Return the uploaded file as it came.
 
     The events that take a photo are wired with ``preprocess=False``: Gradio would open the picture first, and fail
@@ -174,7 +174,19 @@ def uploaded(photo: Mapping[str, Any] | None) -> str | None:
     Raises:
         UserError: the file is not one that was uploaded here.
     """
+    if not isinstance(photo, Mapping | None):
+        kind = type(photo).__name__
+        raise UserError(f"A photo is uploaded first and then named as {{'path': ...}}, not by a value of type {kind}.")
     path = photo.get("path") if photo else None
-    if path is not None and not Path(path).resolve().is_relative_to(Path(get_upload_folder()).resolve()):
+    if not isinstance(path, str | None):
+        raise UserError(f"The path of a photo is a text, not {type(path).__name__}: upload the photo first.")
+    if path is not None and not _is_uploaded(path):
         raise UserError("This photo was not uploaded to the page: upload it first, then ask again.")
     return path
+
+
+def _is_uploaded(path: str) -> bool:
+    try:
+        return Path(path).resolve().is_relative_to(Path(get_upload_folder()).resolve())
+    except (OSError, ValueError):  # a name that no file can have
+        return False

@@ -14,11 +14,12 @@ from starlette.responses import JSONResponse
 from starlette.routing import Route
 from starlette.types import Scope
 
-from zsseg.demo.actions import CLEAN_EVERY_SECONDS, delete_folders
 from zsseg.demo.catalog import Predictors, working
+from zsseg.demo.folders import CLEAN_EVERY_SECONDS, delete_folders, temporary_files_problem
 from zsseg.demo.protection import Gate, Limits, Protection
 from zsseg.demo.theme import launch_options
 from zsseg.errors import UserError
+from zsseg.loopback import bypass_proxies
 from zsseg.predictor import Predictor
 from zsseg.version import __version__
 
@@ -29,13 +30,15 @@ def health(predictors: Predictors) -> dict[str, Any]:
     """Say how the page is, as a JSON object.
 
     Returns:
-        "status": "ok" where every method can answer, "degraded" where some can, "down" where none can; "version"; and
-        "models": method -> "loaded", then its "checkpoint" and "sha256", or the "problem".
+        "status": "ok" where every method can answer, "degraded" where some can, "down" where none can or no temporary
+        file can be written, without which no photo arrives; "version"; "temporary_files": "usable", else with the
+        "problem"; and "models": method -> "loaded", then its "checkpoint" and "sha256", or the "problem".
     """
-    able = len(working(predictors))
-    status = "down" if able == 0 else "ok" if able == len(predictors) else "degraded"
+    able, problem = len(working(predictors)), temporary_files_problem()
+    status = "down" if able == 0 or problem else "ok" if able == len(predictors) else "degraded"
+    files = {"usable": not problem, **({"problem": problem} if problem else {})}
     models = {method: _model_health(predictor) for method, predictor in predictors.items()}
-    return {"status": status, "version": __version__, "models": models}
+    return {"status": status, "version": __version__, "temporary_files": files, "models": models}
 
 
 def _model_health(predictor: Predictor | UserError) -> dict[str, Any]:
@@ -45,9 +48,9 @@ def _model_health(predictor: Predictor | UserError) -> dict[str, Any]:
 
 
 def health_route(predictors: Predictors) -> Route:
-    """Answer GET on `HEALTH_PATH`: 200 where at least one method can answer, else 503."""
+    """Answer GET on `HEALTH_PATH`: 503 where it is down, else 200."""
 
-    async def answer(_request: Request) -> JSONResponse:
+    def answer(_request: Request) -> JSONResponse:  # in a thread of its own: a slow disk must not hold up the others
         content = health(predictors)
         return JSONResponse(content, 503 if content["status"] == "down" else 200, {"Cache-Control": "no-store"})
 
@@ -82,6 +85,8 @@ def running(
     options = launch_options()
     options["server_name"] = host or options["server_name"]
     _check_address(options["server_name"], port)
+    # Gradio asks itself for its first page before it says that it is up; a proxy would not find it.
+    bypass_proxies(options["server_name"])
     # Routes given from the start come before Gradio's own, and exist from the first moment that the port is open.
     gate = Gate(limits or Limits(), lambda: _waiting(page))
     app = {"routes": [health_route(predictors)], "middleware": [Middleware(Protection, gate=gate)]}

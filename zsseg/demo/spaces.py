@@ -4,7 +4,15 @@ import importlib
 from collections.abc import Callable
 from typing import Any, TypeVar
 
+from zsseg.predictor import Predictor
+
 _F = TypeVar("_F", bound=Callable[..., Any])
+
+RUNS_NETWORKS = ("predict", "region_view", "name_warnings", "name_cosines")
+"""Methods of a predictor that run its networks and take and give plain values: the page calls no other such one.
+
+The lent GPU is in another process, which gets the arguments by value and sends the result back.
+"""
 
 
 def on_gpu(function: _F) -> _F:
@@ -15,3 +23,12 @@ def on_gpu(function: _F) -> _F:
         return function
     marked: _F = lender.GPU(function)
     return marked
+
+
+def lend(predictor: Predictor) -> Predictor:
+    """Mark everything of a predictor that runs its networks, so that every way into the page gets the GPU."""
+    for name in RUNS_NETWORKS:
+        marked = on_gpu(method := getattr(predictor, name))
+        if marked is not method:
+            setattr(predictor, name, marked)
+    return predictor

@@ -14,8 +14,7 @@ from zsseg.models import ImageTokens, SegmentationModel
 
 WINDOWS_AT_ONCE = 8
 _PHOTOS_KEPT = 8
-# CLIP-RC's attention holds heads * (M*K) * N values per window.
-_HEADS = 8
+# The decoder's attention holds heads * (M*K) * N values per window.
 _ATTENTION_AT_ONCE = 2**27
 
 
@@ -26,15 +25,17 @@ class EncodedImage:
     Attributes:
         tokens: of all n windows.
         target: (n, N, D) what CLIP-RC's recovery aims at, or None.
+        heads: of the decoder's attention.
     """
 
     tokens: ImageTokens
     target: Tensor | None
+    heads: int
 
     def batches(self, texts: int) -> Iterator["EncodedImage"]:
         """Batches of windows in order, as large as memory for the attention to `texts` class vectors allows."""
         tokens = self.tokens
-        per_window = _HEADS * max(1, tokens.region_tokens.shape[1]) * texts * tokens.patch_tokens.shape[1]
+        per_window = self.heads * max(1, tokens.region_tokens.shape[1]) * texts * tokens.patch_tokens.shape[1]
         step = max(1, min(WINDOWS_AT_ONCE, _ATTENTION_AT_ONCE // per_window))
         for start in range(0, len(tokens.cls_token), step):
             yield self._rows(slice(start, start + step))
@@ -42,7 +43,7 @@ class EncodedImage:
     def _rows(self, rows: slice) -> "EncodedImage":
         tokens = self.tokens
         part = ImageTokens(tokens.cls_token[rows], tokens.patch_tokens[rows], tokens.region_tokens[rows], tokens.grid)
-        return EncodedImage(part, None if self.target is None else self.target[rows])
+        return EncodedImage(part, None if self.target is None else self.target[rows], self.heads)
 
 
 class ImageEncoder:
@@ -93,7 +94,7 @@ class ImageEncoder:
             torch.cat([t.region_tokens for t in tokens]),
             tokens[0].grid,
         )
-        return EncodedImage(joined, target)
+        return EncodedImage(joined, target, self.model.config.attention_heads)
 
     def _patches(self, photo: Windows) -> Tensor:
         """Patch embeddings (n, W, h, w) of all windows; heads over one backbone compute them once for all of them."""

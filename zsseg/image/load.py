@@ -15,11 +15,15 @@ from zsseg.errors import UserError
 from zsseg.files import leads_nowhere, shortened
 from zsseg.image.color import to_srgb
 from zsseg.image.pages import select_page, upright
+from zsseg.image.work import check_work
 
 Pixels = npt.NDArray[np.uint8]
 
 MAX_PIXELS = 64_000_000
 """Larger images, in pixels, are refused by their header, before anything is decompressed."""
+
+MAX_SIDE = 1024
+"""A longer side, in pixels, is shrunk to this."""
 
 # No EPS, PDF or WMF: their plugins start other programs.
 _FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "PPM", "AVIF", "JPEG2000", "ICO", "TGA")
@@ -27,7 +31,7 @@ _SAVE_AGAIN = "open it in a picture program and save it again as PNG or JPEG"
 _ALPHA_MODES = ("RGBA", "LA", "PA", "La", "RGBa")
 
 
-def load_image(source: object, max_side: int = 1024) -> Pixels:
+def load_image(source: object, max_side: int = MAX_SIDE) -> Pixels:
     """Decode a photo.
 
     The first frame of an animation, the first full page of a document, upright by its EXIF tag as in a browser,
@@ -96,7 +100,7 @@ def open_guarded(data: bytes, formats: Sequence[str], name: str) -> Image.Image:
         name: of the picture, for the sentence.
 
     Raises:
-        UserError: it has more than `MAX_PIXELS` pixels.
+        UserError: it has more than `MAX_PIXELS` pixels, or would take too long to decode.
         UnidentifiedImageError: it is of none of the kinds; a damaged header can raise anything else.
     """
     try:
@@ -107,6 +111,7 @@ def open_guarded(data: bytes, formats: Sequence[str], name: str) -> Image.Image:
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
         raise UserError(_too_large(name)) from None
     check_pixels(image.height, image.width, name)
+    check_work(image, data, name)
     return image
 
 
@@ -132,6 +137,7 @@ def _from_pil(image: Image.Image, name: str = "the picture") -> Pixels:
         image.load()
     except Exception as error:  # likewise for damaged bodies
         raise UserError(f"{name} is damaged or cut short: {_SAVE_AGAIN}.") from error
+    _check_size(image.height, image.width, name)  # an icon holds another file, whose size its header may not tell
     return _to_rgb(upright(image), image, name)
 
 
@@ -226,9 +232,12 @@ def resize(rgb: Pixels, height: int, width: int, antialias: bool) -> Pixels:
     return np.asarray(cv2.resize(rgb, (width, height), interpolation=how), dtype=np.uint8)
 
 
-def _shrink(rgb: Pixels, max_side: int) -> Pixels:
-    height, width = rgb.shape[:2]
+def shrunk_size(height: int, width: int, max_side: int = MAX_SIDE) -> tuple[int, int]:
+    """Height and width, in pixels, that `load_image` brings a picture to."""
     scale = max_side / max(height, width)
-    if scale >= 1:
-        return rgb
-    return resize(rgb, max(1, int(height * scale + 0.5)), max(1, int(width * scale + 0.5)), antialias=True)
+    return (height, width) if scale >= 1 else (max(1, int(height * scale + 0.5)), max(1, int(width * scale + 0.5)))
+
+
+def _shrink(rgb: Pixels, max_side: int) -> Pixels:
+    height, width = shrunk_size(rgb.shape[0], rgb.shape[1], max_side)
+    return rgb if (height, width) == rgb.shape[:2] else resize(rgb, height, width, antialias=True)

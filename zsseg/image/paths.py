@@ -64,10 +64,15 @@ def _expanded(place: str) -> Iterator[tuple[str, str]]:
 
 def _in_folder(folder: Path) -> Iterator[tuple[str, str]]:
     try:
-        files = sorted(path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES and path.is_file())
+        files = sorted(path for path in folder.iterdir() if _is_picture(path))
     except OSError as error:
         yield str(folder), f"The folder {folder} cannot be opened ({error.strerror or error}): check its permissions."
         return
     yield from ((str(path), "") for path in files)
     if not files:
         yield str(folder), f"The folder {folder} has no pictures in it: name one that has, or a picture."
+
+
+def _is_picture(path: Path) -> bool:
+    """By its ending; "._NAME.jpg" is what macOS puts beside a picture on foreign disks, and none itself."""
+    return path.suffix.lower() in SUFFIXES and not path.name.startswith("._") and path.is_file()

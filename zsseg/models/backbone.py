@@ -1,8 +1,11 @@
 """An open_clip model as a frozen pair of encoders."""
 
-from collections.abc import Mapping, Sequence
+import copy
+import threading
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from typing import Any
+from weakref import WeakValueDictionary
 
 import torch
 import torch.nn.functional as F
@@ -40,7 +43,26 @@ class Backbone(nn.Module):
         self.context_length = int(clip.context_length)
         # Not a buffer: the cached patch embeddings of the last photos must not be saved or moved with the weights.
         self.patch_cache: LRU[Tensor] = LRU(_PHOTOS_KEPT)
+        self._copies: WeakValueDictionary[tuple[torch.device, torch.dtype], Backbone] = WeakValueDictionary()
+        self._converting = threading.Lock()
         self.eval()
+
+    def converted(self, convert: Callable[[Tensor], Tensor]) -> "Backbone":
+        """This backbone with `convert` applied to its tensors: itself if they do not move or change type, else a copy.
+
+        The copy for one device and type is made once, while anybody uses it.
+        """
+        weight = self.visual.proj.detach()
+        like = convert(weight)
+        if (like.device, like.dtype) == (weight.device, weight.dtype):
+            return self
+        with self._converting:
+            found = self._copies.get((like.device, like.dtype))
+            if found is None:
+                found = Backbone(copy.deepcopy(self.clip), self.name, self.sha256)
+                found._apply(convert)  # type: ignore[no-untyped-call]
+                self._copies[like.device, like.dtype] = found
+        return found
 
     @property
     def visual(self) -> OpenClip:

@@ -16,8 +16,9 @@ from zsseg.models.prompted_vit import PromptedViT
 class SegmentationModel(nn.Module, ABC):
     """A model over a frozen backbone. No parameter depends on the number of classes, which may differ at every call.
 
-    The backbone is reachable as `backbone` and moves with the model, but is no submodule: `parameters()` and
-    `state_dict()` hold the head alone, so that heads share a backbone and their files stay small.
+    The backbone is reachable as `backbone`, but is no submodule: `parameters()` and `state_dict()` hold the head alone,
+    so that heads share a backbone and their files stay small. A model that moves to another device or type takes a
+    copy of it along, which all heads that move alike share, and leaves it as it is for the others.
 
     A method must define `encode_patches` and `decode`. One with region tokens sets `has_regions` and defines
     `region_logits`; one with a recovery decoder sets `has_recovery` and defines `recover`. `has_exact_decoder` says
@@ -77,8 +78,9 @@ class SegmentationModel(nn.Module, ABC):
         return [name for name, _ in self.named_parameters()]
 
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:
-        # `.to(...)`, `.half()` and their like reach the backbone through here.
-        self.backbone._apply(fn, recurse)  # type: ignore[no-untyped-call]
+        # `.to(...)`, `.half()` and their like reach the backbone through here. Other heads may stand on it, so it stays
+        # as it is, and this head goes over to a copy.
+        self._frozen = (self.backbone.converted(fn),)
         super()._apply(fn, recurse)  # type: ignore[no-untyped-call]
         return self
 

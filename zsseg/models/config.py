@@ -9,6 +9,9 @@ from typing import ClassVar
 
 from zsseg.documents import STRICT
 
+MOST = 16384
+"""Of what is counted in a head, so that a header of some bytes cannot ask for all memory."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class MethodConfig:
@@ -28,6 +31,11 @@ class MethodConfig:
     def prompt_tokens(self) -> int:
         """Prompts that each layer of the image encoder sees; 0 where the method has none."""
         return 0
+
+    @property
+    def attention_heads(self) -> int:
+        """Attention heads of the decoder; 1 where the method has none."""
+        return 1
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,6 +68,11 @@ class ModelConfig(MethodConfig):
     def __post_init__(self) -> None:
         if min(self.prompts, self.decoder_layers, self.decoder_heads, self.decoder_ffn) < 1:
             raise ValueError("prompts, decoder_layers, decoder_heads and decoder_ffn must be at least 1")
+        if (
+            max(self.prompts, self.regions, self.decoder_ffn) > MOST
+            or max(self.decoder_layers, self.decoder_heads) > 64
+        ):
+            raise ValueError(f"prompts, regions or decoder_ffn above {MOST}, or more than 64 decoder_layers or heads")
         if self.prompt_depth is not None and self.prompt_depth < 0:
             raise ValueError(f"prompt_depth must be 0 or more, not {self.prompt_depth}")
         if not 0 <= self.dropout < 1:
@@ -71,6 +84,11 @@ class ModelConfig(MethodConfig):
     def prompt_tokens(self) -> int:
         """Prompts that each layer sees: P, or 0 where the encoder has none."""
         return 0 if self.prompt_depth == 0 else self.prompts
+
+    @property
+    def attention_heads(self) -> int:
+        """Attention heads of the decoder."""
+        return self.decoder_heads
 
     def descriptor_width(self, dim: int) -> int:
         """Channels of what a query is made of: 2D, or D without the relationship descriptor; `dim` is D."""

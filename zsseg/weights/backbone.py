@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError, safe_open
+from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
@@ -27,6 +27,7 @@ from zsseg.image import Layout
 from zsseg.imagenet import Triple
 from zsseg.models.backbone import Backbone, build_clip
 from zsseg.weights import packing
+from zsseg.weights.metadata import damaged
 from zsseg.weights.search import CONFIG_FILE
 
 WEIGHTS_FILE = "open_clip_model.safetensors"
@@ -48,11 +49,14 @@ def load_backbone(folder: Path) -> Backbone:
             raise UserError(f"The backbone {folder} has no {path.name}: copy the whole folder again.")
     try:
         clip = build_clip(json.loads((folder / CONFIG_FILE).read_text(encoding="utf-8")))
-        clip.load_state_dict(packing.unpack(load_file(weights) | _read_trunks(weights)))
-    except (SafetensorError, RuntimeError, ValueError, KeyError, TypeError) as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise UserError(f"The backbone {folder} is damaged ({reason}): copy the whole folder again.") from error
-    return Backbone(clip, folder.name, file_sha256(weights))
+        tensors = packing.unpack(load_file(weights) | _read_trunks(weights))
+        packing.check_finite(tensors)
+        clip.load_state_dict(tensors)
+        return Backbone(clip, folder.name, file_sha256(weights))
+    except UserError:
+        raise
+    except Exception as error:  # foreign files fail in every way there is
+        raise UserError(damaged("backbone", folder, error, "copy the whole folder again")) from error
 
 
 def _read_trunks(weights: Path) -> dict[str, Tensor]:
@@ -133,8 +137,17 @@ def read_defaults(folder: Path) -> BackboneDefaults:
     """Read the preprocessing of photos from a backbone's folder; open_clip's file has mean and std in 0..1.
 
     Raises:
-        UserError: the folder has no mean or std.
+        UserError: the folder has no mean or std, or values of a wrong type.
     """
+    try:
+        return _defaults(folder)
+    except UserError:
+        raise
+    except Exception as error:  # any field may be of any type
+        raise UserError(damaged("backbone", folder, error, "copy the whole folder again")) from error
+
+
+def _defaults(folder: Path) -> BackboneDefaults:
     config = json.loads((folder / CONFIG_FILE).read_text(encoding="utf-8"))
     photos = config.get("preprocess_cfg", {})
     if not {"mean", "std"} <= photos.keys():

@@ -4,7 +4,6 @@ from collections.abc import MutableMapping
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
@@ -13,7 +12,7 @@ from zsseg.files import atomic_path
 from zsseg.models import Backbone, SegmentationModel, build_model
 from zsseg.weights import packing
 from zsseg.weights.backbone import load_backbone
-from zsseg.weights.metadata import HEADER_KEY, Metadata, read_metadata, to_json
+from zsseg.weights.metadata import HEADER_KEY, Metadata, damaged, read_metadata, to_json
 from zsseg.weights.search import find_backbone_of, find_checkpoint
 
 
@@ -61,12 +60,16 @@ def load_checkpoint(
     known = {} if backbones is None else backbones
     if metadata.backbone_sha256 not in known:
         known[metadata.backbone_sha256] = _load_backbone_of(path, metadata)
+    backbone = known[metadata.backbone_sha256]
     try:
-        model = build_model(metadata.config, known[metadata.backbone_sha256])
-        model.load_state_dict(packing.unpack(load_file(path)))
-    except (SafetensorError, RuntimeError, ValueError) as error:
-        reason = str(error).splitlines()[0]
-        raise UserError(f"The checkpoint {path} is damaged ({reason}): copy it again.") from error
+        if metadata.size % backbone.patch_size:
+            raise ValueError(f"windows of {metadata.size} pixels do not hold whole patches of {backbone.patch_size}")
+        model = build_model(metadata.config, backbone)
+        tensors = packing.unpack(load_file(path))
+        packing.check_finite(tensors)
+        model.load_state_dict(tensors)
+    except Exception as error:  # sizes that do not fit fail in torch in many ways
+        raise UserError(damaged("checkpoint", path, error, "copy it again")) from error
     return model.eval(), metadata
 
 

@@ -5,6 +5,7 @@ from functools import cache
 from pathlib import Path
 
 from zsseg.errors import UserError
+from zsseg.files import shortened
 
 _REPOSITORY = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*(@[\w][\w./-]*)?", re.ASCII)
 # What checkpoints and their backbones consist of; a repository may hold gigabytes of other files.
@@ -13,7 +14,7 @@ _FILES = ("*.safetensors", "*.json")
 
 def names_repository(source: str) -> bool:
     """Say whether `source` is a repository id, "org/name" or "org/name@revision"; a folder of that name wins."""
-    return _REPOSITORY.fullmatch(source) is not None and not _folder(source).exists()
+    return len(source) < 200 and _REPOSITORY.fullmatch(source) is not None and not _folder(source).exists()
 
 
 def weights_folder(source: str) -> Path:
@@ -31,12 +32,19 @@ def weights_folder(source: str) -> Path:
         repository, _, revision = source.partition("@")
         return _fetch(repository, revision or None)
     folder = _folder(source)
-    if not folder.is_dir():
+    if not _is_dir(folder):
         raise UserError(
-            f"There is no folder {source} to read weights from: give a folder that exists, or a repository of the "
-            "Hugging Face hub as org/name."
+            f"There is no folder {shortened(source)} to read weights from: give a folder that exists, or a repository "
+            "of the Hugging Face hub as org/name."
         )
     return _snapshot(folder) if (folder / "snapshots").is_dir() else folder
+
+
+def _is_dir(path: Path) -> bool:
+    try:
+        return path.is_dir()
+    except OSError:  # a name that no folder can have, such as one of 300 letters
+        return False
 
 
 def _folder(source: str) -> Path:

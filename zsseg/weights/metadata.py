@@ -2,18 +2,22 @@
 
 import dataclasses
 import json
+import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-from safetensors import SafetensorError, safe_open
+from safetensors import safe_open
 
 from zsseg.documents import STRICT, read_fields
 from zsseg.errors import UserError
+from zsseg.files import is_file, shortened
 from zsseg.image import Layout
 from zsseg.models.config import MethodConfig
 from zsseg.models.registry import method_of
+from zsseg.segmentation import check_fraction, check_penalty
 
 Setting = Literal["inductive", "transductive", "training-free", "fully-supervised"]
 
@@ -22,6 +26,8 @@ FORMAT_VERSION = 2
 
 _READABLE = (1, 2)
 HEADER_KEY = "zsseg"
+MAX_SIZE = 4096
+"""Side of a window in pixels, at most."""
 
 
 @dataclass(frozen=True)
@@ -91,8 +97,20 @@ class Metadata:
             raise ValueError(f"unknown layout of windows {self.layout!r}")
         if not self.templates or any("{}" not in template for template in self.templates):
             raise ValueError("each template needs a {} for the class name")
+        self._check_numbers()
+        if self.backbone in (".", "..") or re.search(r"[/\\\0]", self.backbone):
+            raise ValueError(f"the backbone {self.backbone!r:.40} is no plain folder name")
+
+    def _check_numbers(self) -> None:
+        """Refuse numbers that no answer could be computed with."""
+        check_penalty(self.seen_penalty)
+        check_fraction(self.threshold, "The threshold")
         if len(self.mean) != 3 or len(self.std) != 3 or self.size < 1 or self.stride < 1:
             raise ValueError("mean and std need three values, size and stride must be positive")
+        if not all(map(math.isfinite, (*self.mean, *self.std, *self.scores.values()))) or min(self.std) <= 0:
+            raise ValueError("mean, std and scores must be finite, and std above 0")
+        if self.size > MAX_SIZE or (self.layout == "sliding" and self.stride > self.size):
+            raise ValueError(f"size must be at most {MAX_SIZE}, and the stride at most the size")
 
 
 def to_json(metadata: Metadata) -> str:
@@ -139,14 +157,22 @@ def read_metadata(path: str | Path) -> Metadata:
         UserError: no such file, not safetensors, or a header that does not hold what it must.
     """
     try:
+        if not is_file(Path(path)):
+            raise FileNotFoundError
         with safe_open(path, framework="numpy") as file:
             header = file.metadata() or {}
         return from_json(header[HEADER_KEY])
     except FileNotFoundError as error:
-        raise UserError(f"There is no file {path}: check the name.") from error
+        raise UserError(f"There is no file {shortened(path)}: check the name.") from error
     except KeyError as error:
         raise UserError(f"{path} is no checkpoint of this program: its header has no {HEADER_KEY} entry.") from error
     except UserError as error:  # a plug-in's method, on a machine without the plug-in
         raise UserError(f"The checkpoint {path} cannot be used. {error}") from error
-    except (SafetensorError, ValueError, OSError) as error:
-        raise UserError(f"The checkpoint {path} is damaged ({error}): copy it again.") from error
+    except Exception as error:  # a foreign file fails in every way there is, too deep a recursion among them
+        raise UserError(damaged("checkpoint", path, error, "copy it again")) from error
+
+
+def damaged(what: str, path: str | Path, error: Exception, advice: str) -> str:
+    """The sentence about a file that cannot be used, with the first line of the reason."""
+    reason = next(iter(str(error).splitlines()), "") or type(error).__name__
+    return f"The {what} {path} is damaged ({shortened(reason, 200)}): {advice}."

@@ -126,7 +126,7 @@ def import_official(
         path: the released file: .pth of PyTorch, or .pkl of Jittor.
         out: folder for the results; heads with the same CLIP weights share one backbone folder there.
         name: of the checkpoint; without it the file's own, without its ending.
-        setting: how it was trained, which no file says; the published seen penalty is 0.1, and 0 for transductive.
+        setting: how it was trained, which no file says; the published seen penalty is 0.1, and 0 unless inductive.
         vocabulary: key of `zsseg.text.class_lists.DATASETS`; without it the one whose configurations have as many
             prompts as the file: 10 for PASCAL VOC, 100 for COCO-Stuff.
         dtype: of the stored tensors; fp16 halves the size and moves scores a little.
@@ -179,6 +179,8 @@ def _metadata(converted: ConvertedOfficial, name: str, setting: Setting, vocabul
     """All that the published configurations say and the file does not."""
     few_prompts = converted.config.prompts <= 10
     seen, unseen = DATASETS[vocabulary or ("voc20-papers" if few_prompts else "coco171")]
+    if setting == "fully-supervised":  # every class had masks, so none is unseen and none has to be held back
+        seen, unseen = (*seen, *unseen), ()
     return Metadata(
         name=name,
         method=converted.config.method,
@@ -193,7 +195,7 @@ def _metadata(converted: ConvertedOfficial, name: str, setting: Setting, vocabul
         stride=426,
         seen=seen,
         unseen=unseen,
-        seen_penalty=0.0 if setting == "transductive" else 0.1,
+        seen_penalty=0.1 if setting == "inductive" else 0.0,
         recovery_target="prompted" if converted.has_recovery else None,
         pseudo_label_where="unseen_pixels" if setting == "transductive" else None,
     )

@@ -36,6 +36,17 @@ def unpack(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return whole
 
 
+def check_finite(tensors: Mapping[str, Tensor]) -> None:
+    """Refuse weights that are infinite or no numbers: every answer would be noise, or fail much later.
+
+    Raises:
+        ValueError: one of the tensors has such values.
+    """
+    for name, value in tensors.items():
+        if value.is_floating_point() and not bool(torch.isfinite(value).all()):
+            raise ValueError(f"{name} has values that are not finite")
+
+
 def _pack_rows(name: str, matrix: Tensor) -> dict[str, Tensor]:
     """A tensor (R, ...) as int8 rows of the same shape and their fp32 scales (R,)."""
     rows = matrix.float().flatten(1)

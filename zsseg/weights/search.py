@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from zsseg.errors import UserError
+from zsseg.files import is_file, shortened
 from zsseg.weights.hub import weights_folder
 from zsseg.weights.metadata import Metadata, read_metadata
 
@@ -50,17 +51,19 @@ def find_checkpoint(name: str | Path, weights: str | None = None) -> Path:
     Raises:
         UserError: there is none, or a place to search cannot be had.
     """
+    if not isinstance(name, str | Path):
+        raise UserError(f"A checkpoint is named by a text or a path, not {type(name).__name__}.")
     direct = Path(name)
-    if direct.is_file():
+    if is_file(direct):
         return direct
     file = direct if direct.suffix == SUFFIX else Path(f"{name}{SUFFIX}")
     searched = []
     for folder in _search_folders(weights):
-        if (folder / file).is_file():
+        if is_file(folder / file):
             return folder / file
         searched.append(str(folder))
     raise UserError(
-        f"There is no checkpoint {file} in {' or '.join(searched[:2])}: "
+        f"There is no checkpoint {shortened(file)} in {' or '.join(searched[:2])}: "
         f"train it, copy it there, or set {WEIGHTS_VARIABLE} to the folder that has it."
     )
 
@@ -75,13 +78,15 @@ def find_backbone(name: str | Path, weights: str | None = None) -> Path:
     Raises:
         UserError: there is none, or a place to search cannot be had.
     """
-    if (Path(name) / CONFIG_FILE).is_file():
+    if not isinstance(name, str | Path):
+        raise UserError(f"A backbone is named by a text or a path, not {type(name).__name__}.")
+    if is_file(Path(name) / CONFIG_FILE):
         return Path(name)
     folder = _backbone_in(_search_folders(weights), name)
     if folder is None:
         raise UserError(
-            f"There is no backbone {name}: give the path of its folder, or set {WEIGHTS_VARIABLE} to the folder that "
-            "has it."
+            f"There is no backbone {shortened(name)}: give the path of its folder, or set {WEIGHTS_VARIABLE} to the "
+            "folder that has it."
         )
     return folder
 
@@ -113,7 +118,7 @@ def _folders_near(path: Path) -> Iterator[Path]:
 
 
 def _backbone_in(parents: Iterator[Path], name: str | Path) -> Path | None:
-    return next((parent / name for parent in parents if (parent / name / CONFIG_FILE).is_file()), None)
+    return next((parent / name for parent in parents if is_file(parent / name / CONFIG_FILE)), None)
 
 
 def list_checkpoints(weights: str | None = None) -> list[tuple[Path, Metadata | UserError]]:

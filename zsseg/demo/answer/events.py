@@ -11,7 +11,6 @@ from zsseg.demo.html.parts import text
 from zsseg.demo.html.templates import render
 from zsseg.demo.page import MODEL_QUEUE, QUIET, RUN, Page, Values, as_error, uploaded
 from zsseg.demo.question import names
-from zsseg.demo.spaces import on_gpu
 from zsseg.models import METHODS
 
 # The point that was clicked belongs to the photo before. On a phone the answer lies below the button: scroll there,
@@ -25,8 +24,6 @@ _SHOW_ANSWER = """() => {
 }"""
 
 _READY = """() => { document.body.dataset.zsReady = "yes"; }"""
-
-_segment = on_gpu(actions.segment)
 
 
 def wire_run(page: Page) -> Dependency:
@@ -69,7 +66,7 @@ def _answer(page: Page, values: Values, progress: gr.Progress) -> Values:
     seen, unseen = names.route(values[panel.seen], values[panel.unseen], predictors, values[page.flipped])
     with as_error():
         photo, model = uploaded(values[panel.photo]), values[panel.model]
-        found = _segment(predictors, photo, seen, unseen, progress, model, page.methods(values))
+        found = actions.segment(predictors, photo, seen, unseen, progress, model, page.methods(values))
     texts = {panel.seen: seen, panel.unseen: unseen}
     new: dict[Any, Any] = {box: typed for box, typed in texts.items() if typed != values[box]}
     new |= {panel.marks: names.marks(seen, unseen, predictors), page.answer: found, page.off: frozenset[str]()}

@@ -23,15 +23,15 @@ def wire_examples(page: Page) -> None:
     def example(values: Values, event: gr.EventData) -> Values:
         key, title = event._data.get("key"), values[panel.model]
         drawn = scene.knows_scenes(page.predictors(values))
-        if key == "scene" and page.catalog.drawn is not None:
-            title = title if drawn else page.catalog.drawn
-            predictors = page.catalog.get(title)
-            question = scene_updates(page, scene.fresh_scene(gallery.SCENE), predictors)
-        elif isinstance(key, str) and key.isdigit() and int(key) < len(shown):
-            title = page.catalog.first if drawn else title
-            question = example_updates(page, shown[int(key)], page.catalog.get(title))
-        else:
-            return {panel.photo: gr.skip()}
+        with as_error():
+            if key == "scene" and page.catalog.drawn is not None:
+                title = title if drawn else page.catalog.drawn
+                question = scene_updates(page, scene.fresh_scene(gallery.SCENE), page.catalog.get(title))
+            elif isinstance(key, str) and key.isascii() and key.isdigit() and int(key) < len(shown):
+                title = page.catalog.first if drawn else title
+                question = example_updates(page, shown[int(key)], page.catalog.get(title))
+            else:
+                return {panel.photo: gr.skip()}
         model = {} if title == values[panel.model] else {panel.model: title, **model_updates(page, title)}
         return {**model, **question}
 

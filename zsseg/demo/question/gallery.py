@@ -7,7 +7,8 @@ from pathlib import Path
 
 from markupsafe import Markup
 
-from zsseg.demo.actions import Answer, fresh_folder
+from zsseg.demo.actions import Answer
+from zsseg.demo.folders import fresh_folder
 from zsseg.demo.html.pictures import jpeg_uri, shrink
 from zsseg.demo.html.templates import render
 from zsseg.demo.question import scene

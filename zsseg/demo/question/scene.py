@@ -8,8 +8,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from zsseg.demo.actions import fresh_folder
 from zsseg.demo.catalog import DRAWN, Predictors, working
+from zsseg.demo.folders import fresh_folder
 from zsseg.image.load import Pixels
 from zsseg.synthetic import GROUND, NAMES, held_out, render
 from zsseg.text.vocabulary import format_names

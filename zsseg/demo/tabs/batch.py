@@ -6,8 +6,9 @@ from pathlib import Path
 
 from markupsafe import Markup
 
-from zsseg.demo.actions import Answer, DisplaySettings, fresh_folder, segment
+from zsseg.demo.actions import Answer, DisplaySettings, segment
 from zsseg.demo.catalog import Predictors, title_of
+from zsseg.demo.folders import fresh_folder
 from zsseg.demo.html.parts import help_text, picture, table
 from zsseg.demo.html.pictures import jpeg_uri, shrink
 from zsseg.errors import UserError

@@ -1,6 +1,5 @@
 """The tab How it works: the two methods in a minute, with pictures made from the visitor's photo."""
 
-import numpy as np
 from markupsafe import Markup
 
 from zsseg.demo.actions import Answer, DisplaySettings
@@ -43,7 +42,7 @@ def _pictures(answer: Answer, display: DisplaySettings, predictors: Predictors) 
         if "recovery_cosine" in seg.features:
             cosine = seg.features["recovery_cosine"]
             # From the least to the most similar patch, or a plain photo gives a plain picture.
-            spread = (cosine - cosine.min()) / max(float(np.ptp(cosine)), 1e-6)
+            spread = (cosine - cosine.min()) / max(float(cosine.max() - cosine.min()), 1e-6)
             caption = f"Recovered features against CLIP’s own: cosine {cosine.min():.2f} to {cosine.max():.2f}"
             large = on_photo(cosine_map(spread), answer)
             pictures["recovered"] = figure(large, "Cosine of recovered and target features", caption)
@@ -52,9 +51,6 @@ def _pictures(answer: Answer, display: DisplaySettings, predictors: Predictors) 
 
 def _similarity(answer: Answer, predictor: Predictor) -> Markup:
     """Bars of the cosine between the whole photo and each word, the most alike first."""
-    encoded = predictor.encode_image(predictor.preprocess(answer.photo))
-    text = predictor.encode_text(answer.vocabulary)
-    cosines = np.asarray((encoded.tokens.cls_token @ text.T).mean(0).cpu())  # (S,)
-    firsts = np.cumsum([0, *(len(group) for group in answer.vocabulary.synonyms[:-1])])
-    rows = sorted(zip(cosines[firsts].tolist(), answer.vocabulary.names, strict=True), reverse=True)[:6]
+    cosines = predictor.name_cosines(answer.photo, answer.vocabulary).tolist()
+    rows = sorted(zip(cosines, answer.vocabulary.names, strict=True), reverse=True)[:6]
     return render("tabs/similarity.html", rows=rows)

@@ -87,10 +87,11 @@ def claims(answer: Answer, display: DisplaySettings, level: float = LEVEL) -> Ma
 
     Args:
         answer: the stored scores.
-        display: gives the seen penalty, which counts for the lead.
+        display: gives the seen penalty, which counts for the lead, and the classes that are off, which do not count.
         level: score above which a class claims a pixel, 0..1.
     """
-    counts = {method: overlap(seg, level) for method, seg in answer.results.items()}
+    on = {method: seg.with_settings(off=display.off) for method, seg in answer.results.items()}
+    counts = {method: overlap(seg, level) for method, seg in on.items()}
     most = max(2, *(int(count.max()) for count in counts.values()))
     return render(
         "tabs/claims.html",
@@ -99,7 +100,7 @@ def claims(answer: Answer, display: DisplaySettings, level: float = LEVEL) -> Ma
         ramp=scale(margin_map(RAMP), "colour scale of the lead", high=f"{LEAD}"),
         leads=[
             _lead(title_of(method), seg.with_settings(seen_penalty=display.settings[method][1]))
-            for method, seg in answer.results.items()
+            for method, seg in on.items()
         ],
     )
 

@@ -1,0 +1,148 @@
+"""What a shell, a full disk and other programs throw at the command line and at Python."""
+
+import json
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tests.cases import case
+from tests.tiny import tiny_checkpoint
+from zsseg.cli.main import main
+from zsseg.errors import UserError
+from zsseg.export.manifest import MAX_METHODS, Manifest
+from zsseg.image.load import load_image
+from zsseg.predictor import Predictor
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture(autouse=True)
+def _tiny_weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = tmp_path / "weights"
+    folder.mkdir()
+    for method in ("zegclip", "clip_rc"):
+        tiny_checkpoint(folder, method, name=f"{method}-mini-inductive")
+    monkeypatch.setenv("ZSSEG_WEIGHTS", str(folder))
+
+
+@pytest.fixture
+def photo(tmp_path: Path) -> str:
+    path = tmp_path / "photo.png"
+    Image.fromarray(np.random.default_rng(0).integers(0, 256, (40, 60, 3), dtype=np.uint8)).save(path)
+    return str(path)
+
+
+def test_photos_named_by_dots_stay_inside(photo: str, tmp_path: Path) -> None:
+    folder = tmp_path / "in"
+    folder.mkdir()
+    for name in ("..png", "...png", "con.png", "猫.png", "._b.png"):
+        (folder / name).write_bytes(Path(photo).read_bytes())
+    before = set(tmp_path.iterdir())
+    out = tmp_path / "deep" / "out"
+    assert main(["segment", str(folder), "--seen", "cat", "--method", "zegclip", "--out", str(out)]) == 0
+    assert set(tmp_path.iterdir()) - before == {tmp_path / "deep"}
+    assert sorted(path.name for path in out.iterdir()) == ["_con", "photo", "photo-2", "猫"]
+    assert list((tmp_path / "deep").iterdir()) == [out]
+
+
+def test_reported_photos_named_by_dots_stay_inside(tmp_path: Path) -> None:
+    folder, out = case("01-dotdotdot-name") / "in", tmp_path / "deep" / "out"
+    assert main(["segment", str(folder), "--seen", "cat", "--method", "zegclip", "--out", str(out)]) == 0
+    assert list((tmp_path / "deep").iterdir()) == [out]
+    assert len(list(out.iterdir())) == len(list(folder.iterdir()))
+
+
+@pytest.mark.parametrize("name", ["x" * 300, "data:image/jpeg;base64," + "A" * 20_000, "a/" * 3000, "猫" * 200])
+def test_names_that_no_file_can_have(name: str, photo: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(UserError, match=r"There is no file .{1,130}: check"):
+        load_image(name)
+    common = ["--seen", "cat", "--out", str(tmp_path / "out")]
+    for words in ([name], [photo, "--checkpoint", name], [photo, "--weights", name], [photo, "--manifest", name]):
+        assert main(["segment", *words, *common]) == 2
+        assert len(capsys.readouterr().err) < 1500
+    assert not (tmp_path / "out").exists()
+
+
+def recipe(photo: str, tmp_path: Path) -> dict[str, object]:
+    """The recipe of an answer."""
+    words = ["segment", photo, "--seen", "cat", "--method", "zegclip", "--zip", "--out", str(tmp_path / "zip")]
+    assert main(words) == 0
+    with zipfile.ZipFile(tmp_path / "zip" / "photo.zip") as archive:
+        return json.loads(archive.read("recipe.json"))
+
+
+def test_hostile_recipes_are_a_sentence(photo: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    good = recipe(photo, tmp_path)
+    step = good["methods"][0]  # type: ignore[index]
+    many = [{**step, "folder": f"m{i}"} for i in range(MAX_METHODS + 1)]
+    for changes in (
+        {"methods": many}, {"methods": [{**step, "folder": ".."}]}, {"methods": [{**step, "folder": "con"}]},
+        {"methods": [{**step, "checkpoint": "x" * 5000, "sha256": "0" * 64}]},
+        {"methods": [{**step, "backbone": "x" * 5000, "method": "training-free"}]},
+        {"seen": ["cat | " * 200 + "cat"], "unseen": ["|".join(f"s{i}" for i in range(60))]},
+    ):  # fmt: skip
+        path = tmp_path / "recipe.json"
+        path.write_text(json.dumps({**good, **changes}))
+        assert main(["segment", photo, "--manifest", str(path), "--out", str(tmp_path / "out")]) == 2
+        assert len(capsys.readouterr().err) < 1500
+    assert Manifest.from_json(json.dumps(good)).methods[0].folder == "zegclip"
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no disk that is always full")
+@pytest.mark.parametrize("words", [["info"], ["info", "--json"], ["segment", "PHOTO", "--seen", "cat", "--json"]])
+def test_an_output_that_takes_nothing_is_a_sentence(words: list[str], photo: str, tmp_path: Path) -> None:
+    more = ["--method", "zegclip", "--out", str(tmp_path / "out")] if words[0] == "segment" else []
+    command = [sys.executable, "-m", "zsseg", *(photo if word == "PHOTO" else word for word in words), *more]
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(
+            command, cwd=ROOT, stdout=full, stderr=subprocess.PIPE, text=True, timeout=120, check=False
+        )
+    assert done.returncode == 2
+    assert done.stderr.strip().splitlines()[-1] == "The output cannot be written (No space left on device)."
+    assert "Traceback" not in done.stderr
+
+
+def test_results_that_cannot_be_written_are_a_sentence(
+    photo: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "file").touch()
+    for out in (tmp_path / "file", tmp_path / "file" / "under", tmp_path / ("x" * 300), Path("/dev/full")):
+        assert main(["segment", photo, "--seen", "cat", "--method", "zegclip", "--out", str(out)]) == 2
+        assert "cannot be written" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("value", ["0.1", True, [1], None, {"a": 1}, float("nan"), 1j, "x" * 10_000])
+def test_settings_of_other_types_are_a_sentence(value: object, photo: str) -> None:
+    predictor = Predictor.from_checkpoint("zegclip-mini-inductive")
+    for name in ("seen_penalty", "threshold"):
+        if value is None:
+            predictor.predict(photo, "cat", **{name: value})
+            continue
+        with pytest.raises(UserError, match="must lie between") as problem:
+            predictor.predict(photo, "cat", **{name: value})
+        assert len(str(problem.value)) < 250
+
+
+@pytest.mark.parametrize("device", ["foo", "cuda:99", "", "cpu:x", 5, None])
+def test_devices_that_are_none(device: object) -> None:
+    with pytest.raises(UserError, match="no device"):
+        Predictor.from_checkpoint("zegclip-mini-inductive", device=device)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("text", ["cat，dog、cow", "cat . dog . cow .", "cat\tdog\tcow", "1. cat\n2. dog\n3. cow"])
+def test_reported_separators(text: str, photo: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["segment", photo, "--seen", text, "--method", "zegclip", "--out", str(tmp_path / "o"), "--json"]
+    assert main(words) == 0
+    (result,) = json.loads(capsys.readouterr().out)["results"]
+    assert [row["name"] for row in result["classes"]] == ["cat", "dog", "cow"]
+    assert result["warnings"] == []
+
+
+def test_a_list_that_is_not_understood_is_remarked_on(photo: str) -> None:
+    seg = Predictor.from_checkpoint("zegclip-mini-inductive").predict(photo, "cat / dog")
+    assert any("read as one class" in warning for warning in seg.warnings)

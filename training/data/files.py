@@ -1,0 +1,106 @@
+"""Looks at every file of a run before the run begins: one bad mask must not end a night of training at its first use.
+
+Headers only, so that 100,000 photos take a minute or two; `python -m training.data check` reads every pixel as well.
+"""
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from training.data.datasets import Item, PhotoSet, read_mask
+from training.data.labels import VOID
+from training.data.sets import DATA_SETS
+from training.runtime.devices import available_cores
+from zsseg.errors import UserError
+from zsseg.image.pages import orientation
+
+_SAMPLE = 100  # masks
+_SIDEWAYS = (5, 6, 7, 8)
+_PNG_END = b"IEND\xaeB`\x82"
+
+
+def check_photos(photos: PhotoSet, items: Sequence[Item]) -> None:
+    """Check some photos of a data set; see `check_files`. Of own data a sample of the masks' values is checked as well.
+
+    Raises:
+        UserError: a file is missing, damaged or does not fit, or the masks are black and white pictures.
+    """
+    check_files(items)
+    if photos.name in DATA_SETS or len(photos.raw_names) < 2:
+        return
+    sample = items[:: max(1, len(items) // _SAMPLE)]
+    values = set().union(*(np.unique(read_mask(item)).tolist() for item in sample))
+    if VOID in values and values <= {0, VOID}:
+        raise UserError(
+            f"The masks of {photos.name} hold only 0 and {VOID}, and {VOID} means unlabelled: save class ids in them, "
+            "such as 0 and 1."
+        )
+
+
+def check_files(items: Sequence[Item]) -> None:
+    """Check that photos and masks exist, can be opened, are whole and fit each other.
+
+    Raises:
+        UserError: one does not; the sentence names the first such file and counts the photos with a fault.
+    """
+    with ThreadPoolExecutor(available_cores()) as readers:
+        faults = [fault for fault in readers.map(_fault, items) if fault]
+    if faults:
+        others = f" {len(faults) - 1} more of {len(items)} photos have a fault." if len(faults) > 1 else ""
+        raise UserError(f"{faults[0]}{others} Find all faults with python -m training.data check.")
+
+
+def _fault(item: Item) -> str:
+    """What is wrong with a photo or its mask, as a sentence, or ""."""
+    for path in (item.photo, item.mask):
+        if not path.is_file():
+            return f"{path} is missing."
+        if path.stat().st_size == 0:
+            return f"{path} is an empty file."
+    try:
+        with Image.open(item.photo) as photo:
+            stored, turn = photo.size, orientation(photo)
+    except Exception:  # a damaged header can raise anything
+        return f"{item.photo} is not a readable picture."
+    try:
+        with Image.open(item.mask) as mask:
+            size, mode, kind = mask.size, mask.mode, mask.format
+    except Exception:
+        return f"{item.mask} is not a readable picture."
+    if mode not in ("L", "P"):
+        return f"{item.mask} is not an index mask: expected one 8-bit channel of class ids."
+    if kind == "PNG" and not _ends_with(item.mask, _PNG_END):
+        return f"{item.mask} is cut short."
+    return misfit(item, stored, turn, size)
+
+
+def misfit(item: Item, stored: tuple[int, int], turn: int, mask: tuple[int, int]) -> str:
+    """Why a photo and its mask do not belong together, as a sentence, or "".
+
+    A photo that EXIF turns is read upright, as everywhere in this program. Whether its mask was drawn upright too shows
+    only where the turn changes the size; else nobody can tell, and scores would be wrong without a word.
+
+    Args:
+        item: the two files.
+        stored: width and height of the photo as its pixels are stored.
+        turn: EXIF's number of the turn, 1..8.
+        mask: width and height of the mask.
+    """
+    width, height = stored[::-1] if turn in _SIDEWAYS else stored
+    if turn != 1 and (stored == (width, height) or mask == stored):
+        return (
+            f"{item.photo} is turned by its EXIF tag (orientation {turn}), and {item.mask} has no such tag: turn the "
+            "pixels of the photo and remove the tag, so that both lie the same way."
+        )
+    if mask != (width, height):
+        return f"{item.photo} has {width}x{height} pixels and {item.mask} {mask[0]}x{mask[1]}: give masks of one size."
+    return ""
+
+
+def _ends_with(path: Path, end: bytes) -> bool:
+    with path.open("rb") as file:
+        file.seek(-min(len(end) + 64, path.stat().st_size), 2)  # some programs append a few bytes
+        return end in file.read()

@@ -1,0 +1,24 @@
+"""Which device a model runs on, by the name that torch has for it."""
+
+import torch
+
+from zsseg.errors import UserError
+
+
+def find_device(name: str) -> torch.device:
+    """The device of this name, after a look whether it is there.
+
+    Args:
+        name: such as "cpu", "cuda" or "cuda:1".
+
+    Raises:
+        UserError: there is no such device on this machine.
+    """
+    try:
+        device = torch.device(str(name))
+        torch.zeros(1, device=device).cpu()
+    except (RuntimeError, AssertionError, NotImplementedError, ValueError) as error:
+        raise UserError(
+            f"There is no device {str(name)!r:.40} on this machine: use cpu, or cuda where there is a GPU."
+        ) from error
+    return device

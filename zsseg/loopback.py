@@ -1,0 +1,18 @@
+"""This machine talks to itself directly, whatever proxy an office network wants for the rest of the world."""
+
+import os
+
+_OWN = ("localhost", "127.0.0.1", "::1")
+
+
+def bypass_proxies(host: str | None = None) -> None:
+    """Except this machine's own addresses from the proxies that the environment names, for all programs started here.
+
+    Args:
+        host: another address that this machine listens on.
+    """
+    names = [*_OWN, *([host.strip("[]")] if host else [])]
+    for variable in ("no_proxy", "NO_PROXY"):
+        known = [name.strip() for name in os.environ.get(variable, "").split(",") if name.strip()]
+        if "*" not in known:
+            os.environ[variable] = ",".join([*known, *(name for name in names if name not in known)])
