@@ -26,11 +26,18 @@ def wire_endpoint(catalog: Catalog) -> None:
     ) -> tuple[dict[str, Any], str, str]:
         """Segment a photo by class names with one method.
 
-        Give names separated by commas. Without a seen penalty or threshold the checkpoint's own are used. A photo gate
-        (0..1) lowers classes that the whole photo does not speak for. Returns
-        the content of result.json, the label map as an index PNG (255 is none of these), and the scores as NPZ.
-        Names longer than the context length are truncated, and "warnings" in the result say so. The model is named
-        as in the page's list; without one the first of the list is used.
+        Returns the content of result.json, the label map as an index PNG (255 is none of these), and the scores as NPZ.
+        Names longer than the context length are truncated, and "warnings" in the result say so.
+
+        Args:
+            photo: the picture, uploaded; as a tool of the Model Context Protocol a data URL
+            seen: names of classes with masks in training, separated by commas; synonyms by |
+            unseen: names of classes without masks in training, likewise
+            seen_penalty: -1..1, subtracted from the scores of seen classes; without it the checkpoint's own
+            threshold: 0..1, pixels with lower scores are none of the classes; without it the checkpoint's own
+            method: key of the method that answers
+            model: as in the page's list, after its colon; without it the first of the list
+            photo_gate: 0..1, lowers classes that the whole photo does not speak for; 0 is off
         """
         with as_error(as_html=False):
             predictors = catalog.get(model or catalog.first)
