@@ -1,6 +1,6 @@
 """The documented HTTP endpoint ``/segment``, which is also a tool of the Model Context Protocol."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import gradio as gr
@@ -12,6 +12,20 @@ from zsseg.demo.page import MODEL_QUEUE, as_error, uploaded
 
 def wire_endpoint(catalog: Catalog) -> None:
     """Offer ``/segment``; unlike the page's own events it is called by the names of its parameters."""
+    inputs, outputs = _components(catalog.methods)
+    gr.Button("segment", visible=False).click(
+        _endpoint(catalog),
+        inputs,
+        outputs,
+        api_name="segment",
+        preprocess=False,
+        concurrency_id=MODEL_QUEUE,
+        concurrency_limit=1,
+    )
+
+
+def _endpoint(catalog: Catalog) -> Callable[..., tuple[dict[str, Any], str, str]]:
+    """The function behind ``/segment``; Gradio shows its signature and its docstring to programs."""
     first = catalog.methods[0]
 
     def segment(
@@ -45,16 +59,7 @@ def wire_endpoint(catalog: Catalog) -> None:
             settings, asked = (seen_penalty, threshold, photo_gate or 0.0), first if method is None else method
             return actions.segment_one(predictors, uploaded(photo), (boxes[0], boxes[1]), settings, asked)
 
-    inputs, outputs = _components(catalog.methods)
-    gr.Button("segment", visible=False).click(
-        segment,
-        inputs,
-        outputs,
-        api_name="segment",
-        preprocess=False,
-        concurrency_id=MODEL_QUEUE,
-        concurrency_limit=1,
-    )
+    return segment
 
 
 def _components(methods: list[str]) -> tuple[list[Any], list[Any]]:
