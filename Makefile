@@ -3,6 +3,7 @@
 # make screenshots   the README's pictures, and every tab into runs/screenshots
 # make train-shapes   a world of drawn shapes, its backbone and heads from nothing; INSTALL=checkpoints keeps them
 # make audit   known weaknesses of the installed packages;   make sbom    sbom.json, the list of what is installed
+# make space SPACE=org/name   the page as a Hugging Face Space;   DRY_RUN=1 lists the files;   MODEL=org/name takes the weights
 # make lint    ruff and mypy;   make setup    only the virtual environment;   make clean    throw it away
 # PYTHON=...   another interpreter (3.11 or newer);   PIP_FLAGS=...   more options for pip install
 
@@ -14,7 +15,7 @@ PIP_FLAGS ?=
 RUN := $(VENV)/bin/python
 PIP := $(RUN) -m pip install --disable-pip-version-check $(PIP_FLAGS)
 
-.PHONY: demo test test-fast lint audit sbom setup screenshots train-shapes clean
+.PHONY: demo test test-fast lint audit sbom setup screenshots train-shapes space clean
 .DEFAULT_GOAL := demo
 
 demo: $(VENV)/.demo-installed
@@ -29,7 +30,7 @@ test-fast: setup
 lint: setup
 	$(RUN) -m ruff check .
 	$(RUN) -m ruff format --check .
-	$(RUN) -m mypy zsseg training
+	$(RUN) -m mypy zsseg training tools
 
 # Strict: a package that cannot be looked up, as without a network, is an error and no pass.
 audit: $(AUDIT)/.installed $(VENV)/.demo-installed
@@ -45,6 +46,10 @@ screenshots: setup
 
 train-shapes: setup
 	$(RUN) -m training.shapes.train_all $(if $(INSTALL),--install $(INSTALL))
+
+space: $(VENV)/.demo-installed
+	@test -n "$(SPACE)" || { echo "Call make space SPACE=org/name, with DRY_RUN=1 to see the files first." >&2; exit 1; }
+	$(RUN) -m tools.space $(SPACE) $(if $(MODEL),--model $(MODEL)) $(if $(DRY_RUN),--dry-run)
 
 clean:
 	rm -rf $(VENV)

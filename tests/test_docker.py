@@ -4,72 +4,41 @@ import json
 import os
 import re
 import shlex
-import shutil
 import socket
 import subprocess
 import sys
 import time
-from fnmatch import fnmatch
 from pathlib import Path
 
 import pytest
 
+from tools.docker_replay import copy, every, instructions, reaches_the_builder
+
 ROOT = Path(__file__).resolve().parents[1]
-
-
-def instructions() -> list[tuple[str, str]]:
-    """Each instruction of the Dockerfile and its arguments; continued lines joined, comments gone."""
-    text = (ROOT / "Dockerfile").read_text(encoding="utf-8").replace("\\\n", " ")
-    lines = [line for line in text.splitlines() if line.strip() and not line.startswith("#")]
-    return [(word, rest.strip()) for word, rest in (line.split(maxsplit=1) for line in lines)]
-
-
-def every(word: str) -> list[str]:
-    return [rest for name, rest in instructions() if name == word]
 
 
 def environment() -> dict[str, str]:
     return dict(pair.split("=", 1) for rest in every("ENV") for pair in shlex.split(rest))
 
 
-def reaches_the_builder(name: str) -> bool:
-    """Whether .dockerignore lets a path through; the last rule that fits decides, as Docker has it."""
-    lines = (ROOT / ".dockerignore").read_text(encoding="utf-8").splitlines()
-    kept = True
-    for rule in (line for line in lines if line and not line.startswith("#")):
-        parents = [str(parent.as_posix()) for parent in (Path(name), *Path(name).parents)][:-1]
-        if any(fnmatch(path, rule.removeprefix("!").replace("**/", "*")) for path in parents):
-            kept = rule.startswith("!")
-    return kept
-
-
 def fill(folder: Path) -> None:
     """Copy what the image would hold below its working directory."""
-    for source, target in (rest.split() for rest in every("COPY")):
-        for path in [ROOT / source, *(ROOT / source).rglob("*")]:
-            name = path.relative_to(ROOT).as_posix()
-            if path.is_file() and "__pycache__" not in name and reaches_the_builder(name):
-                inside = folder / target / path.relative_to(ROOT / source)
-                inside = folder / target / path.name if target.endswith("/") else inside
-                inside.parent.mkdir(parents=True, exist_ok=True)
-                shutil.copy(path, inside)
+    for rest in every("COPY"):
+        copy(rest, folder)
 
 
-@pytest.mark.slow
-def test_what_is_copied_serves_the_page_and_is_healthy(tmp_path: Path) -> None:
-    fill(tmp_path)
+def serve_until_healthy(command: list[str], folder: Path, variables: dict[str, str] | None = None) -> int:
+    """Start a page in a folder, wait until it says that it is well, stop it as `docker stop` does; its exit code."""
     with socket.socket() as trial:
         trial.bind(("127.0.0.1", 0))
         port = str(trial.getsockname()[1])
-    (exposed,), (command,), (health,) = every("EXPOSE"), every("CMD"), every("HEALTHCHECK")
-    assert environment()["GRADIO_SERVER_NAME"] == "0.0.0.0"  # else nothing outside the container reaches it
-    variables = {**os.environ, **environment(), "GRADIO_SERVER_PORT": port, "PYTHONPATH": ""}
-    serve = [sys.executable, *json.loads(command)[1:]]
+    (exposed,), (health,) = every("EXPOSE"), every("HEALTHCHECK")
+    environment = {**os.environ, **(variables or {}), "GRADIO_SERVER_PORT": port, "PYTHONPATH": ""}
     check = [sys.executable, *json.loads(health.partition("CMD ")[2].replace(exposed, port))[1:]]
-    with subprocess.Popen(serve, cwd=tmp_path, env=variables, stderr=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(command, cwd=folder, env=environment, stderr=subprocess.PIPE, text=True) as process:
         try:
             healthy = False
-            for _ in range(120):
+            for _ in range(240):
                 assert process.poll() is None, process.stderr.read() if process.stderr else ""
                 healthy = subprocess.run(check, capture_output=True, check=False).returncode == 0
                 if healthy:
@@ -80,8 +49,16 @@ def test_what_is_copied_serves_the_page_and_is_healthy(tmp_path: Path) -> None:
         finally:
             process.kill()
     assert healthy
-    assert process.returncode == 0  # as `docker stop` ends it
+    return process.returncode
+
+
+@pytest.mark.slow
+def test_what_is_copied_serves_the_page_and_is_healthy(tmp_path: Path) -> None:
+    fill(tmp_path)
+    (exposed,), (command,) = every("EXPOSE"), every("CMD")
+    assert environment()["GRADIO_SERVER_NAME"] == "0.0.0.0"  # else nothing outside the container reaches it
     assert environment()["GRADIO_SERVER_PORT"] == exposed
+    assert serve_until_healthy([sys.executable, *json.loads(command)[1:]], tmp_path, environment()) == 0
 
 
 def test_secrets_and_environments_do_not_reach_the_builder() -> None:

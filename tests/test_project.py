@@ -25,6 +25,7 @@ DOCUMENTS = [*sorted(ROOT.glob("*.md")), *(path for folder in _FOLDERS for path 
 OWN = [path for path in DOCUMENTS if path.parent.name != "checkpoints"]
 PRESENT = [path for path in DOCUMENTS if not path.name.startswith(("LOG", "CHANGELOG"))]  # those tell of the past
 SOURCES = [ROOT / "app.py", *sorted((ROOT / "zsseg").rglob("*.py")), *sorted((ROOT / "training").rglob("*.py"))]
+SOURCES += sorted((ROOT / "tools").rglob("*.py"))
 
 
 def _front_matter() -> dict[str, str]:
@@ -166,9 +167,9 @@ def test_folders_of_the_tree_are_described() -> None:
 
 def test_interfaces_are_described_completely(capsys: pytest.CaptureFixture[str]) -> None:
     text = (ROOT / "docs" / "api.md").read_text(encoding="utf-8")
-    for command in ("segment", "info", "demo", "import-official"):
+    for command in ("segment", "info", "demo", "import-official", "weights get"):
         with pytest.raises(SystemExit):
-            main([command, "--help"])
+            main([*command.split(), "--help"])
         for option in set(re.findall(r"--[a-z-]+", capsys.readouterr().out)) - {"--help", "--recipe"}:
             assert option in text, f"{command} {option} is not described"
     for name in zsseg.__all__:

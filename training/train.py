@@ -85,7 +85,10 @@ def dry_run(options: argparse.Namespace) -> dict[str, Any]:
         scores = summarise(evaluate_predictor(predictor, photos.items[:1], protocol, recipe.seen_penalty), protocol, 1)
         losses = [row["total"] for row in read_log(folder / "run/train.csv")]
     trained = sum(parameter.numel() for parameter in trainer.model.parameters())
-    print(f"{recipe.name}: dry run passed, {progress.iteration} iterations, losses {losses}, {trained:,} parameters.")
+    print(
+        f"{recipe.name}: dry run passed, {progress.iteration} iterations of {recipe.batch} photos of {recipe.size} px, "
+        f"losses {losses}, {trained:,} parameters."
+    )
     return scores.as_dict()
 
 

@@ -35,7 +35,7 @@ from zsseg.text.vocabulary import Vocabulary, build_vocabulary
 from zsseg.weights.backbone import WEIGHTS_FILE, BackboneDefaults, load_backbone, read_defaults
 from zsseg.weights.checkpoint import load_checkpoint
 from zsseg.weights.metadata import Metadata
-from zsseg.weights.search import find_backbone, find_checkpoint
+from zsseg.weights.search import find_backbone, find_or_fetch_checkpoint
 
 # Values of score maps, K*H*W, that `predict` computes itself; more are left until they are wanted.
 _COMPUTED_AT_ONCE = 2**26
@@ -93,7 +93,7 @@ class Predictor:
         """Load a checkpoint.
 
         Args:
-            name: its name or path.
+            name: its name or path; or a repository of the Hugging Face hub, "org/name" or "org/name/HEAD".
             device: where it runs.
             backbones: backbones already loaded, by sha256; shared and added to.
             engine: what runs its steps; None takes the environment's `ZSSEG_ENGINE`, else "auto".
@@ -102,7 +102,7 @@ class Predictor:
             UserError: it is missing or damaged, and what to do about it; or the engine cannot run here.
         """
         chosen = engine_name(engine)
-        path = find_checkpoint(name)
+        path = find_or_fetch_checkpoint(name)
         model, metadata = load_checkpoint(path, backbones)
         return cls(model, metadata, device, file_sha256(path), chosen)
 

@@ -9,8 +9,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+import zsseg.cli.segment
 from tests.tiny import tiny_checkpoint
 from zsseg.cli.main import main
+from zsseg.image.paths import PhotoPath
 from zsseg.predictor import Predictor
 
 FILES = ["labels.png", "overlay.png", "result.json", "scores.npz"]
@@ -322,3 +324,105 @@ def test_a_name_that_is_cut_is_told_once_and_the_rest_goes_on(capsys: pytest.Cap
         assert f"Warning: {row['warnings'][0]}\n" == written.err
         saved = json.loads((Path(row["folder"]) / "result.json").read_text(encoding="utf-8"))
         assert saved["warnings"] == row["warnings"]
+
+
+def photos_of_a_trip() -> list[str]:
+    return [photo(f"trip/{name}.png") for name in "abcde"]
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_shards_share_a_job_and_write_its_files(packed: bool) -> None:
+    photos_of_a_trip()
+    extra = ["--zip"] if packed else []
+    assert segment("trip", *WORDS, *extra, out="whole") == 0
+    for index in (1, 2, 3):
+        assert segment("trip", *WORDS, *extra, "--shard", f"{index}/3", out="shards") == 0
+    assert tree("shards") == tree("whole")
+
+
+def test_shards_do_not_overlap_and_may_be_empty(capsys: pytest.CaptureFixture[str]) -> None:
+    photos_of_a_trip()
+    found = []
+    for index in range(1, 8):
+        assert segment("trip", *WORDS, "--json", "--shard", f"{index}/7") == 0
+        found += [row["photo"] for row in json.loads(capsys.readouterr().out)["results"]]
+    assert found == [str(Path("trip") / f"{name}.png") for name in "abcde"]
+
+
+@pytest.mark.parametrize("shard", ["0/2", "3/2", "1", "1/0", "a/b", "-1/2", "1/2/3", "1 / 2", "٣/٤"])
+def test_a_shard_that_is_none(shard: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert segment(photo("a.png"), *WORDS, f"--shard={shard}") == 2
+    assert "is no shard" in capsys.readouterr().err
+
+
+def count_answers(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """A list that grows with every photo that a model sees."""
+    seen: list[str] = []
+    write = zsseg.cli.segment._answers
+
+    def answers(asked: PhotoPath, *rest: Any) -> Any:  # noqa: ANN401
+        seen.append(asked.name)
+        return write(asked, *rest)
+
+    monkeypatch.setattr(zsseg.cli.segment, "_answers", answers)
+    return seen
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_a_stopped_job_goes_on_where_it_was(
+    packed: bool, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    photos_of_a_trip()
+    extra = [*WORDS, "--resume", "--json", *(["--zip"] if packed else [])]
+    assert segment("trip", *extra, out="whole") == 0
+    whole = json.loads(capsys.readouterr().out)
+    seen = count_answers(monkeypatch)
+    answers = zsseg.cli.segment._answers
+
+    def stop(asked: PhotoPath, *rest: Any) -> Any:  # noqa: ANN401
+        if asked.name == "d":
+            raise KeyboardInterrupt
+        return answers(asked, *rest)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(zsseg.cli.segment, "_answers", stop)
+        assert segment("trip", *extra, out="parts") == 130
+    journal = Path("parts/finished.jsonl")
+    journal.write_text(journal.read_text() + journal.read_text()[:40])  # and as if it had been killed while it wrote
+    capsys.readouterr()
+    assert segment("trip", *extra, out="parts") == 0
+    assert seen == ["a", "b", "c", "d", "e"]
+    parts = json.loads(capsys.readouterr().out)
+    for row in (*whole["results"], *parts["results"]):
+        for key in ("seconds", "folder", "zip"):
+            row.pop(key)
+    assert parts == whole
+    files = [{name: data for name, data in tree(out).items() if "finished" not in name} for out in ("parts", "whole")]
+    assert files[0] == files[1]
+    assert segment("trip", *extra, out="parts") == 0
+    assert len(seen) == 5
+
+
+@pytest.mark.parametrize("change", ["names", "threshold", "photo", "file", "method"])
+def test_a_photo_is_done_again_if_anything_differs(change: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    photos_of_a_trip()
+    asked = [*WORDS, "--resume"]
+    assert segment("trip", *asked) == 0
+    seen = count_answers(monkeypatch)
+    assert segment("trip", *asked) == 0
+    assert seen == []
+    method, again = "zegclip", ["a", "b", "c", "d", "e"]
+    if change == "names":
+        asked = ["--seen", "dog", "--unseen", "zebra", "--resume"]
+    if change == "threshold":
+        asked += ["--threshold", "0.3"]
+    if change == "method":
+        method = "clip_rc"
+    if change == "photo":
+        photo("trip/b.png")
+        again = ["b"]
+    if change == "file":
+        Path("out/c/zegclip/result.json").unlink()
+        again = ["c"]
+    assert segment("trip", *asked, method=method) == 0
+    assert seen == again

@@ -142,6 +142,8 @@ def _add_segment(parser: argparse.ArgumentParser) -> None:
     add("--engine", choices=ENGINES, help="what runs the networks (ZSSEG_ENGINE, else auto: the fastest here)")
     add("--zip", action="store_true", help="one ZIP per photo instead of folders")
     add("--json", action="store_true", help="for programs: one JSON document on stdout and nothing else there")
+    add("--shard", metavar="I/N", help="only every N-th photo from the I-th on: one of N processes that share the job")
+    add("--resume", action="store_true", help="keep what an earlier call finished (finished.jsonl in OUT records it)")
     _add_weights(parser)
     add("--force", action="store_true", help="follow the manifest although the photo or a checkpoint is another one")
     parser.set_defaults(run=_segment)

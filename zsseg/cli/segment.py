@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from zsseg.cli.jobs import Journal, key_of, read_shard
 from zsseg.cli.terminal import say, warn
 from zsseg.errors import UserError
 from zsseg.export import summary, write_answer, write_outputs, write_zip
@@ -99,21 +100,23 @@ def run(args: argparse.Namespace) -> int:
     if args.json:
         # ASCII escapes, so that any file name survives any terminal encoding.
         say(json.dumps({"results": results, "errors": errors}, indent=2, allow_nan=False) + "\n")
-    if not results:
-        return NOTHING_DONE
-    return SOME_FAILED if errors else DONE
+    if not errors:
+        return DONE  # a shard may have no photo
+    return SOME_FAILED if results else NOTHING_DONE
 
 
 def _outcomes(args: argparse.Namespace) -> Iterator[_Answered | _Failed]:
     """Answer photo after photo; one that fails does not stop the others, a bad question or model does."""
     try:
-        request = _request(args)
+        request, shard = _request(args), read_shard(args.shard)
         photos = find_photos(args.photo)
         if request.manifest and len(photos) > 1:
             raise UserError("A manifest is of one photo: name that one alone.")
+        journal = Journal(args.out, shard) if args.resume else None
         models: dict[str, Predictor] = {}
-        for number, photo in enumerate(photos, 1):
-            _show_progress(number, len(photos), photo)
+        share = shard.share(photos)
+        for number, photo in enumerate(share, 1):
+            _show_progress(number, len(share), photo)
             try:
                 pixels = _pixels(photo, request.manifest, args.force)
             except UserError as error:
@@ -122,7 +125,8 @@ def _outcomes(args: argparse.Namespace) -> Iterator[_Answered | _Failed]:
             # Quick checks come before the weights are loaded; they are loaded once for all photos.
             models = models or _models(args, request.manifest)
             try:
-                yield from _answers(photo, pixels, request, models, _target(args, photo, len(photos)))
+                target = _target(args, photo, len(photos))
+                yield from _recalled_or_new(journal, photo, pixels, request, models, target)
             except UserError as error:
                 yield _failed(photo, error, len(photos))
     except UserError as error:
@@ -134,6 +138,28 @@ def _progress_of_names(count: int) -> Callable[[float, str], object]:
     if count < _MANY_NAMES or not sys.stderr.isatty():
         return lambda _share, _step: None
     return lambda share, step: warn(f"{share:4.0%} {step}")
+
+
+def _recalled_or_new(
+    journal: Journal | None,
+    photo: PhotoPath,
+    pixels: Pixels,
+    request: _Request,
+    models: "Mapping[str, Predictor]",
+    target: _Target,
+) -> list[_Answered]:
+    """The answers about a photo: those of the journal where it has them, else new ones, which then go into it."""
+    if journal is None:
+        return _answers(photo, pixels, request, models, target)
+    # All that decides the files: where they go, what was asked, of which models, with which settings.
+    asked = [(folder, model.name, model.provenance, request.settings_of(folder)) for folder, model in models.items()]
+    place = (str(target.folder), str(target.zip))
+    key = key_of(pixels.tobytes(), pixels.shape, place, request.seen, request.unseen, asked, __version__)
+    if rows := journal.recall(key):
+        return [_Answered(row, f"{row['photo']}: finished earlier\n") for row in rows]
+    answered = _answers(photo, pixels, request, models, target)
+    journal.add(key, [one.row for one in answered])
+    return answered
 
 
 def _show_progress(number: int, count: int, photo: PhotoPath) -> None:

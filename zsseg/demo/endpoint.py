@@ -1,6 +1,6 @@
 """The documented HTTP endpoint ``/segment``, which is also a tool of the Model Context Protocol."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import gradio as gr
@@ -12,6 +12,20 @@ from zsseg.demo.page import MODEL_QUEUE, as_error, uploaded
 
 def wire_endpoint(catalog: Catalog) -> None:
     """Offer ``/segment``; unlike the page's own events it is called by the names of its parameters."""
+    inputs, outputs = _components(catalog.methods)
+    gr.Button("segment", visible=False).click(
+        _endpoint(catalog),
+        inputs,
+        outputs,
+        api_name="segment",
+        preprocess=False,
+        concurrency_id=MODEL_QUEUE,
+        concurrency_limit=1,
+    )
+
+
+def _endpoint(catalog: Catalog) -> Callable[..., tuple[dict[str, Any], str, str]]:
+    """The function behind ``/segment``; Gradio shows its signature and its docstring to programs."""
     first = catalog.methods[0]
 
     def segment(
@@ -26,11 +40,18 @@ def wire_endpoint(catalog: Catalog) -> None:
     ) -> tuple[dict[str, Any], str, str]:
         """Segment a photo by class names with one method.
 
-        Give names separated by commas. Without a seen penalty or threshold the checkpoint's own are used. A photo gate
-        (0..1) lowers classes that the whole photo does not speak for. Returns
-        the content of result.json, the label map as an index PNG (255 is none of these), and the scores as NPZ.
-        Names longer than the context length are truncated, and "warnings" in the result say so. The model is named
-        as in the page's list; without one the first of the list is used.
+        Returns the content of result.json, the label map as an index PNG (255 is none of these), and the scores as NPZ.
+        Names longer than the context length are truncated, and "warnings" in the result say so.
+
+        Args:
+            photo: the picture, uploaded; as a tool of the Model Context Protocol a data URL
+            seen: names of classes with masks in training, separated by commas; synonyms by |
+            unseen: names of classes without masks in training, likewise
+            seen_penalty: -1..1, subtracted from the scores of seen classes; without it the checkpoint's own
+            threshold: 0..1, pixels with lower scores are none of the classes; without it the checkpoint's own
+            method: key of the method that answers
+            model: as in the page's list, after its colon; without it the first of the list
+            photo_gate: 0..1, lowers classes that the whole photo does not speak for; 0 is off
         """
         with as_error(as_html=False):
             predictors = catalog.get(model or catalog.first)
@@ -38,16 +59,7 @@ def wire_endpoint(catalog: Catalog) -> None:
             settings, asked = (seen_penalty, threshold, photo_gate or 0.0), first if method is None else method
             return actions.segment_one(predictors, uploaded(photo), (boxes[0], boxes[1]), settings, asked)
 
-    inputs, outputs = _components(catalog.methods)
-    gr.Button("segment", visible=False).click(
-        segment,
-        inputs,
-        outputs,
-        api_name="segment",
-        preprocess=False,
-        concurrency_id=MODEL_QUEUE,
-        concurrency_limit=1,
-    )
+    return segment
 
 
 def _components(methods: list[str]) -> tuple[list[Any], list[Any]]:

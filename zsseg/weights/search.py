@@ -1,12 +1,15 @@
 """Where weights are looked for, and what is found there; no torch, so that listing models is quick."""
 
 import os
+import re
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from zsseg.errors import UserError
 from zsseg.files import is_file, shortened
-from zsseg.weights.hub import weights_folder
+from zsseg.models.registry import METHODS
+from zsseg.weights.hub import names_repository, weights_folder
 from zsseg.weights.metadata import Metadata, read_metadata
 
 SUFFIX = ".safetensors"
@@ -16,6 +19,8 @@ CONFIG_FILE = "open_clip_config.json"
 """What makes a folder that of a backbone."""
 
 WEIGHTS_VARIABLE = "ZSSEG_WEIGHTS"
+
+_IN_REPOSITORY = re.compile(r"(?P<repository>[^/]+/[^/]+)(?:/(?P<head>[^/]+))?")
 
 
 def checkpoint_folders() -> list[Path]:
@@ -66,6 +71,35 @@ def find_checkpoint(name: str | Path, weights: str | None = None) -> Path:
         f"There is no checkpoint {shortened(file)} in {' or '.join(searched[:2])}: "
         f"train it, copy it there, or set {WEIGHTS_VARIABLE} to the folder that has it."
     )
+
+
+def find_or_fetch_checkpoint(name: str | Path) -> Path:
+    """The file of a head, as `find_checkpoint` finds it, else one of a repository of the Hugging Face hub.
+
+    It may fetch whatever it is given, so it is for names that the program's own user wrote, not for those of a file.
+
+    Args:
+        name: what `find_checkpoint` takes; "org/name" or "org/name@revision", which stands for its only head or the
+            default checkpoint among them; or the same with "/HEAD" behind it.
+
+    Raises:
+        UserError: there is none, or the repository cannot be had.
+    """
+    match = _IN_REPOSITORY.fullmatch(str(name))
+    if match is None or Path(name).suffix == SUFFIX or not names_repository(match["repository"]):
+        return find_checkpoint(name)
+    with suppress(UserError):
+        return find_checkpoint(name)
+    return _head_in(weights_folder(match["repository"]), match["head"], str(name))
+
+
+def _head_in(folder: Path, head: str | None, name: str) -> Path:
+    heads = {path.stem: path for path in sorted(folder.glob(f"*{SUFFIX}"))}
+    defaults = [method.checkpoint for method in METHODS.values() if method.checkpoint in heads]
+    wanted = head or (next(iter(heads)) if len(heads) == 1 else next(iter(defaults), ""))
+    if wanted not in heads:
+        raise UserError(f"{name} names no checkpoint: add one of {', '.join(heads) or 'none, it has none'} behind a /.")
+    return heads[wanted]
 
 
 def find_backbone(name: str | Path, weights: str | None = None) -> Path:

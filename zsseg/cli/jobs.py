@@ -1,0 +1,106 @@
+"""Long jobs over many photos: a share of them for each process, and a record of what is finished."""
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from zsseg.errors import UserError
+from zsseg.image.paths import PhotoPath
+
+_SHARD = re.compile(r"([1-9]\d{0,8})/([1-9]\d{0,8})", re.ASCII)
+Row = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Shard:
+    """Every `count`-th photo from the `index`-th on, both from 1."""
+
+    index: int = 1
+    count: int = 1
+
+    def share(self, photos: Sequence[PhotoPath]) -> Sequence[PhotoPath]:
+        """This process's photos; the shards 1/n to n/n share all of them without overlap."""
+        return photos[self.index - 1 :: self.count]
+
+
+def read_shard(text: str | None) -> Shard:
+    """Read "2/4"; None is everything.
+
+    Raises:
+        UserError: it is not of this form, or the first number is larger than the second.
+    """
+    if text is None:
+        return Shard()
+    match = _SHARD.fullmatch(text)
+    if match is None or int(match[1]) > int(match[2]):
+        raise UserError(f"{text} is no shard: give its number and how many there are, such as 2/4.")
+    return Shard(int(match[1]), int(match[2]))
+
+
+class Journal:
+    """What a job has finished, one JSON line per photo, so that an interrupted job goes on where it was.
+
+    A photo counts as finished only if its pixels, the question and the models are the same and its files are there.
+    Each shard has a file of its own, so processes do not write into each other's lines.
+
+    Args:
+        folder: of the results.
+        shard: of this process.
+
+    Raises:
+        UserError: the file cannot be read.
+    """
+
+    def __init__(self, folder: Path, shard: Shard) -> None:
+        share = "" if shard.count == 1 else f"-{shard.index}-of-{shard.count}"
+        self.path = folder / f"finished{share}.jsonl"
+        self._rows: dict[str, list[Row]] = {}
+        try:
+            lines = self.path.read_text(encoding="utf-8", errors="replace").split("\n") if self.path.exists() else [""]
+        except OSError as error:
+            raise UserError(f"{self.path} cannot be read ({error.strerror or error}): delete it.") from error
+        self._needs_end = lines[-1] != ""  # a killed process leaves half a line
+        for line in lines[:-1]:
+            self._read(line)
+
+    def _read(self, line: str) -> None:
+        try:
+            entry = json.loads(line)
+            self._rows[str(entry["key"])] = [dict(row) for row in entry["rows"]]
+        except (ValueError, KeyError, TypeError):
+            return  # half a line: its photo is done again
+
+    def recall(self, key: str) -> list[Row]:
+        """What was reported of a photo when it was finished; empty if it was not, or its files are gone."""
+        rows = self._rows.get(key, [])
+        return rows if all(_written(row).is_file() for row in rows) else []
+
+    def add(self, key: str, rows: Sequence[Row]) -> None:
+        """Record a finished photo; its files are written already.
+
+        Raises:
+            UserError: the record cannot be written.
+        """
+        line = json.dumps({"key": key, "rows": [dict(row) for row in rows]}, allow_nan=False)
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            with self.path.open("a", encoding="utf-8") as file:
+                file.write(("\n" if self._needs_end else "") + line + "\n")
+        except OSError as error:
+            raise UserError(f"{self.path} cannot be written ({error.strerror or error}).") from error
+        self._needs_end = False
+
+
+def key_of(pixels: bytes, *asked: object) -> str:
+    """The sha256 that two photos share only if their pixels are the same and the same was asked of the same models."""
+    digest = hashlib.sha256(pixels)
+    digest.update(json.dumps(asked, sort_keys=True, default=str).encode())
+    return digest.hexdigest()
+
+
+def _written(row: Row) -> Path:
+    return Path(str(row["zip"])) if row.get("zip") else Path(str(row["folder"])) / "result.json"
