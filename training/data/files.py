@@ -18,7 +18,7 @@ from zsseg.errors import UserError
 from zsseg.image.pages import orientation
 
 _SAMPLE = 100  # masks
-_SIDEWAYS = (5, 6, 7, 8)
+_SIDEWAYS = (5, 6, 7, 8)  # EXIF orientations that exchange width and height
 _PNG_END = b"IEND\xaeB`\x82"
 
 
@@ -29,6 +29,7 @@ def check_photos(photos: PhotoSet, items: Sequence[Item]) -> None:
         UserError: a file is missing, damaged or does not fit, or the masks are black and white pictures.
     """
     check_files(items)
+    # Published masks mean what they say; with a single class, 0 and 255 are all there is.
     if photos.name in DATA_SETS or len(photos.raw_names) < 2:
         return
     sample = items[:: max(1, len(items) // _SAMPLE)]
@@ -72,6 +73,7 @@ def _fault(item: Item) -> str:
         return f"{item.mask} is not a readable picture."
     if mode not in ("L", "P"):
         return f"{item.mask} is not an index mask: expected one 8-bit channel of class ids."
+    # PIL reads sizes from the header: a PNG that was cut short looks whole without its end.
     if kind == "PNG" and not _ends_with(item.mask, _PNG_END):
         return f"{item.mask} is cut short."
     return misfit(item, stored, turn, size)
@@ -90,6 +92,7 @@ def misfit(item: Item, stored: tuple[int, int], turn: int, mask: tuple[int, int]
         mask: width and height of the mask.
     """
     width, height = stored[::-1] if turn in _SIDEWAYS else stored
+    # Turned and nothing to tell by: a half turn or a mirror, a square photo, or a mask that lies as stored.
     if turn != 1 and (stored == (width, height) or mask == stored):
         return (
             f"{item.photo} is turned by its EXIF tag (orientation {turn}), and {item.mask} has no such tag: turn the "
