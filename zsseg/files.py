@@ -105,7 +105,7 @@ def atomic_path(path: Path) -> Iterator[Path]:
 
 
 def check_writable(path: Path) -> None:
-    """Find out whether a file can be written, without touching one that exists; missing folders are made.
+    """Find out whether a file can be written, without leaving anything behind; folders of its may still be missing.
 
     Raises:
         UserError: it cannot.
@@ -113,16 +113,14 @@ def check_writable(path: Path) -> None:
     try:
         if path.is_dir():
             raise UserError(f"{shortened(path)} is a folder: name a file in it.")
-        path.parent.mkdir(parents=True, exist_ok=True)
-        # A trial in the folder: permissions alone do not tell of read-only disks.
-        with tempfile.TemporaryFile(dir=path.parent):
-            pass
         if path.exists() and not path.is_file():
             raise UserError(f"{shortened(path)} is no plain file: name one.")
+        # A trial in the folder: permissions alone do not tell of read-only disks.
+        with tempfile.TemporaryFile(dir=next(folder for folder in path.absolute().parents if folder.exists())):
+            pass
     except OSError as error:
-        raise UserError(
-            f"{shortened(path)} cannot be written ({error.strerror or error}): name another file."
-        ) from error
+        reason = error.strerror or error
+        raise UserError(f"{shortened(path)} cannot be written ({reason}): name another file.") from error
 
 
 def write_text(path: Path, text: str) -> None:

@@ -24,8 +24,8 @@ BETWEEN_SYNONYMS = re.compile(rf"[{_BARS}]")
 _QUOTES = "\"'`\u2018\u2019\u201c\u201d\u201e\u201a\u00ab\u00bb\u2039\u203a\u300c\u300d\u300e\u300f"
 # A bullet needs a space behind it, or "-" would be taken off a word that begins with it.
 _BULLET = re.compile(r"^[-*+\u2022\u2023\u25e6\u25aa\u25cf\u2013\u2014\u00b7]\s+(?=\S)")
-# Likewise for numbers: "3.5 mm jack" keeps its 3.
-_NUMBER = re.compile(r"\(?(\d{1,3})[.)\uff0e:]\s+(?=\S)")
+# No digit behind it: "3.5 mm jack" keeps its 3.
+_NUMBER = re.compile(r"\(?(\d{1,3})[.)\uff0e:]\s*(?=[^\s\d.)])")
 _BRACKETS = (("[", "]"), ("{", "}"), ("(", ")"))
 
 
