@@ -4,6 +4,7 @@ import asyncio
 import base64
 import io
 import re
+import shutil
 import urllib.request
 import zipfile
 from pathlib import Path
@@ -17,21 +18,24 @@ from zsseg import Predictor, examples
 from zsseg.cli.main import main
 from zsseg.demo import actions, catalog_of
 from zsseg.demo.actions import DisplaySettings
+from zsseg.models import TrainingFreeConfig
+from zsseg.predictor import default_checkpoints
+from zsseg.weights.metadata import read_metadata
+from zsseg.weights.search import find_backbone_of
 
 PHOTO = examples.EXAMPLES[0].path
+TRAINING_FREE = TrainingFreeConfig.method
 SEEN, UNSEEN, PENALTY, THRESHOLD = "dog | hound, person", "cow; sheep", 0.05, 0.4
 
 Arrays = tuple[np.ndarray, np.ndarray]  # scores (K, H, W) float32; labels (H, W), -1 is none of these
 
 
-@pytest.mark.parametrize("method", ["zegclip", "clip_rc"])
+@pytest.mark.parametrize("method", ["zegclip", "clip_rc", TRAINING_FREE])
 def test_every_way_gives_the_same_arrays(checkpoints: dict[str, str], url: str, tmp_path: Path, method: str) -> None:
-    answer = Predictor.from_checkpoint(checkpoints[method]).predict(
-        PHOTO, SEEN, UNSEEN, seen_penalty=PENALTY, threshold=THRESHOLD
-    )
+    answer = _predictor(checkpoints, method).predict(PHOTO, SEEN, UNSEEN, seen_penalty=PENALTY, threshold=THRESHOLD)
     assert len(np.unique(answer.labels)) > 1  # equal arrays that hold one value would say little
     ways = {
-        "shell": _shell(checkpoints[method], method, tmp_path),
+        "shell": _shell(checkpoints, method, tmp_path),
         "http": _http(url, method),
         "tool": _tool(url, method),
         "page": _page(checkpoints, method),
@@ -46,8 +50,29 @@ def _arrays(scores: bytes, labels: bytes) -> Arrays:
     return np.load(io.BytesIO(scores))["scores"], np.where(index == 255, -1, index)
 
 
-def _shell(checkpoint: str, method: str, folder: Path) -> Arrays:
-    words = ["segment", str(PHOTO), "--seen", SEEN, "--unseen", UNSEEN, "--checkpoint", checkpoint]
+def _predictor(checkpoints: dict[str, str], method: str) -> Predictor:
+    if method == TRAINING_FREE:
+        return Predictor.training_free(_backbone(checkpoints))
+    return Predictor.from_checkpoint(checkpoints[method])
+
+
+def _backbone(checkpoints: dict[str, str]) -> Path:
+    file = Path(checkpoints["zegclip"])
+    return find_backbone_of(file, read_metadata(file))
+
+
+def _model_words(checkpoints: dict[str, str], method: str, folder: Path) -> list[str]:
+    """The shell's words for a model; a method without weights of its own takes the backbone of the default one."""
+    if method != TRAINING_FREE:
+        return ["--checkpoint", checkpoints[method]]
+    shutil.copytree(_backbone(checkpoints), folder / _backbone(checkpoints).name)
+    shutil.copy(checkpoints["zegclip"], folder / f"{default_checkpoints()['zegclip']}.safetensors")
+    return ["--method", method, "--weights", str(folder)]
+
+
+def _shell(checkpoints: dict[str, str], method: str, folder: Path) -> Arrays:
+    model = _model_words(checkpoints, method, folder)
+    words = ["segment", str(PHOTO), "--seen", SEEN, "--unseen", UNSEEN, *model]
     numbers = ["--seen-penalty", str(PENALTY), "--threshold", str(THRESHOLD), "--out", str(folder)]
     assert main([*words, *numbers]) == 0
     return _arrays((folder / method / "scores.npz").read_bytes(), (folder / method / "labels.png").read_bytes())
@@ -102,7 +127,7 @@ def _tool(url: str, method: str) -> Arrays:
 
 def _page(checkpoints: dict[str, str], method: str) -> Arrays:
     catalog = catalog_of(checkpoints)
-    answer = actions.segment(catalog.get(catalog.first), str(PHOTO), SEEN, UNSEEN)
+    answer = actions.segment(catalog.get(catalog.first), str(PHOTO), SEEN, UNSEEN, methods=[method])
     path = actions.write_files(answer, DisplaySettings(dict.fromkeys(answer.results, (THRESHOLD, PENALTY)), 0.6))
     with zipfile.ZipFile(path) as archive:
         return _arrays(archive.read(f"{method}/scores.npz"), archive.read(f"{method}/labels.png"))

@@ -67,6 +67,7 @@ def evaluate(options: argparse.Namespace) -> dict[str, Any]:
         if context.is_main:
             print_report(reports[-1])
             if options.plot is not None and len(reports) == 1:
+                options.plot.parent.mkdir(parents=True, exist_ok=True)
                 plot_confusion(matrix.counts, classes.names, classes.unseen, options.plot)
     report = {**reports[0], **({"protocols": reports} if len(reports) > 1 else {})}
     if context.is_main:

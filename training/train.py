@@ -20,7 +20,7 @@ from training.data.datasets import has_development, open_set
 from training.data.files import check_photos
 from training.evaluation.protocol import Scores, build_protocol, evaluate_predictor, protocol_for, summarise
 from training.recipes import Recipe, load_recipe, recipe_names
-from training.runtime.console import count, positive, positive_number, run_for_person
+from training.runtime.console import check_outputs, count, positive, positive_number, run_for_person
 from training.runtime.devices import DeviceContext, Precision, setup_device, teardown
 from training.runtime.runlog import read_log
 from zsseg.errors import UserError
@@ -28,7 +28,7 @@ from zsseg.models import SegmentationModel
 from zsseg.predictor import Predictor
 from zsseg.weights.checkpoint import load_checkpoint, save_checkpoint
 from zsseg.weights.metadata import Metadata
-from zsseg.weights.search import find_backbone
+from zsseg.weights.search import SUFFIX, find_backbone
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -41,15 +41,16 @@ def train(options: argparse.Namespace) -> Path | None:
     """Train; return the exported checkpoint, or None if this process exports none or the run did not end.
 
     Raises:
-        UserError: the options contradict each other, or --out holds a run already.
+        UserError: the options contradict each other, --out holds a run already, or files cannot be read or written.
     """
     recipe = chosen_recipe(options)
     context = setup_device(recipe.precision, options.device)
     if options.minutes is not None and context.world_size > 1:
         raise UserError("--minutes works in one process only: give --iters under torchrun.")
     folder = find_backbone(options.backbone) if options.backbone else None
-    experiment = assemble(recipe, options.data_root, folder, options.features)
     out = options.out or Path("runs") / recipe.name
+    check_outputs(out / "state.pt", options.export / f"{recipe.name}{SUFFIX}")
+    experiment = assemble(recipe, options.data_root, folder, options.features)
     if not options.resume and (out / "state.pt").exists():
         raise UserError(f"{out} holds a run already: add --resume to continue it, or choose another --out.")
     run = RunOptions(

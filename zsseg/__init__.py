@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Predictor", "Segmentation", "UserError", "Vocabulary", "__version__", "build_vocabulary", "load_image"]
 
+# Where each public name lives; `__all__`, the imports for type checkers and this table must agree.
 _HOME = {
     "Predictor": "zsseg.predictor",
     "Segmentation": "zsseg.segmentation",

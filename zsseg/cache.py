@@ -25,6 +25,7 @@ class LRU(Generic[_V]):
         value = make()  # outside the lock: others need not wait while a network runs
         with self._lock:
             self._entries[key] = value
+            # The size counts entries, not bytes: `zsseg.scores.ScoreMemory` is the cache with a budget.
             while len(self._entries) > self._size:
                 self._entries.popitem(last=False)
         return value

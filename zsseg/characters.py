@@ -19,6 +19,7 @@ def without_invisible(text: str) -> str:
     stay as well: what they separate must not run together.
     """
     kept = [c for c in text if c in JOINERS or not _is_invisible(c)]
+    # In a second pass, since a joiner's neighbours are known only when invisible ones are gone.
     return "".join(c for place, c in enumerate(kept) if c not in JOINERS or _joins(kept, place))
 
 

@@ -16,6 +16,7 @@ def find_device(name: str) -> torch.device:
     """
     try:
         device = torch.device(str(name))
+        # A name alone proves nothing: the device is used once, and the way back waits until it has answered.
         torch.zeros(1, device=device).cpu()
     except (RuntimeError, AssertionError, NotImplementedError, ValueError) as error:
         raise UserError(

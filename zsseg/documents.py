@@ -34,6 +34,7 @@ def read_fields(kind: type[_T], fields: object) -> _T:
 
 def _first(error: "ValidationError") -> str:
     """The first problem in one line, such as "the field 'photo.height' is missing"."""
+    # One problem at a time is what a person can act on; pydantic's own text has many lines and an address.
     problem = error.errors(include_url=False)[0]
     field = ".".join(map(str, problem["loc"]))
     if problem["type"] == "missing" and problem["loc"] and isinstance(problem["loc"][-1], int):

@@ -24,6 +24,7 @@ def memory_told() -> Iterator[None]:
     """
     try:
         yield
+    # Told already, and its sentence may hold one of the words looked for below.
     except UserError:
         raise
     except Exception as error:

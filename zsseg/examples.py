@@ -38,6 +38,7 @@ class Example:
     @property
     def mask(self) -> Path | None:
         """Where the ground-truth mask lies, ids as in `labels` and 255 for unknown; None where none ships."""
+        # No mask without meanings: its ids alone would score nothing.
         return FOLDER / "masks" / f"{Path(self.file).stem}.png" if self.labels else None
 
     @property

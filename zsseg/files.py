@@ -35,11 +35,13 @@ def safe_name(text: str, fallback: str = "unnamed", max_bytes: int = MAX_NAME_BY
     """
     text = without_invisible(_FORBIDDEN.sub("-", unicodedata.normalize("NFC", text)))
     text = "".join(" " if unicodedata.category(c)[0] in "CZ" and c not in JOINERS else c for c in text)
+    # Runs of spaces become one, and dots at the ends go: Windows drops them in silence, and two names become one file.
     name = _cut(" ".join(text.split()).strip(". "), max_bytes) or fallback
     return _cut(f"_{name}", max_bytes) if _RESERVED.match(name) else name
 
 
 def _cut(name: str, max_bytes: int) -> str:
+    # A letter that is cut in two is ignored; then an end that must not stand there may have come to light.
     return name.encode()[:max_bytes].decode(errors="ignore").rstrip(f". {JOINERS}")
 
 
@@ -62,8 +64,10 @@ def distinct_names(names: Iterable[str]) -> Iterator[str]:
     taken: set[str] = set()
     next_number: dict[str, int] = {}
     for name in names:
+        # As file systems compare that ignore case: "Cat" and "cat" must not become one file.
         key = unicodedata.normalize("NFC", name.casefold())
         unique, number = name, next_number.get(key, 1)
+        # A loop, because a name such as "cat-2" may have been in the list itself.
         while unicodedata.normalize("NFC", unique.casefold()) in taken:
             number += 1
             unique = f"{_cut(name, MAX_NAME_BYTES - len(str(number)) - 1)}-{number}"
@@ -89,6 +93,7 @@ def atomic_path(path: Path) -> Iterator[Path]:
     # The ending stays, because numpy appends its own to a name that lacks it; the leading dot hides it from listings.
     # Of a long name only the beginning: the whole of it and the random letters may be more than a system takes.
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem[:20]}-", suffix=path.suffix)
+    # The name is what is wanted: writers such as numpy and zipfile open it themselves.
     os.close(handle)
     partial = Path(name)
     try:
@@ -100,7 +105,7 @@ def atomic_path(path: Path) -> Iterator[Path]:
 
 
 def check_writable(path: Path) -> None:
-    """Find out whether a file can be written, without touching one that exists; missing folders are made.
+    """Find out whether a file can be written, without leaving anything behind; folders of its may still be missing.
 
     Raises:
         UserError: it cannot.
@@ -108,15 +113,14 @@ def check_writable(path: Path) -> None:
     try:
         if path.is_dir():
             raise UserError(f"{shortened(path)} is a folder: name a file in it.")
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=path.parent):
-            pass
         if path.exists() and not path.is_file():
             raise UserError(f"{shortened(path)} is no plain file: name one.")
+        # A trial in the folder: permissions alone do not tell of read-only disks.
+        with tempfile.TemporaryFile(dir=next(folder for folder in path.absolute().parents if folder.exists())):
+            pass
     except OSError as error:
-        raise UserError(
-            f"{shortened(path)} cannot be written ({error.strerror or error}): name another file."
-        ) from error
+        reason = error.strerror or error
+        raise UserError(f"{shortened(path)} cannot be written ({reason}): name another file.") from error
 
 
 def write_text(path: Path, text: str) -> None:

@@ -44,6 +44,7 @@ def _import_cured() -> ModuleType:
     except RuntimeError as error:
         if "operator torchvision::" not in str(error):
             raise
+    # Only after the first failure: where the operators exist, declaring them again is an error.
     library = torch.library.Library("torchvision", "DEF")  # type: ignore[no-untyped-call]
     for schema in _SCHEMAS:
         library.define(schema)  # type: ignore[no-untyped-call]
@@ -68,6 +69,7 @@ def _compiler_later() -> Iterator[None]:
 
 
 def _is_compile_supported(device: Any) -> Any:  # noqa: ANN401
+    # By now the stand-in is out of `sys.modules`, so this import finds the real module.
     return importlib.import_module(_COMPILER_UTILS).is_compile_supported(device)
 
 

@@ -69,6 +69,7 @@ class Predictor:
         engine: str = EAGER,
     ) -> None:
         self.device = find_device(device)
+        # A head that moves takes a copy of its backbone along, so other predictors over it stay where they are.
         self.model = model.to(self.device).eval()
         self.metadata = metadata
         self.sha256 = sha256
@@ -78,6 +79,7 @@ class Predictor:
             metadata.size, metadata.stride, metadata.mean, metadata.std, metadata.antialias, metadata.layout,
             model.backbone.patch_size,
         )  # fmt: skip
+        # The untouched CLIP's tokens cost a second pass through the encoder: only heads trained on them get it.
         clip_target = model.has_recovery and metadata.recovery_target == "clip"
         self.image_encoder = ImageEncoder(self.model, preprocessing, self.device, clip_target, self.engine)
         self.text_encoder = TextEncoder(model.backbone, metadata.templates, (*metadata.seen, *metadata.unseen))
@@ -198,10 +200,12 @@ class Predictor:
         Raises:
             UserError: the photo, the names or a setting cannot be used.
         """
+        # Before the names are read: `seconds` is what a person waits.
         start = time.perf_counter()
         vocabulary = build_vocabulary(seen, unseen)
         penalty = self.metadata.seen_penalty if seen_penalty is None else seen_penalty
         limit = self.metadata.threshold if threshold is None else threshold
+        # Settings are checked before the networks run, so that a mistake costs no waiting.
         check_penalty(penalty)
         check_fraction(limit, "The threshold")
         check_fraction(photo_gate, "The photo-level gate")
@@ -227,6 +231,7 @@ class Predictor:
     @torch.inference_mode()
     def _photo_scores(self, encoded: EncodedImage, text: Tensor, vocabulary: Vocabulary) -> tuple[float, ...]:
         synonyms = [len(group) for group in vocabulary.synonyms]
+        # CLIP stores the logarithm of its inverse temperature.
         scale = float(self.model.backbone.clip.logit_scale.exp())
         return photo_scores(encoded.tokens.cls_token, text, synonyms, scale)
 
@@ -304,6 +309,7 @@ class Predictor:
             UserError: the photo cannot be used.
         """
         encoded = self.encode_image(self.preprocess(load_image(image)))
+        # Over windows, (n, S) -> (S,).
         cosines = (encoded.tokens.cls_token @ self.encode_text(vocabulary).T).mean(0).cpu().numpy()  # (S,)
         firsts = np.cumsum([0, *(len(group) for group in vocabulary.synonyms[:-1])])
         return np.asarray(cosines[firsts], dtype=np.float32)
@@ -321,15 +327,18 @@ class Predictor:
         grids: list[dict[str, Tensor]] = []
         for batch in encoded.batches(len(text)):
             output = self._decoder.run(self.model.decode, batch.tokens, text)
+            # Logits of patches, (n, S, h, w), are a few kilobytes per class: they are what an answer keeps.
             logits.append(output.mask_logits)
             grids.append(self._features_of_windows(batch, output))
         synonym_counts = [len(group) for group in vocabulary.synonyms]
+        # Nothing is upsampled here: scores are computed from the logits when somebody reads them.
         return WindowMaps(torch.cat(logits), photo, synonym_counts), self._features_of_photo(grids, photo)
 
     def _features_of_windows(self, batch: EncodedImage, output: MaskOutput) -> dict[str, Tensor]:
         """(n, N, D) each; empty for a method without recovery."""
         if not self.has_recovery:
             return {}
+        # Not the exact engine: these features are looked at, and no label depends on them.
         recovery = self.engine.run(self.model.recover, batch.tokens, output, batch.target)
         return {
             "encoder": batch.tokens.patch_tokens,
@@ -346,6 +355,7 @@ class Predictor:
             maps = maps.reshape(-1, rows, columns, maps.shape[-1])  # (n, h, w, D)
             features[name] = stitch_grids(maps, photo.boxes, *photo.resized, patch)
         if features:
+            # After stitching, so that the cosine belongs to the features that are shown; (h, w).
             features["recovery_cosine"] = F.cosine_similarity(features["recovered"], features["target"], dim=-1)
         return {name: feature.cpu().numpy() for name, feature in features.items()}
 
@@ -358,5 +368,6 @@ def _shared_backbone(
     sha256 = file_sha256(folder / WEIGHTS_FILE) if (folder / WEIGHTS_FILE).is_file() else ""
     if sha256 not in known:
         backbone = load_backbone(folder)
+        # Under its own hash: a folder without weights fails in `load_backbone`, with a sentence.
         known[backbone.sha256] = backbone
     return known[sha256], read_defaults(folder)

@@ -24,6 +24,7 @@ MAX_SCORES = 2**28
 SHARED_BYTES = 2**30
 """Of all arrays that are kept, in the whole process."""
 
+# As many as `zsseg.image.windows` computes in one step.
 _PLANES_AT_ONCE = 16
 
 
@@ -64,6 +65,7 @@ class ScoreMaps(ABC):
         Raises:
             UserError: there are more than `MAX_SCORES` values.
         """
+        # Before the array is made: a request for gigabytes gets a sentence, and the process goes on.
         check_size(*self.shape)
         return score_memory().get(self)
 
@@ -126,11 +128,14 @@ class ScoreMemory:
         array: FloatArray = np.empty(maps.shape, dtype=np.float32)
         for index, plane in enumerate(maps):
             array[index] = plane
+        # Several answers share the array: a write through one would change the others.
         array.setflags(write=False)
         with self._lock:
             self._arrays[id(maps)] = array
+            # An id may be given to another object once this one is gone, so the entry must leave with it.
             weakref.finalize(maps, self._forget, id(maps))
             while self.held > self._limit and self._arrays:
+                # An array above the whole budget leaves at once and belongs to its caller alone.
                 self._arrays.popitem(last=False)
         return array
 

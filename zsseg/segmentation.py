@@ -32,6 +32,7 @@ class _Scores:
         return maps.array() if isinstance(maps, ScoreMaps) else maps
 
     def __set__(self, seg: "Segmentation", value: "FloatArray | ScoreMaps") -> None:
+        # Straight into the dictionary, because the dataclass is frozen.
         seg.__dict__["maps"] = value
 
 
@@ -85,6 +86,7 @@ class Segmentation:
         """Refuse parts that do not fit."""
         check_penalty(self.seen_penalty)
         check_fraction(self.threshold, "The threshold")
+        # Maps on demand are not looked through here, as that would compute them all.
         if not isinstance(self.maps, ScoreMaps):
             _check_array(self.maps)
         if not len(self.names) == len(self.seen) == len(self.maps):
@@ -112,7 +114,9 @@ class Segmentation:
             scores, labels = self.scores, np.zeros((height, width), dtype=np.int16)
             for rows in _bands(height, width):
                 labels[rows] = self._best(scores[:, rows])
+        # The raw score is compared: the penalty decides between classes and does not hide one.
         labels[self.best_score < self.threshold] = NONE
+        # Cached and shared by every view, so nobody may write into them.
         labels.setflags(write=False)
         return labels
 
@@ -247,6 +251,7 @@ def margin(seg: Segmentation) -> FloatArray:
 
     Classes that are switched off play no part. With one class: its score after the penalty, at least 0; with none: 0.
     """
+    # Two running maxima, (H, W) each: a sort over all classes would need every map at once.
     best = np.full(seg.maps.shape[1:], -np.inf, dtype=np.float32)
     second = best.copy()
     for name, score in zip(seg.names, _adjusted(seg, seg.maps), strict=True):
@@ -280,6 +285,7 @@ def softmax_scores(seg: Segmentation, temperature: float = 1.0) -> FloatArray:
     for rows in _bands(scores.shape[1], scores[:, 0].size):
         odds = np.clip(scores[:, rows], _LOGIT_EDGE, 1 - _LOGIT_EDGE)  # (K, b, W)
         logits = np.log(odds / (1 - odds)) / np.float32(temperature)
+        # Less the largest logit, so that exp cannot overflow; the softmax is the same.
         shares = np.exp(logits - logits.max(0))
         np.divide(shares, shares.sum(0), out=result[:, rows])
     return result
@@ -299,7 +305,7 @@ def recovery_by_class(seg: Segmentation) -> list[float | None]:
     rows, cols = (cells_of_pixels(side, cells) for side, cells in zip(seg.labels.shape, cosine.shape, strict=True))
     slots = seg.labels.ravel() + 1  # NONE = -1 is counted at 0
     counts = np.bincount(slots, minlength=len(seg.names) + 1)[1:]
-    sums = np.bincount(slots, cosine[np.ix_(rows, cols)].ravel(), minlength=len(seg.names) + 1)[1:]
+    sums = np.bincount(slots, cosine[np.ix_(rows, cols)].ravel(), minlength=len(seg.names) + 1)[1:]  # (K,)
     return [float(total / count) if count else None for total, count in zip(sums, counts, strict=True)]
 
 

@@ -51,6 +51,7 @@ def render(seed: int, split: int, index: int) -> tuple[np.ndarray, np.ndarray]:
     Returns:
         (SIDE, SIDE, 3) uint8 RGB, and (SIDE, SIDE) uint8 raw ids as in `NAMES`.
     """
+    # A list of numbers seeds each scene on its own: scenes can be drawn in any order and by several processes.
     rng = np.random.default_rng([seed, split, index])
     canvas = _ground(rng)
     owner = np.zeros(canvas.shape[:2], np.uint8)  # 0 the ground, i the i-th shape
@@ -88,10 +89,12 @@ def _place(rng: np.random.Generator, owner: np.ndarray, areas: list[int]) -> tup
         centre = rng.uniform(_INSIDE * radius, side - _INSIDE * radius, 2)
         angle = rng.uniform(-_TILT, _TILT)
         inside = np.zeros(owner.shape, np.uint8)
+        # Without antialiasing: a part of a pixel belongs to one shape, and the mean of nine makes the soft edge.
         cv2.fillPoly(inside, [_turned(_OUTLINES[shape], radius, centre, angle)], 1)
+        # What this shape would hide is taken off every earlier one.
         left = visible - np.bincount(owner[inside > 0], minlength=len(areas))
         if (left[1:] >= _LEAST_VISIBLE * np.array(areas)[1:]).all():
-            return shape, inside > 0, centre[::-1]
+            return shape, inside > 0, centre[::-1]  # OpenCV has x first, arrays have y first
     return None
 
 

@@ -29,7 +29,16 @@ def test_separators(text: str | list[str]) -> None:
     [
         *("dog，cat", "dog、cat", "dog；cat", "dog،cat", "dog\uff64cat", "dog\ua4fecat", "dog፣ cat", "dog՝ cat"),
         *("dog\tcat", "dog\vcat", "dog\x85cat", "dog\u2028cat", "dog . cat .", ". dog . cat"),
-        *("1. dog\n2. cat", "0) dog, 1) cat", "(1) dog\n(2) cat", "- dog\n- cat", "• dog\n• cat", "* dog\n* cat"),
+        *(
+            "1. dog\n2. cat",
+            "0) dog, 1) cat",
+            "(1) dog\n(2) cat",
+            "1.dog\n2.cat",
+            "1)dog;2)cat",
+            "- dog\n- cat",
+            "• dog\n• cat",
+            "* dog\n* cat",
+        ),
         *(
             '["dog", "cat"]',
             "['dog', 'cat']",

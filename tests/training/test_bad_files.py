@@ -16,7 +16,10 @@ from zsseg.errors import UserError
 from zsseg.predictor import Predictor
 
 CHECKPOINT = ["--checkpoint", "zegclip-mini-inductive"]
-KINDS = ("missing mask", "missing photo", "empty", "cut", "text", "one pixel smaller", "colours", "16 bits", "1 bit")
+KINDS = (
+    *("cut photo", "missing mask", "missing photo", "empty", "cut", "text", "one pixel smaller", "colours"),
+    *("16 bits", "1 bit"),
+)
 
 
 @pytest.fixture
@@ -38,7 +41,9 @@ def spoil(folder: Path, kind: str) -> Path:
     """Make photo or mask "b" bad; return the file that the sentence must name."""
     mask, photo = folder / "masks/b.png", folder / "images/b.jpg"
     noise = np.random.default_rng(0).integers(0, 2, (20, 24)).astype(np.uint8)
-    if kind.startswith("missing"):
+    if kind == "cut photo":
+        photo.write_bytes(photo.read_bytes()[:-100])
+    elif kind.startswith("missing"):
         (mask if kind == "missing mask" else photo).unlink()
     elif kind in ("empty", "cut", "text"):
         data = mask.read_bytes()
@@ -49,7 +54,7 @@ def spoil(folder: Path, kind: str) -> Path:
             "16 bits": Image.fromarray(noise.astype(np.uint16)), "1 bit": Image.fromarray(noise > 0),
         }[kind]  # fmt: skip
         picture.save(mask)
-    return photo if kind == "missing photo" else mask
+    return photo if kind.endswith("photo") else mask
 
 
 def items_of(folder: Path) -> tuple[Item, ...]:
@@ -137,6 +142,20 @@ def test_the_mask_of_a_large_photo_is_brought_to_its_answer(root: Path) -> None:
     assert (mask[:, 512:] == 1).all()
     with pytest.raises(UserError, match=r"large\.png has 1999x600 pixels"):
         fitted_mask(item, ids[:, 1:], (300, 1024))
+
+
+def test_what_other_programs_append_does_no_harm(root: Path) -> None:
+    for path in (root / "images/b.jpg", root / "masks/b.png"):
+        path.write_bytes(path.read_bytes() + b"x" * 500)
+    check_files(items_of(root))
+
+
+def test_training_finds_out_first_whether_it_can_write(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (root / "file").touch()
+    words = ["--recipe", "zegclip_mini_inductive", "--data", "own", "--data-root", str(root.parent), "--iters", "2"]
+    for places in (["--out", str(root / "file")], ["--export", str(root / "file" / "under")]):
+        assert train.main([*words, *places]) == 2
+        assert "cannot be written" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("folder", ["empty", "truncated", "missing", "one-pixel-smaller"])

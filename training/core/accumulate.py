@@ -30,10 +30,13 @@ def add_gradients(
         pieces: forward and backward passes to take the batch in.
         seed: of dropout; every piece has one of its own, derived from it.
     """
+    # DistributedDataParallel hides the methods of the module it wraps, and `count` is needed below.
     inner = objective.module if isinstance(objective, DistributedDataParallel) else objective
     assert isinstance(inner, Objective)
     pairs = zip(batch.inputs.tensor_split(pieces), batch.labels.tensor_split(pieces), strict=True)
+    # tensor_split gives empty pieces where there are more pieces than photos.
     taken = [pair for pair in pairs if len(pair[0])]
+    # One piece is the whole batch: the objective counts it in its own pass, and no second pass is needed.
     divisor = None if len(taken) == 1 else _divisor(inner, taken, text, len(source.seen), seed)
     sums: dict[str, Tensor] = {}
     for index, (inputs, labels) in enumerate(taken):
@@ -42,6 +45,7 @@ def add_gradients(
             losses = objective(inputs, labels, text, len(source.seen), source.void_ignored, divisor)
             if "recovery" in losses and len(taken) > 1:  # a mean over photos, unlike the other terms
                 losses["recovery"] = losses["recovery"] * (len(inputs) / len(batch.inputs))
+            # Backward of each piece frees its graph before the next is built: that is where the memory is saved.
             torch.stack(list(losses.values())).sum().backward()  # type: ignore[no-untyped-call]
         for name, loss in losses.items():
             sums[name] = sums[name] + loss.detach() if name in sums else loss.detach()
@@ -54,6 +58,7 @@ def _divisor(
     """Count the whole batch, with the dropout masks that its pieces will have."""
     counts = []
     for index, (inputs, labels) in enumerate(taken):
+        # The seed of `add_gradients`: in self-training the count depends on pseudo-labels, and they on dropout.
         torch.manual_seed(seed + index * _PIECE_SEEDS)
         counts.append(objective.count(inputs, labels, text, seen))
     return mean_over_devices(torch.stack(counts).sum())

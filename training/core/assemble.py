@@ -70,6 +70,7 @@ def assemble(
     folder = backbone_folder or find_backbone(recipe.backbone)
     backbone = load_backbone(folder)
     parts = build_parts(recipe, data_root)
+    # Right before the head is built: nothing above can move its initial weights.
     torch.manual_seed(recipe.seed)
     model = build_head(recipe, backbone)
     metadata = build_metadata(recipe, backbone, parts, recipe.normalisation or read_normalisation(folder))
@@ -97,12 +98,15 @@ def build_parts(recipe: Recipe, data_root: Path, split: str = "train") -> tuple[
         UserError: a set does not exist, or one of its files is missing, damaged or does not fit.
         ValueError: a class is seen in one set and unseen in another.
     """
+    # Only the papers' oracle needs to know where unseen classes lie; elsewhere they turn into void on reading.
     reveal = recipe.setting == "transductive" and recipe.pseudo_label_where == "unseen_pixels"
     parts = []
     for source in recipe.sources:
         photos = open_set(source.name, data_root, split)
+        # A missing or damaged file is named now, not after hours of training.
         check_photos(photos, photos.items)
         seen, unseen = photos.split_names(source.unseen)
+        # Held-out classes measure unseen mIoU in development without a label of any truly unseen class.
         held = tuple(n for n in seen if n in recipe.held_out)
         labelled = tuple(n for n in seen if n not in held)
         parts.append(
@@ -116,6 +120,7 @@ def build_parts(recipe: Recipe, data_root: Path, split: str = "train") -> tuple[
                 repeats=repeats(photos, labelled, source.repeat_rare) if source.repeat_rare else (),
             )
         )
+    # Fails where one set would teach a class that another set calls unseen.
     union_names((p.seen, p.unseen) for p in parts)
     return tuple(parts)
 
@@ -127,6 +132,7 @@ def build_head(recipe: Recipe, backbone: Backbone) -> SegmentationModel:
         UserError: `start_from` has another architecture or another backbone.
     """
     if recipe.start_from is not None:
+        # The backbone at hand is passed on, so it is not read from the disk again.
         model, metadata = load_checkpoint(recipe.start_from, {backbone.sha256: backbone})
         if metadata.config != recipe.model or metadata.backbone_sha256 != backbone.sha256:
             raise UserError(f"{recipe.start_from} does not fit {recipe.name}: architecture or backbone differ.")
@@ -144,6 +150,7 @@ def build_metadata(
     seen, unseen = union_names((p.seen, p.unseen) for p in parts)
     transductive = recipe.setting == "transductive"
     return Metadata(
+        # Names of checkpoints have dashes, but the method's own underscore stays.
         name=recipe.name.replace("_", "-").replace("clip-rc", "clip_rc"),
         method=recipe.model.method,
         setting=recipe.setting,
@@ -161,6 +168,7 @@ def build_metadata(
         unseen=unseen,
         seen_penalty=recipe.seen_penalty,
         threshold=recipe.threshold,
+        # Without the loss nothing was recovered, so no target is recorded.
         recovery_target=recipe.recovery_target if recipe.recovery > 0 else None,
         pseudo_label_where=recipe.pseudo_label_where if transductive else None,
         data=tuple(p.photos.name for p in parts),

@@ -18,6 +18,7 @@ from zsseg.weights.backbone import save_backbone
 from zsseg.weights.clip import VIT_B16
 from zsseg.weights.search import find_backbone
 
+# Two iterations: a transductive recipe has one in each stage. Three photos: one of them is for development.
 ITERS, BATCH, _PHOTOS = 2, 2, 3
 
 
@@ -26,6 +27,7 @@ def shortened(recipe: Recipe) -> Recipe:
 
     Names are embedded with the first template only: 171 names with 15 templates take minutes on one core.
     """
+    # Without warm-up: the papers' 1,500 iterations of it would leave both steps at a rate of almost 0.
     return dataclasses.replace(
         recipe, iters=ITERS, batch=BATCH, warmup=0, eval_every=ITERS, eval_photos=1, templates=recipe.templates[:1]
     )
@@ -40,6 +42,7 @@ def write_data(recipe: Recipe, root: Path) -> None:
     for source in recipe.sources:
         if source.name not in DATA_SETS:
             raise UserError(f"--dry-run needs a known data set, not {source.name}: use training.data check.")
+        # The augmentation resizes photos to the crop anyway, so small ones are enough.
         write_synthetic(DATA_SETS[source.name], root, _PHOTOS, side=min(recipe.size, 256))
 
 
@@ -59,6 +62,7 @@ def find_or_make_backbone(name: str, folder: Path) -> Path:
         if name != "ViT-B-16":
             raise
     print("ViT-B-16 is not installed (zsseg weights get clip-vit-b16): an untrained one of the same sizes is used.")
+    # The weights mean nothing, but two dry runs print the same losses.
     torch.manual_seed(0)
     save_backbone(build_clip(VIT_B16), VIT_B16, folder / name)
     return folder / name

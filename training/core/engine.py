@@ -85,6 +85,7 @@ class Trainer:
         self.recipe = recipe = experiment.recipe
         self.model = experiment.model.to(context.device).train()
         self.model.backbone.visual.set_grad_checkpointing(options.checkpointing)
+        # Once: the text encoder is frozen. The released code reads a file in each forward pass (zegclip.py:175, 200).
         self.texts = [
             text_vectors(self.model.backbone, (*p.seen, *p.unseen), recipe.templates) for p in experiment.parts
         ]
@@ -100,6 +101,7 @@ class Trainer:
         self.options.out.mkdir(parents=True, exist_ok=True)
         if context.is_main:
             remove_partial(options.out / STATE_FILE)
+        # Before the logs are opened: they keep the rows that lie before the restored iteration.
         if options.resume:
             self._restore()
         self.budget = TimeBudget(options.minutes, recipe.iters)
@@ -110,6 +112,7 @@ class Trainer:
 
     def run(self) -> Progress:
         """Train to the end (or to the interruption), leaving state, logs and weights in the run's folder."""
+        # Monotonic: setting the machine's clock must not change the time budget.
         last_save = began = time.monotonic()
         earlier, done = self.progress.elapsed, 0
         with tqdm(total=self.progress.iters, initial=self.progress.iteration, disable=not self.context.is_main) as bar:
@@ -121,13 +124,16 @@ class Trainer:
                     self.progress.iters = self.budget.plan(self.progress.iteration, self.progress.elapsed)
                     bar.total = self.progress.iters
                 bar.update()
+                # The final evaluation follows the loop; here it would run twice where `eval_every` divides `iters`.
                 if self._is_over():
                     break
                 if self.progress.iteration % self.recipe.eval_every == 0:
                     self._evaluate()
+                # By time, not by iterations: a step takes anything from a tenth of a second to several seconds.
                 if time.monotonic() - last_save > self.options.save_seconds:
                     self._save()
                     last_save = time.monotonic()
+        # Not after an interruption: the schedule has not ended, so these weights are not the recipe's.
         if self.progress.iteration >= self.progress.iters:
             self._evaluate()
         self._save()
@@ -138,12 +144,14 @@ class Trainer:
 
     def _batches(self) -> Iterator[Batch]:
         recipe, context, start = self.recipe, self.context, self.progress.iteration
+        # A resumed run that had ended: `run` only evaluates and saves again.
         if start >= self.progress.iters:
             return iter(())
         parts, how, cache = self.experiment.parts, self.experiment.augmentation(), self.experiment.features
         # Every worker has a copy of the stream, and thus a cache of its own: together they have what one may have.
         room = CACHE_BYTES // max(1, self.options.workers)
         share = {"seed": recipe.seed, "rank": context.rank, "world_size": context.world_size, "cache_bytes": room}
+        # `recipe.iters`, not `progress.iters`: a time budget shortens the run but must not change its batches.
         stream = (
             BatchStream(parts, how, recipe.batch, recipe.iters, **share)
             if cache is None
@@ -151,6 +159,7 @@ class Trainer:
         )
         loader: DataLoader[Batch] = DataLoader(
             Subset(stream, range(start, recipe.iters)),
+            # An item of the stream is a whole batch already.
             batch_size=None,
             num_workers=self.options.workers,
             persistent_workers=False,
@@ -160,11 +169,13 @@ class Trainer:
     def _step(self, batch: Batch) -> None:
         """Take one optimizer step."""
         began, iteration = time.monotonic(), self.progress.iteration
+        # Before the learning rate, which counts from the switch.
         self._enter_self_training()
         lr = self._set_learning_rate()
         self.optimizer.zero_grad(set_to_none=True)
         losses = self._add_gradients(batch)
         total = torch.stack(list(losses.values())).sum()
+        # An infinite limit clips nothing, but the norm is still measured for the log.
         limit = float("inf") if self.recipe.clip_norm is None else self.recipe.clip_norm
         norm = nn.utils.clip_grad_norm_(self.model.parameters(), limit)
         self.optimizer.step()
@@ -172,15 +183,18 @@ class Trainer:
             self.average.update()
         self.progress.iteration += 1
         if self.context.is_main and (iteration % _LOG_EVERY == 0 or self.progress.iteration == self.progress.iters):
+            # float() waits for the device, so losses are read at logged steps only.
             values = {name: float(loss) for name, loss in losses.items()}
             extra = {"lr": lr, "total": float(total), "grad_norm": float(norm)}
             self.log.write(iteration, {**values, **extra, "seconds": time.monotonic() - began})
 
     def _add_gradients(self, batch: Batch) -> dict[str, Tensor]:
         part, text, device = self.experiment.parts[batch.part], self.texts[batch.part], self.context.device
+        # (K, D); unseen names come last, so an inductive step takes a slice and never sees their vectors.
         asked = text if self.progress.switch >= 0 else text[: len(part.seen)]
         there = Batch(batch.inputs.to(device), batch.labels.to(device), batch.part)
         # A seed of its own for every iteration and device makes dropout independent of where a run was resumed.
+        # The factors exceed the iterations of any recipe and any number of devices: no two seeds are equal.
         seed = (self.recipe.seed * 1_000_003 + self.progress.iteration) * 1009 + self.context.rank
         return add_gradients(self.objective, there, asked, part, pieces=self.options.accumulate, seed=seed)
 
@@ -188,11 +202,14 @@ class Trainer:
         """Begin the second half: unseen names are asked from here on, optimizer and schedule start anew."""
         if self.recipe.setting != "transductive" or self.progress.switch >= 0:
             return
+        # A share of `progress.iters`: where a time budget moves the end, it moves the switch too.
         if self.progress.iteration >= int(self.recipe.self_training_from * self.progress.iters):
             self.progress.switch = self.progress.iteration
+            # AdamW's moments belong to the inductive loss. The released code starts a new run here, to the same effect.
             self.optimizer = build_optimizer(self.model, self.recipe)
 
     def _set_learning_rate(self) -> float:
+        # `switch` is -1 before self-training.
         begun = max(0, self.progress.switch)
         lr = 0.0
         for group in self.optimizer.param_groups:
@@ -204,6 +221,7 @@ class Trainer:
                 power=self.recipe.power,
                 warmup=self.recipe.warmup,
             )
+            # The other processes go on, and wait for this one at the gradients of the next step.
             lr = max(lr, group["lr"])
         return lr
 
@@ -215,6 +233,7 @@ class Trainer:
         with self.average.applied() if self.average else nullcontext():
             if self.evaluator is not None:
                 scores = self.evaluator(self.model, self.experiment.metadata)
+                # The evaluator left the model in evaluation mode, where dropout is off.
                 self.model.train()
                 self.development_log.write(self.progress.iteration, scores.as_dict())
                 # hIoU needs held-out names; without them seen names alone decide.
@@ -223,11 +242,13 @@ class Trainer:
                 if score > self.progress.best:
                     self.progress.best = score
                     self._write("best", known)
+            # With or without an evaluator: a recipe may ship "last".
             self._write("last", known)
         plot_run(self.options.out)
 
     def _write(self, name: str, scores: dict[str, float]) -> None:
         metadata = dataclasses.replace(self.experiment.metadata, name=name, scores=scores)
+        # Unpacked; `training.train.export` packs the one that is shipped.
         save_checkpoint(self.model, metadata, self.options.out / f"{name}.safetensors")
 
     def _save(self) -> None:

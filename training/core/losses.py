@@ -22,6 +22,7 @@ from torch import Tensor
 
 from zsseg.models import Recovery
 
+# The same number as `training.data.labels.VOID`, and mmsegmentation's ignore index.
 IGNORE = 255
 _POSITIVE_SHARE = 0.25  # focal loss's alpha; negatives count the rest
 _FOCUS = 2  # focal loss's gamma
@@ -76,9 +77,12 @@ def nel_loss(logits: Tensor, labels: Tensor, pairs: Tensor | None = None) -> Mas
     targets = labels[:, None] == classes[None, :, None, None]  # (B, K, H, W)
     present = targets.flatten(2).any(-1)  # (B, K)
     divisor = (present.sum() if pairs is None else pairs).clamp(min=1)
+    # fp32 even under autocast: the sums below run over whole masks.
     logits = logits.float()
+    # (B, K, H, W) -> (B, K): mean over pixels. The sum is over all maps, those of absent classes included.
     focal = _focal(logits, targets).flatten(2).mean(-1).sum() / divisor
     # Dice is computed for present classes only: an absent class has no overlap to maximise.
+    # The index keeps the M present maps: (B, K, H, W) -> (M, H, W).
     dice = _dice(logits.sigmoid()[present], targets[present].float()).sum() / divisor
     return MaskLoss(focal, dice)
 
@@ -95,6 +99,7 @@ def softmax_loss(logits: Tensor, labels: Tensor, pixels: Tensor | None = None) -
         pixels: divisor, at least 1; default `count_labelled(labels)`. With several devices, the mean of their counts.
     """
     divisor = count_labelled(labels) if pixels is None else pixels
+    # The sum and a divisor of our own: pieces and devices must divide by the count of the whole batch.
     return F.cross_entropy(logits.float(), labels, ignore_index=IGNORE, reduction="sum") / divisor.clamp(min=1)
 
 
@@ -106,11 +111,13 @@ def count_labelled(labels: Tensor) -> Tensor:
 def count_pairs(labels: Tensor, classes: int) -> Tensor:
     """Return the number of (image, present class) pairs of labels (B, H, W): the divisor of `nel_loss`."""
     ids = torch.arange(classes, device=labels.device)
+    # (B, K, H*W) -> (B, K)
     return (labels.flatten(1)[:, None] == ids[None, :, None]).any(-1).sum()
 
 
 def recovery_loss(recovery: Recovery) -> RecoveryLoss:
     """Recovery loss of CLIP-RC: mean absolute error of queries and patch features; the targets get no gradient."""
+    # Detached as in CLIP-RC's seg_loss.py:60-61: the decoder has to reach the targets, not the targets the decoder.
     return RecoveryLoss(
         F.l1_loss(recovery.queries.float(), recovery.target_queries.detach().float()),
         F.l1_loss(recovery.patches.float(), recovery.target_patches.detach().float()),
@@ -121,10 +128,11 @@ def _focal(logits: Tensor, targets: Tensor) -> Tensor:
     """Sigmoid focal loss per pixel and class, (B, K, H, W) (Lin et al., ICCV 2017)."""
     signed = torch.where(targets, logits, -logits)  # large if right: p_t = sigmoid(signed)
     share = torch.where(targets, _POSITIVE_SHARE, 1 - _POSITIVE_SHARE)
+    # logsigmoid, not log of sigmoid: finite for logits of any size.
     return -share * torch.sigmoid(-signed) ** _FOCUS * F.logsigmoid(signed)
 
 
 def _dice(scores: Tensor, targets: Tensor) -> Tensor:
     """Dice loss per mask (M,) of scores and targets (M, H, W), 0..1; smoothed by one pixel to avoid 0 / 0."""
-    scores, targets = scores.flatten(1), targets.flatten(1)
+    scores, targets = scores.flatten(1), targets.flatten(1)  # (M, H*W)
     return 1 - (2 * (scores * targets).sum(1) + 1) / (scores.sum(1) + targets.sum(1) + 1)

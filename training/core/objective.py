@@ -62,6 +62,7 @@ class Objective(nn.Module):
             image = self.model.encode_patches(patches)
             output = self.model.decode(image, text)
             recovery = self._recovery(patches, image, output)
+        # Outside autocast: everything from the logits on is fp32.
         logits, targets = self._at_labels(output, labels, seen)
         return {**self._mask(logits, targets, void_ignored, divisor), **recovery}
 
@@ -72,8 +73,10 @@ class Objective(nn.Module):
         In self-training the labels depend on what the model predicts, so the network runs: with the same random state
         it predicts the same in `forward`.
         """
+        # Without unseen names the labels alone decide the count: no pass through the network.
         if len(text) == seen:
             targets = self._strided(labels)
+            # As in `_targets`: a hidden pixel is void while no unseen name is asked.
             return self._count(targets.masked_fill(targets == HIDDEN, IGNORE), seen)
         with torch.autocast(inputs.device.type, torch.bfloat16, enabled=self.autocast):
             output = self.model.decode(self.model.encode_patches(self._patches(inputs)), text)
@@ -84,12 +87,14 @@ class Objective(nn.Module):
         return (count_labelled(targets) if softmax else count_pairs(targets, classes)).float()
 
     def _strided(self, labels: Tensor) -> Tensor:
+        # Half a stride in: samples lie at the centres of cells, as the values of `F.interpolate` do.
         half, stride = self.recipe.loss_stride // 2, self.recipe.loss_stride
-        return labels[:, half::stride, half::stride].long()
+        return labels[:, half::stride, half::stride].long()  # (B, S / stride, S / stride)
 
     def _at_labels(self, output: MaskOutput, labels: Tensor, seen: int) -> tuple[Tensor, Tensor]:
         """Logits (B, K, H, W) at the resolution of the labels, and the labels (B, H, W) as the losses want them."""
         targets = self._strided(labels)
+        # (B, K, h, w) -> (B, K, H, W); the released heads upsample before their losses too (decode_seg.py:285-287).
         logits = F.interpolate(output.mask_logits.float(), targets.shape[-2:], mode="bilinear")
         return logits, self._targets(targets, logits, seen)
 
@@ -99,6 +104,7 @@ class Objective(nn.Module):
         backbone = self.model.backbone
         if self.recipe.views is None:
             return backbone.embed_patches(inputs)
+        # The cache ends before the stem's mixing layer, which is all that is left to do.
         embedded: Tensor = backbone.visual.conv1.embed(inputs)
         return embedded
 
@@ -109,6 +115,7 @@ class Objective(nn.Module):
         if self.recipe.mask_loss == "softmax":
             return {"cross_entropy": softmax_loss(logits, targets, divisor)}
         if void_ignored:
+            # (B, 1, H, W) over (B, K, H, W): the pixel is left out for every class.
             logits = logits.masked_fill((targets == IGNORE)[:, None], _LEFT_OUT)
         mask = nel_loss(logits, targets, divisor)
         return {"focal": self.weights.focal * mask.focal, "dice": self.weights.dice * mask.dice}
@@ -118,6 +125,7 @@ class Objective(nn.Module):
         if logits.shape[1] == seen:
             return labels.masked_fill(labels == HIDDEN, IGNORE)
         recipe, unseen = self.recipe, range(seen, logits.shape[1])
+        # Hidden pixels are open to pseudo-labels; void stays void unless the recipe opens it too.
         open_labels = labels.masked_fill(labels == HIDDEN, UNLABELLED)
         return pseudo_labels(open_labels, logits, unseen, recipe.pseudo_label_where, recipe.pseudo_label_threshold)
 
@@ -125,6 +133,7 @@ class Objective(nn.Module):
         if not self.model.has_recovery or self.weights.recovery == 0:
             return {}
         target = None
+        # The paper's target: tokens of the encoder without prompts. As released, it would be those of this pass.
         if self.recipe.recovery_target == "clip":
             with torch.no_grad():
                 target = plain_tokens(self.model.backbone.visual, patches).patch_tokens
@@ -135,6 +144,7 @@ class Objective(nn.Module):
 def mean_over_devices(count: Tensor) -> Tensor:
     """The mean of a scalar over all devices; every device must call it."""
     if dist.is_initialized():
+        # In place: `count` has to be a tensor that the caller does not use again.
         dist.all_reduce(count)
         count = count / dist.get_world_size()
     return count

@@ -19,6 +19,8 @@ def build_optimizer(model: nn.Module, recipe: Recipe) -> torch.optim.AdamW:
     groups: dict[tuple[bool, bool], list[Tensor]] = {}
     for name, parameter in model.named_parameters():
         if parameter.requires_grad:
+            # `decay_all` is what the released configurations do: mmcv takes the longest key first, so their rule
+            # that norms do not decay never matches a parameter.
             key = (is_prompt(name), recipe.decay_all or (parameter.ndim > 1 and not is_prompt(name)))
             groups.setdefault(key, []).append(parameter)
     return torch.optim.AdamW(
@@ -68,9 +70,11 @@ class MovingAverage:
     @contextmanager
     def applied(self) -> Iterator[None]:
         """Replace the model's weights by the averages inside a `with` block."""
+        # detach() shares the storage: what is copied into these reaches the model.
         own = [parameter.detach() for parameter in self._model]
         kept = [tensor.clone() for tensor in own]
         _copy(own, self.tensors)
+        # Also after an exception: training must not go on from the averages.
         try:
             yield
         finally:

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from training.core.losses import IGNORE
 
+# As in the released label tables (zegclip.py:106-121). 8-bit labels have `HIDDEN` in its place until the loss.
 UNLABELLED = -1
 
 PseudoLabelWhere = Literal["unseen_pixels", "unlabelled_pixels"]
@@ -37,7 +38,7 @@ def transductive_table(seen: Sequence[int]) -> npt.NDArray[np.int16]:
 
 def remap(labels: Tensor, table: npt.NDArray[np.int16]) -> Tensor:
     """Apply a table to labels (B, H, W) of 0..255; int64."""
-    return torch.from_numpy(table.astype(np.int64)).to(labels.device)[labels.long()]
+    return torch.from_numpy(table.astype(np.int64)).to(labels.device)[labels.long()]  # (B, H, W)
 
 
 @torch.no_grad()
@@ -63,10 +64,12 @@ def pseudo_labels(
         (B, H, W) int64, 0..K-1 or `IGNORE`.
     """
     ids = torch.as_tensor(list(unseen), device=labels.device)
-    score, best = logits[:, ids].max(1)
+    score, best = logits[:, ids].max(1)  # (B, U, H, W) -> (B, H, W) each; `best` counts in `ids`
     open_pixels = labels == UNLABELLED
     if where == "unlabelled_pixels":
         open_pixels = open_pixels | (labels == IGNORE)
+    # The sigmoid of the best logit is the best sigmoid, so one map is enough.
     confident = score.sigmoid() >= threshold
+    # What gets no pseudo-label is void, which the mask losses count as a negative of every class.
     resolved = labels.masked_fill(labels == UNLABELLED, IGNORE)
     return torch.where(open_pixels & confident, ids[best], resolved)

@@ -74,6 +74,7 @@ def read_state(path: Path, recipe: Recipe) -> dict[str, Any]:
     if not path.is_file():
         raise UserError(f"There is nothing to resume at {path}: start without --resume.")
     try:
+        # weights_only: a file from elsewhere must not run code.
         state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
         missing = {"recipe", "progress", "model", "optimizer", "average"} - state.keys()
     except Exception as error:  # on a foreign file torch's reader fails in every way there is
@@ -90,6 +91,7 @@ def restore(
 ) -> Progress:
     """Load a state into model, optimizer and moving average; return the progress of the run."""
     model.load_state_dict(state["model"])
+    # The groups are the same before and after the switch to self-training: either optimizer's state fits.
     optimizer.load_state_dict(state["optimizer"])
     if average is not None:
         average.load_state_dict(state["average"])
@@ -97,4 +99,5 @@ def restore(
 
 
 def _identity(recipe: Recipe) -> str:
+    # Every field decides the weights. As text, since loading with weights_only refuses classes.
     return repr(recipe)

@@ -27,8 +27,10 @@ def main(arguments: list[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     if options.command == "convert":
         return run_for_person(lambda: convert(options))
+    # The reports leave through a list, since `run_for_person` keeps the exit code for itself.
     reports: list[SetReport] = []
     code = run_for_person(lambda: reports.extend(check(options)))
+    # A run that failed is 2, whatever was reported before.
     return code or int(any(report.problems for report in reports))
 
 

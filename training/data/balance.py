@@ -24,7 +24,10 @@ def repeats(photos: PhotoSet, seen: Sequence[str], rare: float) -> tuple[int, ..
     table = label_table(photos.raw_names, seen)
     shown = np.zeros((len(photos.items), 256), bool)  # photo x training label; 255 (no label) has a column too
     for row, item in zip(shown, photos.items, strict=True):
+        # (H, W) labels of one mask set the columns of the classes that occur; how often makes no difference.
         row[table[read_mask(item)]] = True
+    # A class without any photo would divide by 0; its factor is then clipped, and no photo has it.
     shares = np.maximum(shown[:, : len(seen)].mean(0), 1e-9)
-    asked = np.clip(np.rint(np.sqrt(rare / shares)), 1, MOST).astype(int)
+    asked = np.clip(np.rint(np.sqrt(rare / shares)), 1, MOST).astype(int)  # (classes,)
+    # initial=1: a photo without a labelled class occurs once.
     return tuple(int(times) for times in (shown[:, : len(seen)] * asked).max(1, initial=1))

@@ -89,13 +89,17 @@ class BatchStream(Dataset[Batch]):
         self.parts, self.how, self.batch, self.seed = tuple(parts), how, batch, seed
         self.slots = range(rank, batch, world_size)
         shares = np.cumsum([p.weight for p in parts])
+        # Stream 0: which set each batch is of. All at once, so that batch i costs no walk through the earlier ones.
         draws = np.random.default_rng([seed, 0]).random(batches)
+        # side="right", so that a set of weight 0 is never drawn.
         self.choices = np.searchsorted(shares / shares[-1], draws, side="right")
         # Number of earlier batches of the same set: the position of batch i in that set's epochs.
         self.turns = np.zeros(batches, np.int64)
         for part in range(len(self.parts)):
             own = self.choices == part
+            # 0, 1, 2, ... among this set's batches.
             self.turns[own] = np.arange(own.sum())
+        # Row numbers of an epoch; a repeated photo has several.
         self._epochs = [np.repeat(np.arange(len(p.photos.items)), p.repeats or 1) for p in self.parts]
         self._tables = [label_table(p.photos.raw_names, p.seen, p.reveal_hidden) for p in self.parts]
         self._cache: dict[str, tuple[np.ndarray, np.ndarray]] = {}
@@ -107,13 +111,14 @@ class BatchStream(Dataset[Batch]):
     def __getitem__(self, index: int) -> Batch:
         part = int(self.choices[index])
         samples = [self._sample(part, index, slot) for slot in self.slots]
-        inputs = torch.from_numpy(np.stack([s[0] for s in samples]))
+        inputs = torch.from_numpy(np.stack([s[0] for s in samples]))  # (B, 3, S, S)
         return Batch(inputs, torch.from_numpy(np.stack([s[1] for s in samples])), part)
 
     def _item(self, part: int, index: int, slot: int) -> Item:
         """The photo of one place of one batch."""
         # Every draw has a generator of its own, seeded by what it decides: 1 the order of an epoch, 2 one sample.
         rows = self._epochs[part]
+        # Batches of a set follow each other through its epochs, across the end of one into the next.
         epoch, place = divmod(int(self.turns[index]) * self.batch + slot, len(rows))
         order = np.random.default_rng([self.seed, 1, part, epoch]).permutation(len(rows))
         item: Item = self.parts[part].photos.items[int(rows[order[place]])]
@@ -124,11 +129,13 @@ class BatchStream(Dataset[Batch]):
         return augment(rgb, labels, self.how, np.random.default_rng([self.seed, 2, index, slot]))
 
     def _decoded(self, item: Item, table: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        # A key names its set, so it always comes with the same table.
         if item.key in self._cache:
             return self._cache[item.key]
         rgb, labels = read_photo(item), table[read_mask(item)]
         if rgb.shape[:2] != labels.shape:
             raise UserError(f"{item.photo} and {item.mask} have different sizes: give masks of the photos' size.")
+        # When full it takes no more: an epoch visits all photos, so no choice of what to drop would be better.
         if rgb.nbytes + labels.nbytes <= self._room:
             self._room -= rgb.nbytes + labels.nbytes
             self._cache[item.key] = (rgb, labels)

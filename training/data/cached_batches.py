@@ -50,8 +50,10 @@ class CachedBatchStream(BatchStream):
     def _sample(self, part: int, index: int, slot: int) -> tuple[np.ndarray, np.ndarray]:
         item = self._item(part, index, slot)
         views = self._views[item.key]
+        # Seeded as in `BatchStream._sample`: a resumed run draws the same view.
         drawn = views[int(np.random.default_rng([self.seed, 2, index, slot]).integers(len(views)))]
         view = self.cache.views[drawn]
+        # (F, h, w) features; labels keep 16 x 16 pixels of each cell.
         return self.cache.maps([drawn])[0].numpy(), view.labels(self._labels_of(item, part))
 
     def _labels_of(self, item: Item, part: int) -> np.ndarray:

@@ -114,18 +114,21 @@ def check_set(name: str, root: Path, limit: int | None = None) -> SetReport:
     one = describe(name, root)
     home = one.find(root)
     reports: list[SplitReport] = []
+    # By key: the same photo in train and val would make every score too good.
     owners: dict[str, str] = {}  # split by key
     for split in one.splits:
         try:
             items = [Item(*files) for files in one.files(home, split)]
         except UserError as error:
             missing = Problem("list missing", split, str(error))
+            # One list that is missing does not keep the other splits from being read.
             reports.append(SplitReport(split, 0, one.splits[split].published, (), 0.0, (missing,)))
             continue
         repeated = [
             Problem("in two splits", i.key, f"in {owners[i.key]} and {split}") for i in items if i.key in owners
         ]
         owners |= dict.fromkeys((item.key for item in items), split)
+        # `limit` shortens what is read, not what is counted as listed.
         reports.append(_check_split(one, split, items[:limit], len(items), repeated))
     return SetReport(one.name, one.title, str(home), one.default_unseen, tuple(reports))
 
@@ -133,6 +136,7 @@ def check_set(name: str, root: Path, limit: int | None = None) -> SetReport:
 def _check_split(
     one: DataSet, split: str, items: Sequence[Item], listed: int, repeated: Iterable[Problem]
 ) -> SplitReport:
+    # 256 columns: ids that are no class are counted too, as unlabelled.
     photos, pixels = np.zeros(256, np.int64), np.zeros(256, np.int64)
     problems = list(repeated)
     with ThreadPoolExecutor(os.cpu_count()) as readers:
@@ -170,9 +174,11 @@ def _check_item(one: DataSet, item: Item) -> tuple[np.ndarray, list[Problem]]:
             continue
         sizes.append(array.shape[:2])
         if kind == "mask":
-            counts = np.bincount(array.ravel(), minlength=256)
+            counts = np.bincount(array.ravel(), minlength=256)  # (256,)
+    # Shapes are (H, W); people read width x height.
     if len(sizes) == 2 and sizes[0] != sizes[1]:
         problems.append(Problem("sizes differ", item.key, "photo {1}x{0}, mask {3}x{2}".format(*sizes[0], *sizes[1])))
+    # 255 is void in every set, so it is never strange.
     strange = [i for i in np.flatnonzero(counts).tolist() if i >= len(one.class_names) and i != VOID]
     if strange:
         problems.append(Problem("unknown ids", item.key, f"ids {', '.join(map(str, strange))} are no class"))
@@ -213,6 +219,7 @@ def _class_lines(report: SetReport) -> list[str]:
         return []
     head = "  " + "class".ljust(24) + "".join(f"{split.split + ' photos':>14s}{'pixels':>16s}" for split in splits)
     lines = [head]
+    # Row by row: splits of one set have the same classes in the same order.
     for row in zip(*(split.classes for split in splits), strict=True):
         name = row[0].name + (" *" if row[0].name in report.unseen else "")
         lines.append("  " + name.ljust(24) + "".join(f"{count.photos:>14,d}{count.pixels:>16,d}" for count in row))

@@ -36,12 +36,15 @@ def convert_coco_stuff(source: Path, out: Path) -> int:
     table = coco_train_ids()
     count = 0
     for split in ("train2017", "val2017"):
+        # Masks that an earlier run converted in place are not raw.
         paths = [path for path in sorted((source / split).glob("*.png")) if "_labelTrainIds" not in path.name]
         target = out / "annotations" / split
 
+        # Bound as a default, since a closure would follow the loop's variable.
         def convert(path: Path, target: Path = target) -> None:
             raw = np.asarray(Image.open(path))
-            train = table[raw]
+            train = table[raw]  # (H, W)
+            # Raw 255 is void and may stay; any other id without a class means another file format.
             if ((train == VOID) & (raw != VOID)).any():
                 strange = np.unique(raw[(train == VOID) & (raw != VOID)]).tolist()
                 raise UserError(f"{path} has ids that COCO-Stuff does not use: {strange}. Is it a raw stuffthingmap?")
@@ -56,6 +59,7 @@ def convert_coco_stuff(source: Path, out: Path) -> int:
 def coco_train_ids() -> np.ndarray:
     """Return the (256,) uint8 table from raw COCO-Stuff id to train id 0..170; 255 for unused ids."""
     table = np.full(256, VOID, np.uint8)
+    # 182 ids less 11 gaps are the 171 classes.
     used = [raw for raw in range(182) if raw not in _COCO_GAPS]
     table[used] = np.arange(len(COCO171))
     return table
@@ -77,7 +81,9 @@ def convert_sbd(source: Path, out: Path) -> int:
     home = source / "dataset" if (source / "dataset").is_dir() else source
     lists = out / "ImageSets/Segmentation"
     train, val = (_read_ids(lists / f"{split}.txt") for split in ("train", "val"))
+    # SBD divides its photos in its own way; both of its lists are used.
     sbd = [*_read_ids(home / "train.txt"), *_read_ids(home / "val.txt")]
+    # dict.fromkeys drops repetitions and keeps the order.
     joint = list(dict.fromkeys([*train, *(one for one in sbd if one not in set(val))]))
     own = {*train, *val}
     masks = out / "SegmentationClassAug"
@@ -88,6 +94,7 @@ def convert_sbd(source: Path, out: Path) -> int:
         else:
             _write_mask(masks / f"{one}.png", _read_mat(home / f"cls/{one}.mat")["GTcls"]["Segmentation"])
 
+    # Val masks too: SegmentationClassAug then serves every split.
     _for_all(list(dict.fromkeys([*joint, *val])), convert, "SBD")
     (lists / "trainaug.txt").write_text("\n".join(joint) + "\n", encoding="utf-8")
     return len(joint)
@@ -110,6 +117,7 @@ def convert_context(source: Path, out: Path) -> int:
         raise UserError(f"There is no .mat file in {folder}: unpack trainval.tar.gz of PASCAL Context there.")
 
     def convert(one: str) -> None:
+        # (H, W) ids 1..459 -> 0..59
         _write_mask(out / f"SegmentationClassContext/{one}.png", table[_read_mat(paths[one])["LabelMap"].astype(int)])
 
     lists = out / "ImageSets/SegmentationContext"
@@ -132,6 +140,7 @@ def context_ids(labels: Path) -> np.ndarray:
     if not labels.is_file():
         raise UserError(f"{labels} is missing: it comes with the annotations of PASCAL Context.")
     rows = (line.split(":", 1) for line in labels.read_text(encoding="utf-8").splitlines() if ":" in line)
+    # The file has "tvmonitor" where our list has "tv monitor".
     raw = {name.replace(" ", ""): int(number) for number, name in rows}
     if missing := [name for name in CONTEXT59 if name.replace(" ", "") not in raw]:
         raise UserError(f"{labels} has no line for {', '.join(missing)}: is it the list of all 459 classes?")
@@ -161,11 +170,13 @@ def _read_ids(path: Path) -> list[str]:
 
 def _write_mask(path: Path, mask: np.ndarray) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
+    # MATLAB's arrays hold columns first, and PIL reads rows.
     Image.fromarray(np.ascontiguousarray(mask, np.uint8)).save(path)
 
 
 def _for_all(inputs: Sequence[Any], convert: Callable[[Any], None], title: str) -> int:
     """Convert every input, in threads; return their number."""
+    # Reading, decoding and writing release the interpreter lock: threads are enough.
     with ThreadPoolExecutor(os.cpu_count()) as workers:
         done: Iterable[None] = workers.map(convert, inputs)
         return sum(1 for _ in tqdm(done, title, len(inputs)))

@@ -92,6 +92,7 @@ def open_set(name: str, root: Path, split: str) -> PhotoSet:
     """
     root = Path(root)
     one = describe(name, root)
+    # Development is a part of the published training split.
     listed = {"development": "train", "trainval": "train"}.get(split, split)
     items = tuple(Item(*files) for files in one.files(one.find(root), listed))
     if split == "train":
@@ -101,6 +102,7 @@ def open_set(name: str, root: Path, split: str) -> PhotoSet:
     if not items:
         raise UserError(f"{name} has no photo in the split {split!r} under {root}.")
     # A sample of the files: `python -m training.data check` reads all of them.
+    # Eight to fifteen photos: enough to tell a data set that was unpacked in part.
     missing = next((p for i in items[:: max(1, len(items) // 8)] for p in (i.photo, i.mask) if not p.is_file()), None)
     if missing is not None:
         raise UserError(
@@ -124,6 +126,7 @@ def read_photo(item: Item) -> np.ndarray:
     Raises:
         UserError: the file cannot be decoded.
     """
+    # cv2 turns the photo by its EXIF tag, as inference does.
     bgr = cv2.imread(str(item.photo), cv2.IMREAD_COLOR)
     if bgr is None:
         raise UserError(f"{item.photo} is not a readable picture.")
@@ -138,9 +141,11 @@ def read_mask(item: Item) -> np.ndarray:
     """
     try:
         with Image.open(item.mask) as picture:
+            # Inside the block: PIL decodes when the pixels are asked for.
             mask = np.array(picture)
     except Exception as error:  # a missing, damaged or truncated file can raise anything
         raise UserError(f"{item.mask} is not a readable picture ({type(error).__name__}): copy it again.") from error
+    # Colours of a palette arrive as their indices (H, W); an RGB mask would have three axes.
     if mask.ndim != 2 or mask.dtype != np.uint8:
         raise UserError(f"{item.mask} is not an index mask: expected one 8-bit channel of class ids.")
     return mask

@@ -72,6 +72,7 @@ class DataSet:
                 f"{self.title} was not found under {root} (no {tried}): give its folder with --root or --data-root."
             )
         if self.names_file is not None:
+            # A drawn set carries its names: scenes of an older version can have others.
             lines = tuple((found / self.names_file).read_text(encoding="utf-8").splitlines())
             if lines != self.class_names:
                 raise UserError(f"{found / self.names_file} has other class names than {self.title}: make it anew.")
@@ -92,6 +93,7 @@ class DataSet:
             raise UserError(f"{self.title} has no split {split!r}: choose one of {names}, development, trainval.")
         where = self.splits[split]
         for one in self._ids(home, split):
+            # The prefix keeps photo 00001 of train and photo 00001 of val apart.
             key = f"{self.name}/{where.prefix}{one}"
             yield key, _first(home, where.photos, one), _first(home, where.masks, one)
 
@@ -126,4 +128,5 @@ def _ids_of_masks(home: Path, patterns: tuple[str, ...]) -> list[str]:
         paths = (home / pattern).parent.glob(f"{before}*{after}")
         for path in (path for path in paths if not path.name.startswith(".")):  # as "._ID.png" of macOS
             ids.add(path.name[len(before) : len(path.name) - len(after)])
+    # Sorted, since batches depend on the order and a folder's is arbitrary.
     return sorted(ids)

@@ -22,6 +22,7 @@ from zsseg.files import atomic_path, write_text
 from zsseg.imagenet import MEAN, STD
 from zsseg.layers import TrunkStem
 
+# Views in a file: what an interruption can cost at most.
 SHARD = 256
 _BATCH = 8
 _VIEWS_FILE = "views.json"
@@ -45,7 +46,9 @@ class FeatureCache:
             raise UserError(f"There are no cached features in {folder}: run training.pretrain --part features first.")
         rows = json.loads((folder / _VIEWS_FILE).read_text(encoding="utf-8"))["views"]
         shards = [path for path in sorted(folder.glob("*.npy")) if path.stem.isdigit()]
+        # Mapped, not read: the features of all views together need not fit the memory.
         self._arrays = {int(path.stem): np.load(path, mmap_mode="r") for path in shards}
+        # A shard that another process has not finished is left out, and so are its views.
         self._rows = [i for i in range(len(rows)) if i // SHARD in self._arrays]
         self.views = [View.from_json(rows[i]) for i in self._rows]
 
@@ -55,6 +58,7 @@ class FeatureCache:
     def features(self, index: int) -> np.ndarray:
         """Features (rows * columns, F) fp16 of a view."""
         shard, row = divmod(self._rows[index], SHARD)
+        # asarray reads one row, (N, F), from the disk.
         return np.asarray(self._arrays[shard][row])
 
     def maps(self, indices: Sequence[int]) -> Tensor:
@@ -86,9 +90,11 @@ def fill_cache(
     folder.mkdir(parents=True, exist_ok=True)
     views = _claim(folder, list(photos), plan, stem)
     number, parts = part
+    # Every `parts`-th shard: processes need not speak with each other.
     shards = range(number, -(-len(views) // SHARD), parts)
     for shard in tqdm([s for s in shards if not (folder / f"{s:05d}.npy").exists()], desc=folder.name):
         rows = [_features(views[i : i + _BATCH], stem) for i in _batches(shard, len(views))]
+        # Under its final name a shard is whole, so one that exists is never computed again.
         with atomic_path(folder / f"{shard:05d}.npy") as partial:
             np.save(partial, np.concatenate(rows))
 
@@ -100,15 +106,16 @@ def _batches(shard: int, views: int) -> range:
 
 @torch.inference_mode()
 def _features(views: Sequence[View], stem: TrunkStem) -> np.ndarray:
-    rgb = torch.from_numpy(np.stack([view.rgb() for view in views])).permute(0, 3, 1, 2).float() / 255
+    rgb = torch.from_numpy(np.stack([view.rgb() for view in views])).permute(0, 3, 1, 2).float() / 255  # NHWC -> NCHW
     pixels = (rgb - torch.tensor(MEAN).view(3, 1, 1)) / torch.tensor(STD).view(3, 1, 1)
     with torch.autocast("cpu", torch.bfloat16, enabled=has_bf16(torch.device("cpu"))):
         maps = stem.trunk_features(pixels)  # (B, F, h, w)
-    return maps.flatten(2).transpose(1, 2).half().numpy()
+    return maps.flatten(2).transpose(1, 2).half().numpy()  # (B, N, F)
 
 
 def _claim(folder: Path, photos: list[tuple[str, PhotoFile]], plan: ViewPlan, stem: TrunkStem) -> list[View]:
     """Write the folder's list of views, or read it and check that it fits."""
+    # JSON has no tuples: the plan has to equal itself after reading.
     made_for = {"trunks": _fingerprint(stem), "plan": dataclasses.asdict(plan) | {"scale": list(plan.scale)}}
     path = folder / _VIEWS_FILE
     if not path.exists():
@@ -117,6 +124,7 @@ def _claim(folder: Path, photos: list[tuple[str, PhotoFile]], plan: ViewPlan, st
         return views
     document = json.loads(path.read_text(encoding="utf-8"))
     views = [View.from_json(row) for row in document.pop("views")]
+    # More views than asked for are fine: several recipes can share a cache.
     if document != made_for or not {key for key, _ in photos} <= {view.key for view in views}:
         raise UserError(f"{folder} holds features of other photos, views or networks: delete it, or name another one.")
     return views

@@ -40,6 +40,7 @@ def describe_own(folder: Path) -> DataSet:
     """
     names = tuple(None if line == NO_CLASS else line for line in _lines(folder / CLASSES_FILE))
     classes = [name for name in names if name is not None]
+    # 255 is void, so ids 0..254 are left.
     if not classes or len(set(classes)) < len(classes) or len(names) > 255:
         raise UserError(
             f"{folder / CLASSES_FILE} needs one class name per mask id, 1 to 255 lines, each name once, "
@@ -53,6 +54,7 @@ def describe_own(folder: Path) -> DataSet:
         title=f"your own data {folder.name}",
         class_names=names,
         unseen={"own": unseen},
+        # The data root can be the parent of the folder, or the folder itself.
         folders=(folder.name, ""),
         proof=CLASSES_FILE,
         splits=_splits(folder),
@@ -64,6 +66,8 @@ def _splits(folder: Path) -> dict[str, Files]:
         return {split: Files(_PHOTOS, _MASKS, lists=((f"{split}.txt",),)) for split in ("train", "val")}
     # A leading dot marks what macOS puts beside files on foreign disks, "._ID.png", which is no picture.
     ids = sorted(path.stem for path in (folder / "masks").glob("*.png") if not path.name.startswith("."))
+    # By a checksum of the id: adding photos moves none between the splits. "val " keeps this choice apart from
+    # that of development photos, which is made the same way.
     validation = {one for one in ids if zlib.crc32(f"val {one}".encode()) % _VALIDATION_OF == 0}
     return {
         "train": Files(_PHOTOS, _MASKS, ids=tuple(one for one in ids if one not in validation)),
@@ -72,5 +76,6 @@ def _splits(folder: Path) -> dict[str, Files]:
 
 
 def _lines(path: Path) -> list[str]:
+    # utf-8-sig: editors of Windows put a mark before the first name.
     text = path.read_text(encoding="utf-8-sig")
     return [" ".join(line.split()) for line in text.splitlines() if line.strip()]

@@ -27,6 +27,7 @@ _VOC = DataSet(
     class_names=(None, *VOC20),
     # Ours differs from the papers' because the photos that the embedded heads are trained on show hardly a train.
     unseen={"embedded": DATASETS["voc20"][1], "papers": DATASETS["voc20-papers"][1]},
+    # The official archive unpacks to VOCdevkit/VOC2012.
     folders=("voc2012/VOCdevkit/VOC2012", "VOCdevkit/VOC2012", "VOC2012", ""),
     proof="JPEGImages",
     splits={
@@ -74,6 +75,7 @@ _COCO_STUFF = DataSet(
     splits={
         split: Files(
             photos=(f"images/{split}2017/{{id}}.jpg",),
+            # Named as mmsegmentation's converter does.
             masks=(f"annotations/{split}2017/{{id}}_labelTrainIds.png",),
             published=photos,
         )
@@ -122,6 +124,7 @@ _SHAPES = DataSet(
     folders=("shapes", ""),
     proof="classes.txt",
     splits={
+        # Scenes of both splits are numbered from 0.
         split: Files((f"images/{split}/{{id}}.png",), (f"masks/{split}/{{id}}.png",), prefix=f"{split}-")
         for split in ("train", "val")
     },

@@ -75,4 +75,5 @@ def union_names(splits: Iterable[tuple[Sequence[str], Sequence[str]]]) -> tuple[
 
 def is_development(key: str) -> bool:
     """Whether a training photo belongs to the development split; depends on its key only."""
+    # A checksum, not a list: the split stays when photos are added, and other tools can repeat it.
     return zlib.crc32(key.encode()) % _DEVELOPMENT_OF == 0

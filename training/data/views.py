@@ -42,6 +42,7 @@ class PhotoFile:
         """
         try:
             with Path(self.path).open("rb") as file:
+                # Read whole, so that no file stays open: PIL would decode later.
                 file.seek(self.offset)
                 return Image.open(io.BytesIO(file.read(-1 if self.size is None else self.size))).convert("RGB")
         except (OSError, ValueError, Image.DecompressionBombError) as error:
@@ -68,6 +69,7 @@ class View:
 
     def rgb(self) -> np.ndarray:
         """The view as (16 rows, 16 columns, 3) uint8, resized bicubically with antialiasing."""
+        # PIL's bicubic widens its kernel as it shrinks: that is the antialiasing.
         return np.asarray(self._cut(self.photo.open(), PATCH, Image.Resampling.BICUBIC))
 
     def labels(self, labels: np.ndarray, per_cell: int = PATCH) -> np.ndarray:
@@ -75,12 +77,14 @@ class View:
         return np.asarray(self._cut(Image.fromarray(labels), per_cell, Image.Resampling.NEAREST))
 
     def _cut(self, picture: Image.Image, per_cell: int, how: Image.Resampling) -> Image.Image:
-        rows, columns = (cells * per_cell for cells in self.grid)
+        rows, columns = (cells * per_cell for cells in self.grid)  # pixels
+        # `box` has fractions of pixels; PIL resamples from there directly, so nothing is rounded twice.
         resized = picture.resize((columns, rows), how, box=self.box)
         return resized.transpose(Image.Transpose.FLIP_LEFT_RIGHT) if self.mirrored else resized
 
     def to_json(self) -> list[Any]:
         """A row of a cache's list."""
+        # A whole file is written without offset and size, so lists of plain files stay short.
         place = [self.photo.path] if self.photo.size is None else [self.photo.path, self.photo.offset, self.photo.size]
         return [self.key, place, list(self.box), int(self.mirrored), *self.grid]
 
@@ -115,8 +119,10 @@ def draw_views(photos: Iterable[tuple[str, PhotoFile]], plan: ViewPlan) -> list[
     """Draw the views of photos (key, place), in random order; each depends on the plan, the key and its number only."""
     views = []
     for key, photo in photos:
+        # Only the header is read here.
         with photo.open() as picture:
             size = picture.size
+        # Parts of a small photo would only be enlarged.
         count = plan.views if min(size) >= plan.min_side else 1
         views += [_draw(key, photo, size, number, plan) for number in range(count)]
     order = np.random.default_rng(plan.seed).permutation(len(views))
@@ -126,5 +132,6 @@ def draw_views(photos: Iterable[tuple[str, PhotoFile]], plan: ViewPlan) -> list[
 def _draw(key: str, photo: PhotoFile, size: tuple[int, int], number: int, plan: ViewPlan) -> View:
     rng = np.random.default_rng([plan.seed, zlib.crc32(key.encode()), number])
     side = min(size) * rng.uniform(*plan.scale)
+    # (width, height) as PIL's sizes, hence left before top.
     left, top = (float(rng.uniform(0, length - side)) for length in size)
     return View(key, photo, (left, top, left + side, top + side), bool(rng.random() < 0.5), (plan.grid, plan.grid))

@@ -14,8 +14,11 @@ from torch import Tensor, nn
 from training.data.splits import class_names
 from training.pretraining.photos import ANY, LabelledPhoto
 
+# CLIP's own limit of the inverse temperature.
 _MAX_SCALE = 100.0
+# Near CLIP's own start, log(1 / 0.07) = 2.66.
 _START_SCALE = 2.5  # log of the softmax's inverse temperature
+# Not -inf: its product with a share of 0 would be nan.
 _ABSENT = -1e4
 
 
@@ -31,17 +34,19 @@ class ImageLabels:
         index = {name: i for i, name in enumerate(vocabulary)}
         self._rows = [[index[name] for name in photo.names] for photo in photos]
         sets = sorted({photo.vocabulary for photo in photos})
-        self._set = torch.tensor([sets.index(photo.vocabulary) for photo in photos])
-        self._candidates = torch.ones(len(sets), len(vocabulary), dtype=torch.bool)
+        self._set = torch.tensor([sets.index(photo.vocabulary) for photo in photos])  # (G,)
+        self._candidates = torch.ones(len(sets), len(vocabulary), dtype=torch.bool)  # (sets, V)
         for row, name in enumerate(sets):
             if name != ANY:
                 own = {n for n in class_names(name) if n is not None}
                 self._candidates[row] = torch.tensor([n in own for n in vocabulary])
         shares = torch.zeros_like(self._candidates, dtype=torch.float32)
+        # A photo with three names counts as a third of a photo for each, as it does in the loss.
         for own_set, own_names in zip(self._set, self._rows, strict=True):
             shares[own_set, own_names] += 1 / len(own_names)
         # A name that no photo of its vocabulary shows counts as a tenth of a photo: rare, not impossible.
         self._log_prior = ((shares + 0.1) / (shares + 0.1).sum(1, keepdim=True)).log()  # (sets, V)
+        # Names of the labelled sets: photos are known not to show them, so every step compares with them.
         self.closed = self._candidates[[i for i, name in enumerate(sets) if name != ANY]].any(0)  # (V,)
 
     def shares(self, photos: Sequence[int]) -> Tensor:
@@ -92,6 +97,7 @@ class AlignmentLoss(nn.Module):
             Scalars "patches" and "cls".
         """
         scores = self.patch_logits(patch_tokens, text)
+        # The weights carry no gradient: a patch learns what it shows, not to be looked at.
         pooled = (scores.detach().softmax(1) * scores).sum(1)  # (B, V)
         whole = self.cls_scale.exp().clamp(max=_MAX_SCALE) * (cls_token @ text.T)  # (B, V)
         terms = {"patches": pooled + offset, "cls": whole + offset}
@@ -99,7 +105,7 @@ class AlignmentLoss(nn.Module):
 
     def patch_logits(self, patch_tokens: Tensor, text: Tensor) -> Tensor:
         """Scaled cosines (B, N, V) of patches and names."""
-        return (self.patch_scale.exp().clamp(max=_MAX_SCALE) * (patch_tokens @ text.T)).float()
+        return (self.patch_scale.exp().clamp(max=_MAX_SCALE) * (patch_tokens @ text.T)).float()  # (B, N, V)
 
 
 def _cross_entropy(logits: Tensor, shares: Tensor, candidates: Tensor) -> Tensor:
@@ -124,9 +130,13 @@ def saliency_loss(
         has one label alone.
     """
     log_shares = logits.masked_fill(~candidates[:, None], _ABSENT).log_softmax(-1)
+    # A share of 1 leaves nothing for a second label: (B,).
     single = (shares == 1).any(1)
+    # The column of each photo's first label; photos with several are left out by `single` below.
     own = log_shares.gather(2, shares.argmax(1)[:, None, None].expand(-1, log_shares.shape[1], 1))[..., 0]  # (B, N)
     inside, outside = single[:, None] & (saliency > bounds[1]), single[:, None] & (saliency < bounds[0])
+    # Where no photo has one label alone, the sum of nothing is divided by 1.
     shown = -own[inside].sum() / inside.sum().clamp(min=1)
+    # log1p(-1) is -inf; with .999 a patch costs at most 6.9.
     absent = -torch.log1p(-own[outside].exp().clamp(max=0.999)).sum() / outside.sum().clamp(min=1)
     return shown + absent

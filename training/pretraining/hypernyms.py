@@ -18,23 +18,23 @@ _ANIMALS: Mapping[str, Places] = {
     "snake": range(52, 69),
     "spider": range(72, 78),
     "crab": (*range(118, 122), 125),
-    "dog": range(151, 269),
+    "dog": range(151, 269),  # Chihuahua to Mexican hairless; wild dogs follow
     "wolf": range(269, 273),
     "fox": range(277, 281),
-    "cat": range(281, 286),
+    "cat": range(281, 286),  # domestic breeds; cougar to cheetah keep their names
     "bear": range(294, 298),
     "beetle": range(300, 308),
     "butterfly": range(321, 327),
     "rabbit": range(330, 333),
-    "horse": (339,),
+    "horse": (339,),  # sorrel
     "pig": range(341, 344),
-    "cow": (345,),
+    "cow": (345,),  # ox
     "sheep": (348, 349),
     "goat": (350,),
     "antelope": range(351, 354),
     "ape": range(365, 370),
     "monkey": range(370, 383),
-    "elephant": (101, 385, 386),
+    "elephant": (101, 385, 386),  # tusker, Indian and African elephant
 }
 
 _THINGS: Mapping[str, Places] = {
@@ -50,10 +50,10 @@ _THINGS: Mapping[str, Places] = {
     "cup": (504, 968),
     "hat": (439, 452, 515, 808),
     "motorcycle": (665, 670),
-    "potted plant": (738,),
+    "potted plant": (738,),  # flowerpot
     "ship": (510, 628, 780),
     "shoe": (514, 630, 770, 774),
-    "sofa": (831,),
+    "sofa": (831,),  # studio couch
     "telephone": (487, 528, 707),
     "television": (664, 851),
     "train": (466, 547, 705, 820),

@@ -109,9 +109,11 @@ class AlignmentRun:
         nn.init.zeros_(visual.positional_embedding)
         self.trained = trainable_parameters(visual)
         self.optimizer = self._build_optimizer()
+        # A pass leaves out what does not fill a batch: other views each time, since every pass has a new order.
         self.step, self.steps = 0, recipe.passes * (len(self.items) // recipe.batch)
         self.autocast = has_bf16(torch.device("cpu"))
         folder.mkdir(parents=True, exist_ok=True)
+        # Before the log, which keeps the rows of the steps that were restored.
         self._resume()
         self.log = RunLog(folder / "log.csv", _COLUMNS, self.step)
 
@@ -129,12 +131,13 @@ class AlignmentRun:
 
     def _step(self) -> None:
         began, recipe = time.monotonic(), self.recipe
+        # Seeds say what they decide: 0 the order of a pass, 1 everything else that a step draws.
         rng = np.random.default_rng([recipe.seed, 1, self.step])
         rows = self._rows_of_step()
         photos = [self.items[i][2] for i in rows]
         columns = self._columns(photos, rng)
-        text, shares = self.text[columns], self.labels.shares(photos)[:, columns]
-        candidates = self.labels.candidates(photos)[:, columns]
+        text, shares = self.text[columns], self.labels.shares(photos)[:, columns]  # (V', D), (B, V')
+        candidates = self.labels.candidates(photos)[:, columns]  # (B, V')
         offset = recipe.prior * self.labels.log_prior(photos)[:, columns]
         with torch.autocast("cpu", torch.bfloat16, enabled=self.autocast):
             features = self._features(rows, rng)
@@ -163,7 +166,7 @@ class AlignmentRun:
         """The names of this step, ascending: its photos' own, those of the labelled sets, and some others."""
         own = self.labels.shares(photos).any(0) | self.labels.closed
         own[torch.from_numpy(rng.choice(len(own), min(self.recipe.negatives, len(own)), replace=False))] = True
-        return own.nonzero()[:, 0]
+        return own.nonzero()[:, 0]  # (V',)
 
     def _features(self, rows: list[int], rng: np.random.Generator) -> Tensor:
         """(B, tokens, F) features of some cells of each view."""
@@ -178,6 +181,7 @@ class AlignmentRun:
         self, features: Tensor, patches: Tensor, text: Tensor, shares: Tensor, candidates: Tensor
     ) -> Tensor:
         if self.saliency is None or not self.recipe.saliency_weight:
+            # A zero, so that the log keeps its columns.
             return patches.new_zeros(())
         with torch.no_grad():
             salient = self.saliency(features).float().sigmoid()[..., 0]  # (B, tokens)
@@ -186,6 +190,7 @@ class AlignmentRun:
 
     def _build_optimizer(self) -> torch.optim.AdamW:
         parameters = [*self.trained, *self.loss.parameters()]
+        # Norms, biases, the class token and both temperatures have at most one dimension.
         matrices = [p for p in parameters if p.ndim > 1]
         others = [p for p in parameters if p.ndim <= 1]
         groups = [
@@ -196,6 +201,7 @@ class AlignmentRun:
 
     def _set_rate(self) -> float:
         recipe, share = self.recipe, self.step / self.steps
+        # Step + 1: the first step would move nothing.
         rate = recipe.lr * min(1.0, (self.step + 1) / recipe.warmup) * max(0.01, 0.5 * (1 + math.cos(math.pi * share)))
         for group in self.optimizer.param_groups:
             group["lr"] = rate
@@ -203,6 +209,7 @@ class AlignmentRun:
 
     def _save(self) -> None:
         state = {
+            # The frozen networks come from their packages again, not from the state.
             "visual": {name: value for name, value in self.visual.state_dict().items() if not _is_frozen(name)},
             "loss": self.loss.state_dict(),
             "optimizer": self.optimizer.state_dict(),
@@ -232,12 +239,13 @@ def _numbers(recipe: ImageRecipe) -> dict[str, object]:
 
 def encode_features(visual: OpenClip, features: Tensor) -> tuple[Tensor, Tensor]:
     """Class token (B, D) and patch tokens (B, N, D), unit norm, of trunk features (B, N, F) in any order."""
+    # No positions are added: the features carry them, so any subset of cells will do, in any order.
     patches = visual.conv1.mix(features)
-    cls_token = visual.class_embedding.expand(len(patches), 1, -1).to(patches.dtype)
+    cls_token = visual.class_embedding.expand(len(patches), 1, -1).to(patches.dtype)  # (B, 1, W)
     tokens = visual.ln_pre(torch.cat([cls_token, patches], 1))  # (B, 1 + N, W)
     for block in visual.transformer.resblocks:
         tokens = run_block(block, tokens)
-    joint = F.normalize((visual.ln_post(tokens) @ visual.proj).float(), dim=-1)
+    joint = F.normalize((visual.ln_post(tokens) @ visual.proj).float(), dim=-1)  # (B, 1 + N, D)
     return joint[:, 0], joint[:, 1:]
 
 
@@ -252,6 +260,7 @@ def trainable_parameters(visual: OpenClip) -> list[nn.Parameter]:
 
 
 def _is_frozen(name: str) -> bool:
+    # `conv1` is the stem: its networks and reductions are fixed, `mix` alone is trained.
     return name == "positional_embedding" or (name.startswith("conv1.") and not name.startswith("conv1.mix."))
 
 
@@ -262,6 +271,7 @@ def load_trained(visual: OpenClip, state: dict[str, Tensor]) -> None:
         UserError: the state is of an encoder of another shape.
     """
     try:
+        # Completed to a whole state dict, so that loading can be strict.
         visual.load_state_dict({**visual.state_dict(), **state})
     except RuntimeError as error:
         raise UserError(f"The saved image encoder has another shape: {str(error).splitlines()[-1].strip()}") from error

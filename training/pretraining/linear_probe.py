@@ -44,6 +44,7 @@ class LinearProbe:
     """
 
     def __init__(self, tokens: Tensor, labels: Tensor, classes: int) -> None:
+        # Channels of unit spread: one learning rate and one weight decay suit all of them.
         self.mean, self.scale = tokens.mean(0), tokens.std(0).clamp(min=1e-6)
         self.read_out = nn.Linear(tokens.shape[1], classes)
         optimizer = torch.optim.AdamW(self.read_out.parameters(), _LR, weight_decay=_DECAY)
@@ -64,6 +65,7 @@ class LinearProbe:
 def most_frequent(mask: np.ndarray, cells: int) -> np.ndarray:
     """Return the most frequent id in each of `cells` x `cells` squares of a square mask: (cells, cells)."""
     side = len(mask) // cells
+    # (n, side, n, side) -> (n, n, side, side) -> (n * n, side * side)
     squares = mask.reshape(cells, side, cells, side).swapaxes(1, 2).reshape(cells * cells, -1)
     return np.array([np.bincount(square).argmax() for square in squares]).reshape(cells, cells)
 
@@ -74,11 +76,12 @@ def encode(backbone: Backbone, folder: Path, items: Sequence[Item], size: int) -
     mean, std = (torch.tensor(triple).view(3, 1, 1) for triple in read_normalisation(folder))
     tokens, masks = [], []
     for item in items:
+        # Squeezed, for one grid for all. By areas: samples would leave out most of a photo (LOG.md, eighth round).
         squeezed = cv2.resize(read_photo(item), (size, size), interpolation=cv2.INTER_AREA)
         pixels = (torch.from_numpy(squeezed).permute(2, 0, 1).float() - mean) / std
         image = plain_image_tokens(backbone.clip.visual, pixels[None])
         height, width = image.grid
-        tokens.append(image.patch_tokens[0])
+        tokens.append(image.patch_tokens[0])  # (N, D)
         masks.append(cv2.resize(read_mask(item), (_FINE * width, _FINE * height), interpolation=cv2.INTER_NEAREST))
     return torch.stack(tokens), np.stack(masks)
 
@@ -88,7 +91,8 @@ def score(probe: LinearProbe, tokens: Tensor, masks: np.ndarray, classes: int) -
     matrix = ConfusionMatrix(classes)
     for answer, mask in zip(probe.answers(tokens), masks, strict=True):
         cells = round(len(answer) ** 0.5)
-        fine = answer.view(cells, cells).numpy().repeat(_FINE, 0).repeat(_FINE, 1)
+        fine = answer.view(cells, cells).numpy().repeat(_FINE, 0).repeat(_FINE, 1)  # (4n, 4n)
+        # Ids 1..20 -> 0..19. Background becomes -1, which is not counted.
         matrix.update(np.where(mask == VOID, -1, mask.astype(np.int64) - 1), fine)
     return matrix
 
@@ -101,9 +105,11 @@ def measure(options: argparse.Namespace) -> None:
     backbone = load_backbone(folder)
     names = [name for name in class_names("voc2012") if name is not None]
     train = _some(open_set("voc2012", options.data_root, "train").items, 2 * options.photos)
+    # The backbone knows both halves, the read-out is taught one: the other shows what is known by heart.
     taught, known = train[::2], train[1::2]
     tokens, masks = encode(backbone, folder, taught, options.size)
     labels = torch.from_numpy(np.stack([most_frequent(mask, len(mask) // _FINE) for mask in masks])).flatten()
+    # Background is left out here as in `score`.
     labelled = (labels > 0) & (labels != VOID)
     probe = LinearProbe(tokens.flatten(0, 1)[labelled], labels[labelled].long() - 1, len(names))
     print(f"{len(taught)} photos taught, {options.size} px, mean IoU of classes in at least {_MIN_PHOTOS} photos")
@@ -116,6 +122,7 @@ def measure(options: argparse.Namespace) -> None:
 
 
 def _some(items: Sequence[Item], count: int) -> list[Item]:
+    # Seed 0: all backbones are measured on the same photos.
     chosen = np.random.default_rng(0).permutation(len(items))[:count]
     return [items[i] for i in chosen]
 

@@ -59,11 +59,13 @@ def list_photos(root: Path, more: Path | None = None) -> list[LabelledPhoto]:
         UserError: a set, a photo or a line of the labels is missing or wrong.
     """
     known = _everyday_names(root)
+    # Sorted: the order of photos decides what every step of the training draws.
     photos = [photo for shard in sorted((root / "pretrain").glob("*.tar")) for photo in _shard(shard, known)]
     for name in LABELLED_SETS:
         photos += _labelled(name, root)
     if more is not None:
         photos += _more(more)
+    # A photo of background alone has nothing to teach.
     return [photo for photo in photos if photo.names]
 
 
@@ -91,6 +93,7 @@ def _shard(path: Path, known: Mapping[str, str]) -> Iterator[LabelledPhoto]:
             # Tags of clothes name several things. Lemmas of a class all name the same one, which also has a word that
             # people use for it: a photo of a "sorrel" shows a horse.
             chosen = names if "ccp" in path.name else [*names[:1], *_everyday(names, known)]
+            # The place of the bytes: views read them without going through the archive.
             place = PhotoFile(str(path), member.offset_data, member.size)
             yield LabelledPhoto(f"{path.name}|{name}", place, tuple(chosen), ANY)
 
@@ -114,6 +117,7 @@ def _labelled(name: str, root: Path) -> Iterator[LabelledPhoto]:
     for item in photos.items:
         mask = read_mask(item)
         ids, counts = np.unique(mask, return_counts=True)
+        # The second condition leaves out 255, void.
         shown = ids[(counts > _MIN_SHARE * mask.size) & (ids < len(photos.raw_names))]
         names = (photos.raw_names[i] for i in shown)
         yield LabelledPhoto(item.key, PhotoFile(str(item.photo)), tuple(n for n in names if n is not None), name)

@@ -43,15 +43,18 @@ def bag_of_tokens(tokens: Tensor, targets: Tensor, asked: Tensor, penalty: float
     names, places = (tokens != _PADDING).nonzero(as_tuple=True)
     known = tokens[names, places]  # (number of tokens,); `names` holds the row of each
 
+    # X' times `sums`: (T, D) -> (size, D). X itself, names times tokens, is never built.
     def back(sums: Tensor) -> Tensor:
         return torch.zeros(size, sums.shape[1]).index_add_(0, known, sums[names])
 
     vectors = torch.zeros(size, targets.shape[1])
     # Conjugate gradients on (X'X + penalty) V = X'Y, X = token counts per name, one system per target dimension.
+    # The first guess is 0, so the first residual is X'Y.
     rest = back(targets)
     direction, power = rest.clone(), (rest**2).sum(0)
     for _ in range(_ITERATIONS):
         image = back(_sums(direction, tokens)) + penalty * direction
+        # (D,): each dimension is a system with a step of its own. One that has converged would divide 0 by 0.
         step = power / (direction * image).sum(0).clamp(min=1e-12)
         vectors += step * direction
         rest -= step * image
@@ -68,6 +71,7 @@ def _sums(vectors: Tensor, tokens: Tensor) -> Tensor:
 def bag_retrieval(tokenize: Callable[[list[str]], Tensor], targets: TextTargets) -> dict[str, float]:
     """Return the numbers of `retrieval` for the bag of tokens."""
     tokens = _bare(tokenize, targets.names)
+    # The listed names come first.
     answers = bag_of_tokens(tokens, torch.from_numpy(targets.vectors), tokens[: len(targets.own)])
     return found(answers, targets)
 
@@ -75,6 +79,7 @@ def bag_retrieval(tokenize: Callable[[list[str]], Tensor], targets: TextTargets)
 def _bare(tokenize: Callable[[list[str]], Tensor], names: Sequence[str]) -> Tensor:
     """Tokens (T, L) without start and end marks."""
     tokens = tokenize(list(names))
+    # Every row begins with the start mark, and the end mark has the largest id of CLIP's vocabulary.
     opening = tokens[:, :1]
     closing = tokens.max(1, keepdim=True).values
     bare = tokens.masked_fill((tokens == opening) | (tokens == closing), _PADDING)

@@ -51,16 +51,19 @@ def fit_saliency(cache: FeatureCache, views: int = 460, steps: int = 500, seed: 
 def fit_readout(features: Tensor, targets: Tensor, steps: int, rng: np.random.Generator) -> nn.Linear:
     """Logistic regression of targets (M, N) in 0..1 on features (M, N, F)."""
     layer = nn.Linear(features.shape[-1], 1)
+    # The problem is convex, so any start will do; this one is the same in every run.
     nn.init.zeros_(layer.weight)
     nn.init.zeros_(layer.bias)
     optimizer = torch.optim.AdamW(layer.parameters(), _RATE, weight_decay=_DECAY)
     for step in range(steps):
         optimizer.param_groups[0]["lr"] = _RATE * 0.5 * (1 + math.cos(math.pi * step / steps))
         drawn = torch.from_numpy(rng.integers(0, len(features), _BATCH))
+        # (B, N, 1) -> (B, N)
         loss = F.binary_cross_entropy_with_logits(layer(features[drawn])[..., 0], targets[drawn])
         optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
+    # From here on it only supervises.
     return layer.requires_grad_(False)
 
 
@@ -76,6 +79,7 @@ class SaliencyModel:
             raise UserError("The package onnxruntime is missing: install requirements-train.txt first.")
         runtime = importlib.import_module("onnxruntime")
         options = runtime.SessionOptions()
+        # onnxruntime would take every core; torch knows how many this process was given.
         options.intra_op_num_threads = torch.get_num_threads()
         self._session = runtime.InferenceSession(str(package_file(VIT_PACKAGE, "*.onnx")), options)
         self._input = self._session.get_inputs()[0].name
@@ -84,6 +88,6 @@ class SaliencyModel:
         """Saliency (rows * columns) in 0..1 of a view's cells, means over their areas."""
         rgb = Image.fromarray(view.rgb()).resize((_SIDE, _SIDE), Image.Resampling.BICUBIC)
         pixels = (np.asarray(rgb, np.float32) / 255 - np.array(MEAN, np.float32)) / np.array(STD, np.float32)
-        answer = self._session.run(None, {self._input: pixels.transpose(2, 0, 1)[None]})[0]
+        answer = self._session.run(None, {self._input: pixels.transpose(2, 0, 1)[None]})[0]  # (1, 1, S, S)
         saliency = torch.from_numpy(np.asarray(answer, np.float32)).reshape(1, 1, _SIDE, _SIDE)
-        return F.adaptive_avg_pool2d(saliency, view.grid).flatten()
+        return F.adaptive_avg_pool2d(saliency, view.grid).flatten()  # (rows * columns,)

@@ -22,6 +22,7 @@ from zsseg.open_clip_compat import import_open_clip
 
 JOINT_DIM = 192
 HELD_OUT = 150
+# The best recall@10 of 200 held-out names (training/LOG.md, first round).
 _GAMMA, _RIDGE = 0.5, 0.1
 # Multi-word LVIS names were embedded with underscores; a name that another list also has is taken from there.
 _SOURCES = ("lvis", "oid", "o365", "coco")
@@ -66,14 +67,16 @@ def load_text_targets(data_root: Path, cache: Path) -> TextTargets:
 def _build(data_root: Path) -> TextTargets:
     listed, vectors = _listed_names(data_root / "text_embeddings")
     held_out = _choose_held_out(listed, data_root)
+    # The right singular vectors: rows of length 512, the strongest first.
     basis = np.linalg.svd(vectors, full_matrices=False)[2][:JOINT_DIM]
-    own = _unit(vectors @ basis.T)
+    own = _unit(vectors @ basis.T)  # (L, JOINT_DIM)
     lemmas = _imagenet_lemmas(data_root)
     others = sorted(_other_names(data_root, lemmas) - set(listed))
     known = [name for name, out in zip(listed, held_out, strict=True) if not out]
     hidden = [name for name, out in zip(listed, held_out, strict=True) if out]
+    # Held-out names get their vectors here too: their own would be known otherwise.
     placed = _kernel_ridge(known, own[~held_out], [*hidden, *others])
-    every = np.concatenate([own, placed[len(hidden) :]])
+    every = np.concatenate([own, placed[len(hidden) :]])  # (T, JOINT_DIM)
     every[np.flatnonzero(held_out)] = placed[: len(hidden)]
     names = (*listed, *others)
     return TextTargets(names, every, own, held_out)
@@ -84,9 +87,11 @@ def _listed_names(folder: Path) -> tuple[list[str], np.ndarray]:
     chosen: dict[str, np.ndarray] = {}
     with np.load(folder / "clip_vit_b32.npz") as arrays:
         rows = list(zip(arrays["names"], arrays["embeddings"].astype(np.float32), arrays["source"], strict=True))
+    # The last source that has a name wins.
     for name, vector, _ in sorted(rows, key=lambda row: _SOURCES.index(row[2])):
         chosen[_clean(name)] = vector
     vectors = np.stack(list(chosen.values()))
+    # What all names have in common goes: it makes up most of the cosine of any two texts of CLIP.
     return list(chosen), _unit(vectors - vectors.mean(0))
 
 
@@ -122,6 +127,7 @@ def _other_names(data_root: Path, lemmas: list[list[str]]) -> set[str]:
     for path in data_root.glob("*/classes.txt"):
         names |= {_clean(line) for line in path.read_text().split("\n") if line}
     tokens = import_open_clip().get_tokenizer("ViT-B-16").encoder
+    # "</w>" marks the end of a word: other tokens are pieces of words.
     words = (token[:-4] for token in tokens if token.endswith("</w>"))
     return names | {word for word in words if word.isascii() and word.isalpha() and len(word) > 1}
 
@@ -139,6 +145,7 @@ def _kernel_ridge(names: list[str], vectors: np.ndarray, others: list[str]) -> n
     known, queries = encode_sentences(names), encode_sentences(others)
 
     def kernel(left: np.ndarray) -> np.ndarray:
+        # exp(-gamma * |a - b|^2), where |a - b|^2 = 2 - 2ab for unit vectors: (A, K).
         similarity: np.ndarray = np.exp(_GAMMA * (2 * left @ known.T - 2))
         return similarity
 

@@ -65,6 +65,7 @@ def package_file(package: str, pattern: str) -> Path:
 def lite2_state(like: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Lite2's state dict under timm's names: same entries in the same order, the classifier at the end left out."""
     path = package_file(LITE2_PACKAGE, "*.pth")
+    # By position. A shift by one cannot pass: `zip` is strict, and load_state_dict compares shapes.
     values = list(torch.load(path, map_location="cpu", weights_only=True).values())
     return dict(zip(like, values[: len(like)], strict=True))
 
@@ -94,6 +95,7 @@ def vit_state(graph: tuple[Mapping[str, np.ndarray], Iterable[Any]]) -> dict[str
     embeddings = f"{_PREFIX}embeddings."
     cls_token = named[f"{embeddings}cls_token"]
     # The exporter stored one tensor for the class token and for its position, which are equal.
+    # 37 x 37 patches: DINOv2's training at 518 px.
     patches = next(value for value in values.values() if value.shape == (1, 37 * 37, 384))
     state = {"cls_token": cls_token, "pos_embed": np.concatenate([cls_token, patches], 1)}
     for end in ("weight", "bias"):
@@ -108,6 +110,7 @@ def _linear_weights(values: Mapping[str, np.ndarray], nodes: list[Any]) -> dict[
     products = {node.output[0]: node for node in nodes if node.op_type == "MatMul"}
     found = {}
     for node in (node for node in nodes if node.op_type == "Add"):
+        # A sum has no order: the exporter may put the bias on either side.
         for bias, product in (tuple(node.input), tuple(node.input)[::-1]):
             if bias in values and product in products:
                 weight = next((name for name in products[product].input if name in values), None)
@@ -122,6 +125,7 @@ def _layer(named: Mapping[str, np.ndarray], number: int) -> dict[str, np.ndarray
     for end in ("weight", "bias"):
         state |= {f"{ours}{part}.{end}": named[f"{theirs}{name}.{end}"] for name, part in _LAYER_PARTS.items()}
         parts = (named[f"{theirs}attention.attention.{part}.{end}"] for part in ("query", "key", "value"))
+        # timm joins the three in one matrix, in this order.
         state[f"{ours}attn.qkv.{end}"] = np.concatenate(list(parts))
     return state
 
@@ -149,17 +153,20 @@ def fit_reduction(stem: TrunkStem, photos: Iterable[Tensor], per_photo: int = 24
         maps = stem.trunk_maps(pixels)
         cells = torch.from_numpy(rng.choice(maps[0].shape[1], min(per_photo, maps[0].shape[1]), replace=False))
         for name, features in zip(samples, maps, strict=True):
-            samples[name].append(features[0, cells].float())
+            samples[name].append(features[0, cells].float())  # (per_photo, C)
     return {name: _principal_components(layer, torch.cat(samples[name])) for name, layer in layers.items()}
 
 
 def _principal_components(layer: nn.Linear, samples: Tensor) -> float:
     """Set `layer` to the leading components of samples (P, C), all divided by their common standard deviation."""
     mean = samples.mean(0)
+    # Singular values and axes, the strongest first: (C,), (C, C) for more samples than channels.
     _, strengths, axes = torch.linalg.svd(samples - mean, full_matrices=False)
     weight = axes[: layer.out_features]  # (kept, C)
+    # One scale for all components: strong ones stay stronger than weak ones.
     weight = weight / ((samples - mean) @ weight.T).std()
     layer.weight.copy_(weight)
+    # W x + bias = W (x - mean).
     layer.bias.copy_(-weight @ mean)
     power = strengths.square()
     return float(power[: layer.out_features].sum() / power.sum())

@@ -40,5 +40,6 @@ def compare(first: Segmentation, second: Segmentation) -> Comparison:
         raise UserError(f"The two answers are about photos of different size ({sizes} pixels): ask about one photo.")
     disagreement = first.labels != second.labels
     counts = confusion(first.labels, second.labels, len(first.names))
+    # The trace counts "none of these" in both as agreement, at index 0.
     agreement = float(np.trace(counts)) / disagreement.size
     return Comparison(first.names, agreement, class_iou(counts), disagreement)

@@ -17,9 +17,10 @@ from zsseg.segmentation import Segmentation, cells_of_pixels
 NO_CLASS = -1
 """Label of a pixel without a true class: it is not scored."""
 
-MAX_UNMATCHED = 20
+MAX_UNMATCHED = 20  # a photo given as a mask has thousands of colours
 
 _LOSSLESS = ("PNG", "GIF", "BMP", "TIFF", "PPM", "TGA")
+# Opened all the same, so that the sentence can say what is wrong with such a mask.
 _LOSSY = ("JPEG", "WEBP", "AVIF", "JPEG2000")
 _ID_MODES = ("1", "L", "P", "I", "I;16", "I;16B", "I;16L")
 _NO_CLASS_NAMES = {"void", "ignore", "unlabeled", "unlabelled", "none", "background"}
@@ -85,9 +86,11 @@ def read_truth(source: object, names: Sequence[str], table: str | None = None, *
     if not (table and table.strip() or is_color):
         _check_plain_ids(np.unique(values).tolist(), image, names)
     lookup = _lookup(names, table, is_color)
+    # Each value that occurs is looked up once, however many pixels have it.
     found, places, counts = np.unique(values, return_inverse=True, return_counts=True)
     index = {name.casefold(): place for place, name in enumerate(names)}
     fates = [_fate(value, lookup, index) for value in found.tolist()]
+    # `_UNMATCHED` is below `NO_CLASS` and becomes it: neither is scored.
     labels = np.maximum(np.array(fates, dtype=np.int16), NO_CLASS)[places].reshape(size)  # (H, W)
     rows = zip(found.tolist(), fates, counts.tolist(), strict=True)
     lost = [(_text(value, lookup, is_color), count / values.size) for value, fate, count in rows if fate == _UNMATCHED]
@@ -166,6 +169,7 @@ def _no_match(unmatched: Sequence[str], name: str) -> str:
 
 def _values(image: Image.Image, size: tuple[int, int]) -> tuple[Values, bool]:
     """Ids or colours 0xRRGGBB, (H,W), `_CLEAR` where transparent, and whether they are colours."""
+    # Sizes are compared before the pixels are decoded.
     rows, cols = _nearest((image.height, image.width), size)
     try:
         pixels = np.asarray(image)
@@ -174,6 +178,7 @@ def _values(image: Image.Image, size: tuple[int, int]) -> tuple[Values, bool]:
     pixels = pixels[np.ix_(rows, cols)].astype(np.int64)
     if image.mode in _ID_MODES:
         return pixels, False
+    # A colour becomes one number, so that ids and colours are looked up alike.
     is_color = image.mode in ("RGB", "RGBA")
     values = pixels[..., 0] << 16 | pixels[..., 1] << 8 | pixels[..., 2] if is_color else pixels[..., 0]
     if image.mode in ("RGBA", "LA"):
@@ -239,10 +244,12 @@ def score(truth: Truth, seg: Segmentation) -> TruthScores:
     if truth.names != seg.names or truth.labels.shape != seg.labels.shape:
         raise UserError("The mask was read for other classes or another photo: give it again.")
     counts = confusion(truth.labels, seg.labels, len(seg.names))
+    # Row 0 only: in column 0 stay the pixels of a class that were answered "none of these", which are wrong.
     counts[0] = 0  # no true class
     total, iou = int(counts.sum()), class_iou(counts)
     occurs = counts.sum(1)[1:] > 0
     seen, unseen = (
+        # Classes that the truth lacks are left out, as a single photo shows few of those that were asked.
         _mean([value for value, flag, there in zip(iou, seg.seen, occurs, strict=True) if flag == kind and there])
         for kind in (True, False)
     )

@@ -23,6 +23,7 @@ _LISTS: Mapping[str, Synonyms] = {
 }
 _ID = re.compile(r"\d{1,5}")
 _HEX = re.compile(r"#([0-9a-fA-F]{6})")
+# Brackets are optional and the numbers may be apart by spaces alone, as in "(255 0 0)".
 _RGB = re.compile(r"\(?\s*(\d{1,3})[\s,]+(\d{1,3})[\s,]+(\d{1,3})\s*\)?")
 _SEPARATOR = re.compile(r"\s*[:=]\s*")
 
@@ -57,6 +58,7 @@ def parse_table(text: str) -> LabelTable:
     """
     if len(text) > MAX_TEXT:
         raise UserError(f"The colour table has {len(text)} characters: give at most {MAX_TEXT}, one line per class.")
+    # Editors of Windows put a byte order mark before the text.
     text = text.strip().removeprefix("\ufeff")
     if text.casefold() in _LISTS:
         return _collect(enumerate(_LISTS[text.casefold()]))
@@ -74,6 +76,7 @@ def _from_json(text: str) -> Iterable[tuple[object, object]]:
 
 def _from_lines(text: str) -> Iterable[tuple[object, object]]:
     lines = [line.strip() for line in text.splitlines() if line.strip()]
+    # Without any separator the lines are names alone; with one, every line must have its own.
     if not any(_SEPARATOR.search(line) for line in lines):
         return enumerate(lines)
     return [_split(line) for line in lines]
@@ -93,6 +96,7 @@ def _collect(entries: Iterable[tuple[object, object]]) -> LabelTable:
         code, is_color = _code(str(key).strip())
         synonyms = _synonyms(key, value)
         known = (colors if is_color else ids).setdefault(code, synonyms)
+        # The same line twice is harmless, another class under the same key is not.
         if [name.casefold() for name in known] != [name.casefold() for name in synonyms]:
             raise UserError(f"“{key}” stands for both “{known[0]}” and “{synonyms[0]}” in the colour table: keep one.")
     return LabelTable(ids, colors)

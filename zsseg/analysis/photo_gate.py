@@ -31,8 +31,9 @@ def photo_scores(cls_tokens: Tensor, text: Tensor, synonyms: Sequence[int], scal
         synonyms: how many rows each of the K classes has; the best one counts.
         scale: inverse temperature of the backbone.
     """
-    cosines = torch.split((cls_tokens @ text.T).mean(0), list(synonyms))
+    cosines = torch.split((cls_tokens @ text.T).mean(0), list(synonyms))  # K tensors, S values in all
     best = torch.stack([cosine.max() for cosine in cosines])  # (K)
+    # Less the largest before exp, so that nothing overflows and the best class gets exactly 1.
     return tuple((scale * (best - best.max())).exp().tolist())
 
 
@@ -54,6 +55,7 @@ def apply_photo_gate(seg: Segmentation, strength: float = GATE) -> Segmentation:
         raise ValueError("the answer has been gated already")
     if not seg.photo_scores:
         raise UserError(f"{seg.model} does not say what the whole photo shows: leave the photo-level gate out.")
+    # exp(strength * log(score)) is score ** strength, and a score of 0 needs no logarithm.
     factors = (np.asarray(seg.photo_scores) ** strength).astype(np.float32)  # (K,)
     gated = GatedMaps(seg.maps, factors)
     return dataclasses.replace(seg, scores=gated, photo_gate=strength)  # type: ignore[arg-type]

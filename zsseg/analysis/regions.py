@@ -76,13 +76,14 @@ class RegionView:
     @property
     def blocks(self) -> tuple[Box, ...]:
         """The block of patches that each of the M regions owns, (row1, col1, row2, col2), ends exclusive."""
+        # `nonzero` goes row by row, so rows come sorted and columns do not.
         places = (np.nonzero(self.owner == region) for region in range(self.regions))
         return tuple((int(r[0]), int(c.min()), int(r[-1]) + 1, int(c.max()) + 1) for r, c in places)
 
     def attended(self, region: int) -> npt.NDArray[np.bool_]:
         """(h,w) True where a region token may attend to the patch, read from the attention mask itself."""
         tokens = {group.name: group for group in self.groups}
-        row = self.attention[tokens[REGIONS].start + region]
+        row = self.attention[tokens[REGIONS].start + region]  # (T,)
         patches: npt.NDArray[np.bool_] = row[tokens[PATCHES].start : tokens[PATCHES].stop]
         return patches.reshape(self.owner.shape)
 
@@ -98,6 +99,8 @@ class RegionView:
 
 def _edge(patch: int, side: int, patches: int) -> int:
     """The first of `side` pixels whose centre lies in `patch` or beyond."""
+    # Pixel i has its centre at (2i + 1) / (2 * side): the ceiling of the bound in whole numbers, as `cells_of_pixels`
+    # rounds, so that outlines and labels agree to the pixel.
     return -((patches - 2 * side * patch) // (2 * patches))
 
 
@@ -168,6 +171,7 @@ def region_of(view: RegionView, y: int, x: int) -> tuple[int, int]:
     def distance(window: int) -> float:
         y1, x1, y2, x2 = view.boxes[window]
         covered = y1 <= y < y2 and x1 <= x < x2
+        # The centre of a pixel lies half a pixel from its corner.
         return (y + 0.5 - (y1 + y2) / 2) ** 2 + (x + 0.5 - (x1 + x2) / 2) ** 2 if covered else np.inf
 
     window = min(range(len(view.boxes)), key=distance)

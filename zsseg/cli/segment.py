@@ -13,6 +13,7 @@ from zsseg.cli.terminal import say, warn
 from zsseg.errors import UserError
 from zsseg.export import summary, write_answer, write_outputs, write_zip
 from zsseg.export.manifest import OPACITY, Manifest, manifest_of, manifest_photo, read_manifest
+from zsseg.files import check_writable
 from zsseg.image.load import Pixels, load_image
 from zsseg.image.paths import PhotoPath, find_photos
 from zsseg.segmentation import Segmentation, check_fraction, check_penalty
@@ -108,6 +109,7 @@ def run(args: argparse.Namespace) -> int:
 def _outcomes(args: argparse.Namespace) -> Iterator[_Answered | _Failed]:
     """Answer photo after photo; one that fails does not stop the others, a bad question or model does."""
     try:
+        check_writable(args.out / "result.json")
         request, shard = _request(args), read_shard(args.shard)
         photos = find_photos(args.photo)
         if request.manifest and len(photos) > 1:

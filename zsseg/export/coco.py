@@ -33,6 +33,7 @@ def coco(seg: Segmentation, file_name: str) -> dict[str, Any]:
 
 def _annotation(seg: Segmentation, label: int) -> dict[str, Any]:
     mask = seg.labels == label
+    # The caller leaves out classes without pixels, so neither list is empty.
     rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
     left, top = int(columns[0]), int(rows[0])
     return {
@@ -42,6 +43,7 @@ def _annotation(seg: Segmentation, label: int) -> dict[str, Any]:
         "segmentation": rle(mask),
         "area": int(mask.sum()),
         "bbox": [left, top, int(columns[-1]) - left + 1, int(rows[-1]) - top + 1],
+        # Uncompressed RLE usually marks a crowd in COCO's own files; here it is only the lossless way to write a mask.
         "iscrowd": 0,
     }
 
@@ -58,5 +60,6 @@ def rle(mask: npt.NDArray[np.bool_]) -> dict[str, list[int]]:
     """
     flat = mask.ravel(order="F")  # (W*H)
     changes = np.flatnonzero(flat[1:] != flat[:-1]) + 1
+    # The distances between changes are the lengths of the runs.
     counts = np.diff([0, *changes, flat.size]).tolist()
     return {"size": list(mask.shape), "counts": [0, *counts] if flat[0] else counts}

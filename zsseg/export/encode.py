@@ -42,6 +42,7 @@ def npz(seg: Segmentation) -> bytes:
         return buffer.getvalue()
     small = np.empty(seg.maps.shape, dtype=np.uint8)
     for index, plane in enumerate(seg.maps):
+        # One class at a time: all scores in fp32 would not fit, which is why they are written in 8 bits.
         small[index] = plane * np.float32(255) + np.float32(0.5)
     np.savez_compressed(buffer, names=names, seen=seen, scores_8bit=small)
     return buffer.getvalue()
@@ -49,11 +50,13 @@ def npz(seg: Segmentation) -> bytes:
 
 def json_text(document: Mapping[str, Any], indent: int | None = None) -> bytes:
     """A JSON file in UTF-8, on one line unless indented."""
+    # NaN would be written as a word that JSON does not know, so it is refused.
     return (json.dumps(document, indent=indent, ensure_ascii=False, allow_nan=False) + "\n").encode("utf-8")
 
 
 def masks(seg: Segmentation) -> Iterator[tuple[str, bytes]]:
     """One black and white PNG per class, 255 where it is, and its file name: "00-dog.png", label and name."""
+    # Zeros in front, so that files sorted by name come in the order of the request.
     digits = max(2, len(str(len(seg.names) - 1)))
     for label, name in enumerate(seg.names):
         yield f"{label:0{digits}}-{slug(name)}.png", png((seg.labels == label).astype(np.uint8) * np.uint8(255))
@@ -64,6 +67,7 @@ def label_image(seg: Segmentation) -> Image.Image:
     if len(seg.names) > NONE_LABEL:
         return Image.fromarray(np.where(seg.labels == NONE, WIDE_NONE_LABEL, seg.labels).astype(np.uint16))
     picture = Image.fromarray(np.where(seg.labels == NONE, NONE_LABEL, seg.labels).astype(np.uint8))
+    # White for none of these; entries between are never used.
     palette = np.zeros((256, 3), dtype=np.uint8)
     palette[: len(seg.names)] = colors_of(seg.names)
     palette[NONE_LABEL] = 255
@@ -92,6 +96,7 @@ def summary(seg: Segmentation) -> dict[str, Any]:
         "height": height,
         "width": width,
         "none_label": NONE_LABEL if len(seg.names) <= NONE_LABEL else WIDE_NONE_LABEL,
+        # The sum of the shares may exceed 1 in its last bit.
         "none_area": max(0.0, 1 - sum(seg.area)),
         "warnings": list(seg.warnings),
         "classes": [

@@ -33,10 +33,12 @@ def figure_png(image: Pixels, results: Mapping[str, Segmentation], opacity: Mapp
         A PNG file, the same bytes for the same input.
     """
     height, width = image.shape[:2]
+    # A very long or very narrow photo must leave room for its title, and not make a figure metres high.
     tall = float(np.clip(_PANEL * height / width, 0.8, 1.4 * _PANEL))
     panels = 1 + len(results)
     wide = panels * _PANEL + (panels - 1) * _GAP
     figure = Figure(figsize=(wide, tall), facecolor="white")  # without pyplot, so threads do not share it
+    # Agg draws into memory: no window system is needed, whatever the environment says.
     FigureCanvasAgg(figure)
     pictures = [("photo", image)]
     for key, seg in results.items():
@@ -67,6 +69,7 @@ def _add_legend(figure: Figure, results: list[Segmentation], wide: float) -> Non
     handles, labels = [], []
     digits = len(str(len(results[0].names) - 1))
     for index, row in enumerate(legend(results[0])):
+        # A figure space is as wide as a digit, so the names stand in one column.
         number = str(index).rjust(digits, "\N{FIGURE SPACE}")
         handles.append(Patch(facecolor=row.hex, edgecolor="black", linewidth=0.6, hatch=None if row.seen else "//////"))
         labels.append(f"{number}  {_drawable(row.name, _LONGEST)} ({'seen' if row.seen else 'unseen'})")
@@ -85,6 +88,7 @@ def _add_legend(figure: Figure, results: list[Segmentation], wide: float) -> Non
 def _columns(lengths: list[int], wide: float) -> int:
     """How many columns of so many letters fit into so many inches, at least one; roughly, since letters differ."""
     for columns in range(min(len(lengths), 8), 1, -1):
+        # The ceiling: matplotlib fills columns from the top, and the last one may be shorter.
         rows = -(-len(lengths) // columns)
         longest = [max(lengths[start : start + rows]) for start in range(0, len(lengths), rows)]
         if sum(0.6 + 0.068 * length for length in longest) <= wide:

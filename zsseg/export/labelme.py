@@ -28,6 +28,7 @@ def labelme(seg: Segmentation, image_path: str) -> dict[str, Any]:
     """
     height, width = seg.labels.shape
     outlines = [(label, outline) for label in range(NONE, len(seg.names)) for outline in _outlines(seg.labels, label)]
+    # A stable sort: outlines of one size stay in the order of their classes, the same in every run.
     outlines.sort(key=lambda entry: -cv2.contourArea(entry[1]))
     return {
         "version": _VERSION,
@@ -50,6 +51,7 @@ def _outlines(labels: npt.NDArray[np.int16], label: int) -> Iterator[npt.NDArray
         touches = x == 0 or y == 0 or x + width == labels.shape[1] or y + height == labels.shape[0]
         if label == NONE and touches:
             continue
+        # Only the region's own box is searched, which keeps many small regions of a large photo quick.
         part = (regions[y : y + height, x : x + width] == region).astype(np.uint8)
         found, _ = cv2.findContours(part, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE, offset=(x, y))
         yield np.asarray(found[0], dtype=np.int32)

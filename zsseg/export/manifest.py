@@ -94,6 +94,7 @@ class ManifestMethod:
         check_fraction(self.threshold, "The threshold")
         check_fraction(self.opacity, "The opacity")
         check_fraction(self.photo_gate, "The photo-level gate")
+        # The folder is joined to a path, and a manifest may come from anybody.
         if self.folder != slug(self.folder):
             raise ValueError(f"{self.folder!r} is no plain folder name")
         if not all(value == "" or _SHA256.fullmatch(value) for value in (self.sha256, self.backbone_sha256)):
@@ -129,6 +130,7 @@ class Manifest:
 
     def __post_init__(self) -> None:
         """Refuse what could not be followed."""
+        # Called for its refusals: names that no request could have are told when the manifest is read.
         build_vocabulary(self.seen, self.unseen)
         folders = [step.folder for step in self.methods]
         if not folders or len(set(folders)) < len(folders):
@@ -182,6 +184,7 @@ def manifest_of(
     for seg in results.values():
         if (seg.names, seg.seen) != (vocabulary.names, vocabulary.seen):
             raise ValueError("the results and the vocabulary are of different questions")
+    # The synonyms go along as one text, in the spelling that `parse_names` reads back.
     groups = list(zip(map(" | ".join, vocabulary.synonyms), vocabulary.seen, strict=True))
     paints = opacity if isinstance(opacity, Mapping) else dict.fromkeys(results, opacity)
     steps = tuple(_step(folder, seg, paints[folder]) for folder, seg in results.items())
@@ -220,6 +223,7 @@ def _step(folder: str, seg: Segmentation, opacity: float) -> ManifestMethod:
         threshold=float(seg.threshold),
         opacity=float(opacity),
         photo_gate=float(seg.photo_gate),
+        # An answer that no predictor made has no provenance.
         engine=origin.get("engine", EAGER),
     )
 
@@ -240,6 +244,7 @@ def _manifest(data: object) -> Manifest:
     if not isinstance(data, dict):
         raise ValueError("it is no object")
     version = data.pop("format_version", None)
+    # `type`, because true would pass for 1.
     if type(version) is not int or version != FORMAT_VERSION:
         raise ValueError(f"its format_version is not {FORMAT_VERSION}")
     return read_fields(Manifest, data)

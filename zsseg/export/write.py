@@ -83,6 +83,7 @@ def write_zip(image: Pixels, results: Mapping[str, Segmentation], path: str | Pa
     with _replacing(path) as partial, zipfile.ZipFile(partial, "w") as archive:
         for name, content in answer_files(image, results, manifest):
             entry = zipfile.ZipInfo(name, _DATE)
+            # The upper 16 bits are Unix's mode; 0 would unpack as files that nobody may read.
             entry.external_attr = _MODE << 16
             entry.create_system = 3  # Unix, also when written elsewhere
             # Pictures and scores are packed already.
@@ -106,6 +107,7 @@ def answer_files(image: Pixels, results: Mapping[str, Segmentation], manifest: M
     Raises:
         ValueError: the manifest is of another answer.
     """
+    # In a generator this runs when the first file is asked for.
     _check(image, results, manifest)
     opacity = {step.folder: step.opacity for step in manifest.methods}
     yield "recipe.json", manifest.to_json().encode("utf-8")
@@ -121,6 +123,7 @@ def _check(image: Pixels, results: Mapping[str, Segmentation], manifest: Manifes
     recorded = [
         (step.folder, step.checkpoint, step.seen_penalty, step.threshold, step.photo_gate) for step in manifest.methods
     ]
+    # The name is taken from the manifest, as the pixels alone decide.
     same_photo = manifest_photo(image, manifest.photo.file_name) == manifest.photo
     if not same_photo or recorded != [
         (folder, seg.model, seg.seen_penalty, seg.threshold, seg.photo_gate) for folder, seg in results.items()
@@ -153,6 +156,7 @@ def _figure(image: Pixels, results: Mapping[str, Segmentation], opacity: Mapping
 def _write_all(folder: Path, files: Iterator[tuple[str, bytes]]) -> list[Path]:
     paths = []
     for name, content in files:
+        # File by file: a run that fails halfway leaves whole files behind, old or new.
         with _replacing(folder / name) as partial:
             partial.write_bytes(content)
         paths.append(folder / name)

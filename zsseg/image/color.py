@@ -5,10 +5,12 @@ import io
 import numpy as np
 from PIL import Image, ImageCms
 
+# Pillow's mode -> the colour space that a fitting profile states, always four letters.
 _SPACES = {"L": "GRAY", "RGB": "RGB ", "CMYK": "CMYK"}
 _LARGEST_PROFILE = 4_000_000  # bytes; those of printing presses have about 2 million
 # Levels of 255 by which two profiles called sRGB may differ; less is a matter of rounding and not worth the pixels.
 _SAME = 2
+# 216 colours in even steps over the cube, (6, 36, 3): enough to tell whether a profile moves any of them.
 _PROBE = np.stack(np.meshgrid(*[np.linspace(0, 255, 6)] * 3), -1).reshape(6, 36, 3).astype(np.uint8)
 
 
@@ -27,7 +29,9 @@ def to_srgb(image: Image.Image) -> Image.Image:
     profile = image.info.get("icc_profile")
     if not profile or len(profile) > _LARGEST_PROFILE:
         return image
+    # Profiles say nothing of transparency: it is taken off here and put back after the conversion.
     alpha = image.mode in ("LA", "RGBA", "PA") or "transparency" in image.info
+    # Indices of a palette are no colours: they have to be looked up before they can be converted.
     plain = image.convert("RGBA" if alpha else "RGB") if image.mode in ("P", "PA") else image
     colors = plain.convert(plain.mode.removesuffix("A")) if plain.mode in ("LA", "RGBA") else plain
     transform = _transform(profile, colors.mode)
@@ -49,6 +53,7 @@ def _transform(profile: bytes, mode: str) -> ImageCms.ImageCmsTransform | None:
         transform = ImageCms.buildTransform(source, ImageCms.createProfile("sRGB"), mode, "RGB", intent)
     except (ImageCms.PyCMSError, OSError, ValueError):
         return None
+    # Never skipped: CMYK has to become RGB anyhow, and Pillow's own way ignores the inks.
     if mode == "CMYK":
         return transform
     probe = Image.fromarray(_PROBE).convert(mode)

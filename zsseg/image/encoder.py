@@ -12,7 +12,7 @@ from zsseg.image.load import Pixels
 from zsseg.image.windows import Preprocessing, Windows, make_windows
 from zsseg.models import ImageTokens, SegmentationModel
 
-WINDOWS_AT_ONCE = 8
+WINDOWS_AT_ONCE = 8  # bounds the memory of the encoder, whatever the photo
 _PHOTOS_KEPT = 8
 # The decoder's attention holds heads * (M*K) * N values per window.
 _ATTENTION_AT_ONCE = 2**27
@@ -35,6 +35,7 @@ class EncodedImage:
     def batches(self, texts: int) -> Iterator["EncodedImage"]:
         """Batches of windows in order, as large as memory for the attention to `texts` class vectors allows."""
         tokens = self.tokens
+        # Without region tokens there is one query per class, as if M were 1.
         per_window = self.heads * max(1, tokens.region_tokens.shape[1]) * texts * tokens.patch_tokens.shape[1]
         step = max(1, min(WINDOWS_AT_ONCE, _ATTENTION_AT_ONCE // per_window))
         for start in range(0, len(tokens.cls_token), step):
@@ -91,6 +92,7 @@ class ImageEncoder:
         joined = ImageTokens(
             torch.cat([t.cls_token for t in tokens]),
             torch.cat([t.patch_tokens for t in tokens]),
+            # (n, 0, D) where the method has no regions, so that no branch is needed.
             torch.cat([t.region_tokens for t in tokens]),
             tokens[0].grid,
         )
@@ -98,6 +100,7 @@ class ImageEncoder:
 
     def _patches(self, photo: Windows) -> Tensor:
         """Patch embeddings (n, W, h, w) of all windows; heads over one backbone compute them once for all of them."""
+        # The engine is part of the key, because engines round differently.
         backbone = self.model.backbone
 
         def make() -> Tensor:

@@ -60,6 +60,7 @@ def load_image(source: object, max_side: int = MAX_SIDE) -> Pixels:
         raise UserError("No photo was given: choose a picture first.")
     else:
         raise UserError(f"A photo is a path, bytes, a PIL image or a numpy array, not {type(source).__name__}.")
+    # Shrunk last, after everything that reads the file's own values.
     return _shrink(rgb, max_side)
 
 
@@ -134,6 +135,7 @@ def _from_pil(image: Image.Image, name: str = "the picture") -> Pixels:
         raise UserError(f"{name} is damaged or cut short: {_SAVE_AGAIN}.") from error
     _check_size(image.height, image.width, name)
     try:
+        # Pixels are decompressed here, after the size in the header was checked.
         image.load()
     except Exception as error:  # likewise for damaged bodies
         raise UserError(f"{name} is damaged or cut short: {_SAVE_AGAIN}.") from error
@@ -160,6 +162,7 @@ def _to_rgb(image: Image.Image, opened: Image.Image, name: str) -> Pixels:
         if image.mode in _ALPHA_MODES or "transparency" in image.info:
             image = image.convert("RGBA")
             white = Image.new("RGBA", image.size, "white")
+            # A plain conversion to RGB would show whatever colour hides under the transparency.
             image = Image.alpha_composite(white, image)
         return np.array(image.convert("RGB"))
     except (ValueError, OSError) as error:
@@ -177,6 +180,7 @@ def _deep_gray_to_8_bit(image: Image.Image, opened: Image.Image, name: str) -> I
     if 0 < values.max() < 256:
         raise UserError(f"{name} has 16-bit values, but none above 255, so it would be black: save it with 8 bits.")
     gray = Image.fromarray(_from_16_bit(values.astype(np.uint16)))
+    # The value that is transparent is of 16 bits, so it is looked up before the values are rescaled.
     clear = image.info.get("transparency")
     if isinstance(clear, int):
         gray.putalpha(Image.fromarray(np.where(values == clear, 0, 255).astype(np.uint8)))
@@ -205,6 +209,7 @@ def _from_array(array: npt.NDArray[Any]) -> Pixels:
         return _gray_to_rgb(values[..., 0])
     if values.shape[2] == 4:
         return _from_pil(Image.fromarray(np.ascontiguousarray(values)))
+    # A copy: the caller may go on changing the array that was given.
     return np.array(values, order="C")
 
 

@@ -10,6 +10,7 @@ _SUBFILE, _OLD_SUBFILE, _PHOTOMETRIC, _SUB_IFDS, _DNG_VERSION = 254, 255, 262, 3
 _REDUCED_OR_MASK, _OLD_REDUCED, _SENSOR = 1 | 4, 2, (32803, 34892)
 
 _ORIENTATION = 0x0112
+# EXIF's number -> what undoes it; 5 and 7 mirror and turn.
 _TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -36,6 +37,7 @@ def select_page(image: Image.Image, name: str) -> None:
     if not isinstance(image, TiffImagePlugin.TiffImageFile):
         image.seek(0)
         return
+    # A page without the mark of a copy ends the search, so usually one page is looked at.
     sizes: list[int] = []
     for page in range(_MOST_PAGES):
         try:
@@ -77,7 +79,7 @@ def orientation(image: Image.Image) -> int:
         turn = exif.get(_ORIENTATION)
     except Exception:  # an unreadable EXIF block says nothing about the pixels
         return 1
-    return turn if turn in _TURNS else 1
+    return turn if turn in _TURNS else 1  # 1 is upright, and other numbers mean nothing
 
 
 def upright(image: Image.Image) -> Image.Image:

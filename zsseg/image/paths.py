@@ -42,6 +42,7 @@ def find_photos(places: Sequence[str]) -> list[PhotoPath]:
     seen: set[str] = set()
     for place in places:
         for path, problem in _expanded(place):
+            # By the absolute path "a.jpg" and "./a.jpg" are one photo; what is shown is the person's own spelling.
             if os.path.abspath(path) not in seen:
                 seen.add(os.path.abspath(path))
                 problems[path] = problem
@@ -53,6 +54,7 @@ def _expanded(place: str) -> Iterator[tuple[str, str]]:
     """Paths and problems."""
     if os.path.isdir(place):
         yield from _in_folder(Path(place))
+    # `lexists`, so that a broken link is a file that cannot be read and not a pattern without a match.
     elif os.path.lexists(place) or not glob.has_magic(place):
         yield place, ""
     else:

@@ -23,6 +23,7 @@ class WindowMaps(ScoreMaps):
     """
 
     def __init__(self, logits: Tensor, photo: Windows, synonym_counts: Sequence[int]) -> None:
+        # Checked here once, since the scores are computed later, where nobody could say which network failed.
         if not bool(torch.isfinite(logits).all()):
             raise ValueError("the network returned logits that are not finite")
         self.shape = (len(synonym_counts), *photo.photo)
@@ -39,9 +40,11 @@ class WindowMaps(ScoreMaps):
         """
         scores = np.zeros((stop - start, *self.shape[1:]), dtype=np.float32)
         first, last = np.searchsorted(self._owners, (start, stop))
+        # Groups start at multiples of the step, not at `first`: see the docstring.
         for group in range(int(first) // self._step * self._step, int(last), self._step):
             maps = synonym_scores(self._logits[:, group : group + self._step], *self._layout)
             for owner, score in zip(self._owners[group : group + self._step] - start, maps, strict=True):
+                # A group may reach into the classes before and after those asked.
                 if 0 <= owner < len(scores):
                     np.maximum(scores[owner], score, out=scores[owner])
         return scores

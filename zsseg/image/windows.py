@@ -21,9 +21,10 @@ from zsseg.image.load import resize
 
 Box = tuple[int, int, int, int]
 
-MAX_WINDOWS = 32
+MAX_WINDOWS = 32  # of one photo; each is a pass through the encoder
 # A "whole" window is at most this many times as long as it is wide.
 LONGEST_WINDOW = 2
+# Both bound the arrays of one step in `window_scores`; changing either changes the last bits of scores.
 _CLASSES_AT_ONCE = 16
 _VALUES_AT_ONCE = 2**26
 
@@ -87,7 +88,8 @@ def make_windows(photo: npt.NDArray[np.uint8], how: Preprocessing) -> Windows:
         raise UserError(f"The photo is too long and narrow (one side is {ratio:.0f} times the other): cut out a part.")
     pixels = resize(photo, *resized, how.antialias).astype(np.float64)
     planes = torch.from_numpy(((pixels - how.mean) / how.std).astype(np.float32)).permute(2, 0, 1)  # (3, H, W)
-    windows = torch.stack([planes[:, y1:y2, x1:x2] for y1, x1, y2, x2 in boxes])
+    windows = torch.stack([planes[:, y1:y2, x1:x2] for y1, x1, y2, x2 in boxes])  # (n, 3, h, w)
+    # The bytes alone would be the same for two photos of other proportions, so the shape is part of the key.
     digest = hashlib.sha256(np.ascontiguousarray(photo).tobytes()).hexdigest()
     return Windows(f"{digest} {height}x{width} {how}", (height, width), resized, windows, boxes, how.layout == "whole")
 
@@ -132,6 +134,7 @@ def window_boxes(height: int, width: int, size: int, stride: int) -> list[Box]:
 
 
 def _starts(side: int, size: int, stride: int) -> list[int]:
+    # The ceiling of the quotient in whole numbers.
     count = -(-(side - size) // stride) + 1
     return [min(i * stride, side - size) for i in range(count)]
 
@@ -169,6 +172,7 @@ def _fade(side: int, whole: int, feathered: bool) -> Tensor:
     """(side,) weights of a window's pixels: 1, or a linear ramp down to both ends where windows overlap."""
     if not feathered or side == whole:
         return torch.ones(side)
+    # Half a pixel keeps every weight above 0, as `stitch` divides by their sum.
     distance = torch.arange(side) + 0.5
     return torch.minimum(distance, side - distance) / (side / 2)
 
@@ -194,7 +198,7 @@ def stitch_grids(grids: Tensor, boxes: Sequence[Box], height: int, width: int, p
     for grid, (top, left, bottom, right) in zip(grids, boxes, strict=True):
         down = _bilinear_weights(rows, height, top, bottom, grid.shape[0]).to(grids)  # (rows, h)
         across = _bilinear_weights(columns, width, left, right, grid.shape[1]).to(grids)  # (columns, w)
-        total += torch.einsum("ih,jw,hwd->ijd", down, across, grid)
+        total += torch.einsum("ih,jw,hwd->ijd", down, across, grid)  # (rows, columns, D)
         visits += torch.outer(down.sum(1), across.sum(1))
     return total / visits[..., None]
 
@@ -203,6 +207,7 @@ def _bilinear_weights(cells: int, side: int, start: int, end: int, patches: int)
     """Bilinear weights (cells, patches) of a window's patches; a cell's row sums to 1, outside the window to 0."""
     centers = (torch.arange(cells, dtype=torch.float64) + 0.5) * side / cells
     inside = (centers >= start) & (centers < end)
+    # Patch i has its centre at i + 0.5; beyond the outermost centres the outermost patch counts alone.
     place = ((centers - start) * patches / (end - start) - 0.5).clamp(0, patches - 1)
     distance = (place[:, None] - torch.arange(patches)).abs()
     return (1 - distance).clamp(min=0) * inside[:, None]
@@ -255,5 +260,6 @@ def synonym_scores(
     top, left, bottom, right = boxes[0]
     windows = F.interpolate(logits, (bottom - top, right - left), mode="bilinear", align_corners=False).sigmoid()
     whole = stitch(windows, boxes, *resized, feathered)
+    # The clamp takes back what rounding adds: scores must lie in 0..1.
     maps = F.interpolate(whole[None], photo, mode="bilinear", align_corners=False)[0].clamp(0, 1)
     return maps.cpu().numpy()

@@ -29,6 +29,7 @@ def check_work(image: Image.Image, data: bytes, name: str) -> None:
         UserError: it would.
     """
     pixels = image.width * image.height
+    # A kind without limits is compared with itself, so it always passes.
     most_pixels, most_bytes = _LIMITS.get(image.format or "", (pixels, len(data)))
     if pixels > most_pixels or len(data) > most_bytes:
         raise UserError(f"{name} would take too long to decode for a {image.format}: save it as PNG or JPEG.")
@@ -41,4 +42,5 @@ def _scans(image: Image.Image, data: bytes) -> int:
     parts = 1
     if isinstance(image, TiffImagePlugin.TiffImageFile):
         parts = max(1, len(image.tag_v2.get(_STRIPS, ())), len(image.tag_v2.get(_TILES, ())))
+    # Every strip or tile of a TIFF is a JPEG of its own that covers only its part of the picture.
     return data.count(_SCAN) // parts

@@ -30,8 +30,9 @@ class AttentionScores(nn.Module):
         """
         query: Tensor = self.query(queries)
         key: Tensor = self.key(memory)
+        # The scale goes onto the queries, Q * D numbers, instead of onto Q * N scores.
         scale = 1 / (self.heads * math.sqrt(query.shape[-1] // self.heads))
-        return (query * scale) @ key.transpose(1, 2)
+        return (query * scale) @ key.transpose(1, 2)  # (B, Q, N)
 
 
 class CrossAttention(AttentionScores):
@@ -55,8 +56,9 @@ class CrossAttention(AttentionScores):
             projected.unflatten(2, (self.heads, -1)).transpose(1, 2)  # (B, heads, Q or N, D / heads)
             for projected in (self.query(queries), self.key(memory), self.value(memory))
         )
+        # The function, unlike a module, does not know the mode and would drop weights in evaluation too.
         dropout = self.dropout if self.training else 0.0
-        mixed = F.scaled_dot_product_attention(query, key, value, dropout_p=dropout)
+        mixed = F.scaled_dot_product_attention(query, key, value, dropout_p=dropout)  # (B, heads, Q, D / heads)
         attended: Tensor = self.out(mixed.transpose(1, 2).flatten(2))  # (B, Q, D)
         return attended
 

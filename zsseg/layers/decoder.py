@@ -30,6 +30,6 @@ class DecoderBlock(nn.Module):
     def forward(self, queries: Tensor, memory: Tensor) -> Tensor:
         """Update queries (B, Q, D) from memory (B, N, D)."""
         queries = self.attention_norm(queries + self.dropout(self.attention(queries, memory)))
-        hidden = self.ffn_out(self.dropout(F.relu(self.ffn_in(queries))))
+        hidden = self.ffn_out(self.dropout(F.relu(self.ffn_in(queries))))  # (B, Q, D)
         updated: Tensor = self.ffn_norm(queries + self.dropout(hidden))
         return updated

@@ -22,9 +22,10 @@ class DeepPrompts(nn.Module):
 
     def __init__(self, layers: int, prompts: int, width: int, patch_size: int, dropout: float) -> None:
         super().__init__()
-        self.embeddings = nn.Parameter(torch.empty(layers, prompts, width))
+        self.embeddings = nn.Parameter(torch.empty(layers, prompts, width))  # (L, P, W)
         self.proj = nn.Linear(width, width)
         self.dropout = nn.Dropout(dropout)
+        # Xavier's bound for a layer of 3 * patch_size**2 inputs and W outputs: 0.0625 for ViT-B/16.
         bound = math.sqrt(6 / (3 * patch_size**2 + width))
         nn.init.uniform_(self.embeddings, -bound, bound)
         nn.init.kaiming_normal_(self.proj.weight, mode="fan_out")
@@ -33,5 +34,6 @@ class DeepPrompts(nn.Module):
         """The tokens of every layer, (L, B, P, W); all layers are projected in one product."""
         layers, prompts, width = self.embeddings.shape
         projected: Tensor = self.proj(self.embeddings)
+        # Dropout after the expansion, as upstream: every sample of a batch loses other values.
         dropped: Tensor = self.dropout(projected[:, None].expand(layers, batch, prompts, width))
         return dropped

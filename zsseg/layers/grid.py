@@ -17,7 +17,7 @@ def resize_grid(tokens: Tensor, source: tuple[int, int], target: tuple[int, int]
     if source == target:
         return tokens
     maps = tokens.transpose(1, 2).reshape(len(tokens), -1, *source)  # (B, C, h, w)
-    return F.interpolate(maps, target, mode=mode, align_corners=False).flatten(2).transpose(1, 2)
+    return F.interpolate(maps, target, mode=mode, align_corners=False).flatten(2).transpose(1, 2)  # (B, N', C)
 
 
 def resize_positions(

@@ -20,6 +20,7 @@ def region_of_patch(grid: tuple[int, int], regions: int, device: torch.device | 
         raise ValueError(f"{regions} regions cannot be arranged in a square")
     if min(grid) < side:
         raise ValueError(f"a grid of {grid[0]} x {grid[1]} patches is too small for {side} x {side} regions")
+    # Cell i of `length` falls into bin i * side // length: bins differ by one cell at most, and none stays empty.
     rows, cols = (torch.arange(length, device=device) * side // length for length in grid)
     return (rows[:, None] * side + cols).flatten()  # (N,)
 
@@ -39,6 +40,7 @@ def region_attention_mask(
     total = first_region + regions
     allowed = torch.zeros(total, total, dtype=torch.bool, device=device)
     allowed[:first_region, :first_region] = True
+    # Class token and prompts never see regions: regions act on the masks through the patches alone.
     allowed[first_patch:first_region, first_region:] = owned
     allowed[first_region:, first_patch:first_region] = owned.T
     allowed[first_region:, first_region:] = torch.eye(regions, dtype=torch.bool, device=device)

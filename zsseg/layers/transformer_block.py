@@ -34,6 +34,7 @@ def run_block_on_values(block: OpenClip, tokens: Tensor) -> Tensor:
         tokens: the sequence.
     """
     attention, width = block.attn, tokens.shape[-1]
+    # open_clip stacks query, key and value in one matrix (3W, W); the last third makes the values.
     value = F.linear(
         block.ln_1(tokens), attention.in_proj_weight[2 * width :], attention.in_proj_bias[2 * width :]
     )  # (B, L, W)
@@ -48,4 +49,4 @@ def _attend(attention: OpenClip, tokens: Tensor, mask: Tensor | None) -> Tensor:
         2, 0, 3, 1, 4
     )  # (B, heads, L, W/h)
     mixed = F.scaled_dot_product_attention(query, key, value, attn_mask=None if mask is None else mask.to(query.dtype))
-    return F.linear(mixed.transpose(1, 2).flatten(2), attention.out_proj.weight, attention.out_proj.bias)
+    return F.linear(mixed.transpose(1, 2).flatten(2), attention.out_proj.weight, attention.out_proj.bias)  # (B, L, W)

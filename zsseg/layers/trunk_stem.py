@@ -66,6 +66,7 @@ class TrunkStem(nn.Module):
         """What each network says of each cell: Lite2's last map (B, h*w, 1280), then the ViT's layers (B, h*w, 384)."""
         rows, cols = pixels.shape[-2] // PATCH, pixels.shape[-1] // PATCH
         lite2 = self._lite2_map(pixels).flatten(2).transpose(1, 2)  # (B, h*w, 1280)
+        # 14 pixels for each 16: the ViT's patches then lie on the cells of the other network's grid.
         smaller = F.interpolate(pixels, (rows * _VIT_PATCH, cols * _VIT_PATCH), mode="bicubic", antialias=True)
         return [lite2, *vit_layer_tokens(self.vit, smaller, self.vit_layers)]
 
@@ -91,6 +92,7 @@ def vit_layer_tokens(vit: OpenClip, pixels: Tensor, layers: Sequence[int]) -> li
     positions = resize_positions(vit.pos_embed[0], source, grid, "bicubic")
     cls_token = vit.cls_token.expand(len(pixels), -1, -1)
     tokens, read = torch.cat([cls_token, patches.flatten(1, 2)], 1) + positions, []  # (B, 1 + h*w, C)
+    # Blocks after the last layer that is read would change nothing, so they are cut off.
     for number, block in enumerate(vit.blocks[: layers[-1]], 1):
         tokens = block(tokens)
         if number in layers:

@@ -10,6 +10,7 @@ from zsseg.models.config import ClipRCConfig, MethodConfig, ModelConfig, Trainin
 from zsseg.models.method import Method
 from zsseg.models.registry import METHODS, build_model, method_of, register, registered, shown_methods
 
+# For type checkers and editors alone: `__getattr__` below imports these names when the program first asks for one.
 if TYPE_CHECKING:
     from zsseg.models.backbone import Backbone, build_clip
     from zsseg.models.base import PromptedModel, SegmentationModel
@@ -48,6 +49,7 @@ __all__ = [
     "shown_methods",
 ]
 
+# Where each lazy name lives; a name of `__all__` that is missing here and above would fail on first use only.
 _HOME = {
     "Backbone": "zsseg.models.backbone",
     "ClipRC": "zsseg.models.clip_rc",

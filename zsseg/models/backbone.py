@@ -18,8 +18,9 @@ from zsseg.models.outputs import ImageTokens
 from zsseg.models.prompted_vit import embed_patches, plain_tokens
 from zsseg.open_clip_compat import OpenClip, import_open_clip
 
+# Texts per batch: it bounds the memory, however many are asked.
 _TEXT_BATCH = 256
-_PHOTOS_KEPT = 8
+_PHOTOS_KEPT = 8  # heads over one backbone, asked in turn, embed a photo once
 
 
 class Backbone(nn.Module):
@@ -37,14 +38,16 @@ class Backbone(nn.Module):
         self.name = name
         self.sha256 = sha256
         self.patch_size = int(clip.visual.patch_size[0])
-        self.joint_dim = int(clip.visual.proj.shape[1])
-        self.width = int(clip.visual.proj.shape[0])
+        self.joint_dim = int(clip.visual.proj.shape[1])  # D; proj is (W, D)
+        self.width = int(clip.visual.proj.shape[0])  # W
         self.depth = len(clip.visual.transformer.resblocks)
         self.context_length = int(clip.context_length)
         # Not a buffer: the cached patch embeddings of the last photos must not be saved or moved with the weights.
         self.patch_cache: LRU[Tensor] = LRU(_PHOTOS_KEPT)
+        # Weak values: a copy lives as long as a head that stands on it, not as long as this backbone.
         self._copies: WeakValueDictionary[tuple[torch.device, torch.dtype], Backbone] = WeakValueDictionary()
         self._converting = threading.Lock()
+        # Heads that train switch themselves alone to training mode, since the backbone is no submodule of theirs.
         self.eval()
 
     def converted(self, convert: Callable[[Tensor], Tensor]) -> "Backbone":
@@ -56,9 +59,11 @@ class Backbone(nn.Module):
         like = convert(weight)
         if (like.device, like.dtype) == (weight.device, weight.dtype):
             return self
+        # Without the lock two heads that move at the same time would each make a copy of both encoders.
         with self._converting:
             found = self._copies.get((like.device, like.dtype))
             if found is None:
+                # `_apply` changes modules in place, so it runs on a copy: other heads may be using the original.
                 found = Backbone(copy.deepcopy(self.clip), self.name, self.sha256)
                 found._apply(convert)  # type: ignore[no-untyped-call]
                 self._copies[like.device, like.dtype] = found
@@ -88,11 +93,12 @@ class Backbone(nn.Module):
         chunks = [texts[start : start + _TEXT_BATCH] for start in range(0, len(texts), _TEXT_BATCH)]
         device = self.visual.proj.device
         encoded = [self.clip.encode_text(tokenize(list(chunk), self.context_length).to(device)) for chunk in chunks]
+        # CLIP compares directions only; both methods multiply these vectors as unit vectors.
         return F.normalize(torch.cat(encoded), dim=-1)
 
     def token_count(self, text: str) -> int:
         """Tokens of a text with its start and end marks; what exceeds `context_length` is cut by `encode_text`."""
-        return self.piece_count(text) + 2
+        return self.piece_count(text) + 2  # start of text, end of text
 
     def piece_count(self, text: str) -> int:
         """Pieces that the tokenizer breaks a text into; a common English word is one piece, a misspelt one several."""
@@ -100,6 +106,7 @@ class Backbone(nn.Module):
 
 
 @cache
+# Cached, because its constructor reads the whole table of merges.
 def _tokenizer() -> OpenClip:
     return import_open_clip().tokenizer.SimpleTokenizer()
 
@@ -116,8 +123,9 @@ def build_clip(config: Mapping[str, Any]) -> OpenClip:
     clip = import_open_clip().CLIP(**config["model_cfg"])
     width = clip.visual.transformer.width
     if "stem" in config:
+        # The rest of the encoder only calls `conv1`, so another patch embedding can stand in its place.
         clip.visual.conv1 = ConvStem(config["stem"], width, config.get("stem_dilations", ()))
-        _check_patch(clip, 2 ** (len(config["stem"]) + 1))
+        _check_patch(clip, 2 ** (len(config["stem"]) + 1))  # every strided convolution halves the side
     elif "trunks" in config:
         clip.visual.conv1 = TrunkStem(width, **config["trunks"])
         _check_patch(clip, PATCH)

@@ -75,6 +75,7 @@ class SegmentationModel(nn.Module, ABC):
 
     def trainable_names(self) -> list[str]:
         """Names of the tensors that training moves, as in `state_dict()`: all of the head but the region tokens."""
+        # Region tokens are a buffer and not a parameter, so they are in `state_dict()` but not here.
         return [name for name, _ in self.named_parameters()]
 
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:
@@ -111,10 +112,10 @@ def concat_descriptor(related: Tensor, text: Tensor, config: ModelConfig) -> Ten
     Returns:
         (..., K, 2D); without the relationship descriptor the class alone, (..., K, D).
     """
-    text = text.expand_as(related)
+    text = text.expand_as(related)  # (..., K, D); a view, no copy
     return torch.cat([related, text], -1) if config.relationship else text
 
 
 def as_maps(per_patch: Tensor, grid: tuple[int, int]) -> Tensor:
     """Lay row-major values (..., N) out on their grid: (..., h, w)."""
-    return per_patch.reshape(*per_patch.shape[:-1], *grid)
+    return per_patch.reshape(*per_patch.shape[:-1], *grid)  # (..., h, w)

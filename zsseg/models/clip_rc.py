@@ -47,6 +47,7 @@ class RecoveryDecoder(nn.Module):
         self.patch_out = nn.Linear(dim, dim)
         for module in self.modules():
             if isinstance(module, nn.Linear):
+                # As in uyzhang/CLIP-RC, where this decoder alone starts from 0.02; the others keep torch's default.
                 nn.init.trunc_normal_(module.weight, std=0.02)
                 nn.init.zeros_(module.bias)
 
@@ -55,9 +56,10 @@ class RecoveryDecoder(nn.Module):
 
         The descriptors are (B, M*K, D) where the head has no relationship descriptor.
         """
-        queries, patches = self.query_in(queries), self.patch_in(patches)
+        queries, patches = self.query_in(queries), self.patch_in(patches)  # (B, M*K, D), (B, N, D)
+        # One tuple assignment, so that both sides read the state before the layer.
         queries, patches = self.query_block(queries, patches), self.patch_block(patches, queries)
-        return self.query_out(queries), self.patch_out(patches)
+        return self.query_out(queries), self.patch_out(patches)  # (B, M*K, 2D), (B, N, D)
 
 
 class ClipRC(PromptedModel):
@@ -74,7 +76,7 @@ class ClipRC(PromptedModel):
         super().__init__(config, backbone)
         dim = backbone.joint_dim
         self.descriptor = nn.Linear(config.descriptor_width(dim), dim)
-        self.patch_projection = nn.Linear(3 * dim, dim)
+        self.patch_projection = nn.Linear(3 * dim, dim)  # region, [CLS] and patch token side by side
         self.query_blocks, self.patch_blocks = (
             nn.ModuleList(
                 DecoderBlock(dim, config.decoder_heads, config.decoder_ffn, config.dropout)
@@ -82,13 +84,14 @@ class ClipRC(PromptedModel):
             )
             for _ in range(2)
         )
+        # No mask depends on it: `decode` never runs it, and files without it can still be imported.
         self.recovery = RecoveryDecoder(dim, config)
 
     def decode(self, image: ImageTokens, text: Tensor) -> MaskOutput:
         """Predict masks of K classes, text (K, D) of unit norm."""
         descriptor = self.relationship_descriptor(image, text)
-        queries = self.descriptor(descriptor)
-        patches = self.patch_projection(self.region_alignment(image))
+        queries = self.descriptor(descriptor)  # (B, M*K, D)
+        patches = self.patch_projection(self.region_alignment(image))  # (B, N, D)
         for query_block, patch_block in zip(self.query_blocks, self.patch_blocks, strict=True):
             # Both sides read the other's previous state, as upstream: neither is updated first.
             queries, patches = query_block(queries, patches), patch_block(patches, queries)
@@ -105,7 +108,7 @@ class ClipRC(PromptedModel):
         """
         bridged = image.region_tokens + image.cls_token[:, None]  # (B, M, D)
         related = bridged[:, :, None] * text  # (B, M, K, D)
-        return concat_descriptor(related, text, self.config).flatten(1, 2)
+        return concat_descriptor(related, text, self.config).flatten(1, 2)  # (B, M*K, 2D)
 
     def region_alignment(self, image: ImageTokens) -> Tensor:
         """Region Alignment Module, image side, (B, N, 3D): concat(upsampled region token, [CLS], patch token).
@@ -113,15 +116,16 @@ class ClipRC(PromptedModel):
         The upsampled region tokens are not normalised again; between unlike regions their norm is below 1.
         """
         side = round(self.config.regions**0.5)
-        regions = resize_grid(image.region_tokens, (side, side), image.grid)
-        picture = image.cls_token[:, None].expand_as(image.patch_tokens)
-        return torch.cat([regions, picture, image.patch_tokens], -1)
+        # Region tokens are ordered row by row like patches, so they can be resampled as a grid of their own.
+        regions = resize_grid(image.region_tokens, (side, side), image.grid)  # (B, N, D)
+        picture = image.cls_token[:, None].expand_as(image.patch_tokens)  # (B, N, D)
+        return torch.cat([regions, picture, image.patch_tokens], -1)  # (B, N, 3D)
 
     def region_logits(self, output: MaskOutput) -> Tensor:
         """The logits of every region alone, (B, M, K, h, w), whose mean over M is `mask_logits`."""
         logits = output.queries @ output.patch_features.transpose(1, 2)  # (B, M*K, N)
         batch, classes, rows, cols = output.mask_logits.shape
-        return logits.reshape(batch, self.config.regions, classes, rows, cols)
+        return logits.reshape(batch, self.config.regions, classes, rows, cols)  # (B, M, K, h, w)
 
     def recover(self, image: ImageTokens, output: MaskOutput, target_patches: Tensor | None = None) -> Recovery:
         """Run the recovery decoder, in training or to view what it recovers.
@@ -134,4 +138,5 @@ class ClipRC(PromptedModel):
         """
         queries, patches = self.recovery(output.queries, output.patch_features)
         target = image.patch_tokens if target_patches is None else target_patches
+        # Detached: the loss must lead the recovered features to the targets, not move the targets.
         return Recovery(queries, patches, output.relationship_descriptor.detach(), target.detach())

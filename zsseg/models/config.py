@@ -77,6 +77,7 @@ class ModelConfig(MethodConfig):
             raise ValueError(f"prompt_depth must be 0 or more, not {self.prompt_depth}")
         if not 0 <= self.dropout < 1:
             raise ValueError(f"dropout must be in 0..1, not {self.dropout}")
+        # isqrt refuses negative numbers; with the max they fail the comparison and get the sentence below.
         if math.isqrt(max(self.regions, 0)) ** 2 != self.regions:
             raise ValueError(f"{self.method} cannot have {self.regions} regions: their number must be a square")
 

@@ -60,7 +60,7 @@ def _keep_last(linear: nn.Module, dim: int) -> None:
     """Of the concatenated inputs, pass the last `dim` channels on and ignore the others."""
     weight = linear.get_parameter("weight")
     weight.zero_()
-    weight[:, -dim:] = torch.eye(dim)
+    weight[:, -dim:] = torch.eye(dim)  # the text of a descriptor, the patch of an aligned patch
     linear.get_parameter("bias").zero_()
 
 
@@ -73,6 +73,8 @@ def _pass_through(blocks: nn.ModuleList) -> None:
             nn.init.eye_(linear.weight)
         for linear in (attention.query, attention.key, attention.out):
             nn.init.zeros_(linear.bias)
+        # With zero values and a zero last layer both residual branches add nothing. The first layers stay random, so
+        # that the units of the perceptron differ once the last layer has moved.
         for linear in (attention.value, block.ffn_out):
             nn.init.zeros_(linear.weight)
             nn.init.zeros_(linear.bias)
@@ -82,9 +84,10 @@ def _score_cosine(model: ZegCLIP, scale: float, bias: float) -> None:
     """Scores are q . k / (heads * sqrt(D / heads)); a normed query of unit text has length sqrt(D), not 1."""
     query, key = model.scores.query, model.scores.key
     dim, heads = query.in_features, model.scores.heads
-    divisor = heads * (dim // heads) ** 0.5
+    divisor = heads * (dim // heads) ** 0.5  # what `AttentionScores` divides by
     for linear in (query, key):
         nn.init.eye_(linear.weight)
+        # Query and key share the factor equally, hence the root: neither gets the larger gradient.
         linear.weight.mul_((scale * divisor / dim**0.5) ** 0.5)
     _add_constant(query.bias, key.bias, bias * divisor, dim)
 
@@ -96,7 +99,7 @@ def _match_cosine(model: ClipRC, scale: float, bias: float) -> None:
     )
     dim = model.backbone.joint_dim
     for norm in (query_norm, patch_norm):
-        nn.init.constant_(norm.get_parameter("weight"), (scale / dim) ** 0.5)
+        nn.init.constant_(norm.get_parameter("weight"), (scale / dim) ** 0.5)  # sqrt(D) times sqrt(D) is D
     _add_constant(query_norm.get_parameter("bias"), patch_norm.get_parameter("bias"), bias, dim)
 
 

@@ -51,7 +51,7 @@ class PromptedViT(nn.Module):
         self.regions, self.prompt_tokens = config.regions, config.prompt_tokens
         self.prompts = DeepPrompts(depth, config.prompts, width, patch_size, config.dropout) if depth else None
         self.norm = nn.LayerNorm(width, eps=1e-6) if depth else nn.Identity()
-        start = (visual.class_embedding + visual.positional_embedding[0]).detach()
+        start = (visual.class_embedding + visual.positional_embedding[0]).detach()  # (W,)
         self.register_buffer("region_tokens", start.repeat(config.regions, 1), persistent=config.regions > 0)  # (M, W)
 
     def forward(self, visual: OpenClip, patches: Tensor) -> ImageTokens:
@@ -59,9 +59,11 @@ class PromptedViT(nn.Module):
         embedded, grid = embed(visual, patches)
         regions = self.get_buffer("region_tokens").expand(len(patches), -1, -1)
         tokens = visual.ln_pre(torch.cat([embedded, regions], 1))  # (B, 1+N+M, W)
+        # Made for this grid at every call: upstream builds it once, for 32 x 32 patches, and fails on any other grid.
         mask = self._additive_mask(grid, tokens) if self.regions else None
         # open_clip's own switch; `visual.set_grad_checkpointing()` sets it.
         run = _run_block_again if visual.transformer.grad_checkpointing and torch.is_grad_enabled() else run_block
+        # Prompts get neither positions nor `ln_pre`: they enter after both, as upstream.
         prompts = () if self.prompts is None else self.prompts(len(patches))
         inserted = 0
         for layer, block in enumerate(visual.transformer.resblocks):
@@ -72,17 +74,20 @@ class PromptedViT(nn.Module):
             tokens = run(block, tokens, mask)
         tokens = torch.cat([tokens[:, :1], tokens[:, 1 + inserted :]], 1)
         first_region = embedded.shape[1]
+        # Region tokens bypass the learned norm, as upstream (`clip_encoder_rlb.py` 308-312).
         normed = torch.cat([self.norm(tokens[:, :first_region]), tokens[:, first_region:]], 1)
         return project(visual, normed, grid)
 
     def _additive_mask(self, grid: tuple[int, int], like: Tensor) -> Tensor:
         """The attention mask that open_clip's blocks add to their scores: 0 where allowed, minus infinity elsewhere."""
         allowed = region_attention_mask(grid, self.prompt_tokens, self.regions, like.device)
+        # No row is all minus infinity, since every token may attend to itself: the softmax never divides by 0.
         return torch.zeros(allowed.shape, dtype=like.dtype, device=like.device).masked_fill(~allowed, -torch.inf)
 
 
 def _run_block_again(block: OpenClip, tokens: Tensor, mask: Tensor | None) -> Tensor:
     """`run_block`, of which only the input is kept: the backward pass runs it once more."""
+    # Frozen weights need no gradient, but the way back to the prompts leads through every block's activations.
     updated: Tensor = checkpoint(run_block, block, tokens, mask, use_reentrant=False)
     return updated
 
@@ -112,12 +117,14 @@ def embed(visual: OpenClip, patches: Tensor) -> tuple[Tensor, tuple[int, int]]:
     grid = (patches.shape[-2], patches.shape[-1])
     tokens = patches.flatten(2).transpose(1, 2)  # (B, N, W)
     cls_token = visual.class_embedding.to(tokens.dtype).expand(len(tokens), 1, -1)
+    # The class token's own addition is in row 0 of the file's positions, so that nothing is added twice here.
     positions = resize_positions(visual.positional_embedding, tuple(visual.grid_size), grid)
     return torch.cat([cls_token, tokens], 1) + positions.to(tokens.dtype), grid
 
 
 def project(visual: OpenClip, tokens: Tensor, grid: tuple[int, int]) -> ImageTokens:
     """Take the last layer's tokens (B, 1 + N + M, W) to the joint space; unit norm."""
+    # OpenAI's CLIP norms and projects the class token alone; patches and regions need the joint space as well.
     joint = F.normalize(visual.ln_post(tokens) @ visual.proj, dim=-1)  # (B, 1+N+M, D)
     first_region = 1 + grid[0] * grid[1]
     return ImageTokens(joint[:, 0], joint[:, 1:first_region], joint[:, first_region:], grid)

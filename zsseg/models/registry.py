@@ -51,6 +51,7 @@ class Registry(Mapping[str, Method]):
         Raises:
             ValueError: another method has this key.
         """
+        # An equal method may come twice; only another one under the same key is refused.
         if self._methods.setdefault(method.key, method) != method:
             raise ValueError(f"there is a method {method.key!r} already: give the new one another key")
 
@@ -71,6 +72,7 @@ class Registry(Mapping[str, Method]):
         return self._methods
 
 
+# The three builders import inside: listing methods must not load torch.
 def _zegclip(config: ZegCLIPConfig, backbone: "Backbone") -> "SegmentationModel":
     from zsseg.models.zegclip import ZegCLIP
 

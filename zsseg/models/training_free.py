@@ -25,6 +25,7 @@ class TrainingFree(SegmentationModel):
     def decode(self, image: ImageTokens, text: Tensor) -> MaskOutput:
         """Compare every patch with K classes, text (K, D) of unit norm."""
         cosine = text @ image.patch_tokens.transpose(1, 2)  # (B, K, N)
-        queries = text.expand(len(image.patch_tokens), -1, -1)
+        queries = text.expand(len(image.patch_tokens), -1, -1)  # (B, K, D)
         logits = as_maps(self.config.scale * cosine, image.grid)
+        # There is no descriptor; the text twice only has the width that `MaskOutput` promises.
         return MaskOutput(logits, queries.repeat(1, 1, 2), queries, image.patch_tokens)

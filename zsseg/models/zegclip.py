@@ -44,15 +44,16 @@ class ZegCLIP(PromptedModel):
         self.blocks = nn.ModuleList(
             DecoderBlock(dim, heads, config.decoder_ffn, config.dropout) for _ in range(config.decoder_layers - 1)
         )
+        # Upstream's third layer; its names in released files map onto `scores`, see `zsseg/weights/official_names.py`.
         self.scores = AttentionScores(dim, heads)
 
     def decode(self, image: ImageTokens, text: Tensor) -> MaskOutput:
         """Predict masks of K classes, text (K, D) of unit norm."""
         descriptor = self.relationship_descriptor(image, text)
-        queries = self.descriptor(descriptor)
+        queries = self.descriptor(descriptor)  # (B, K, D)
         for block in self.blocks:
             queries = block(queries, image.patch_tokens)
-        logits = as_maps(self.scores(queries, image.patch_tokens), image.grid)
+        logits = as_maps(self.scores(queries, image.patch_tokens), image.grid)  # (B, K, h, w)
         return MaskOutput(logits, descriptor, queries, image.patch_tokens)
 
     def relationship_descriptor(self, image: ImageTokens, text: Tensor) -> Tensor:
@@ -61,4 +62,5 @@ class ZegCLIP(PromptedModel):
         The product of two unit vectors is not normalised again. Without `config.relationship` the class alone,
         (B, K, D): every image gets the same queries, as in the paper's ablation.
         """
+        # (B, 1, D) times (K, D): every image with every class.
         return concat_descriptor(image.cls_token[:, None] * text, text, self.config)

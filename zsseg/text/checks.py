@@ -78,6 +78,7 @@ def check_vocabulary(
         ValueError: `vectors` or `token_counts` do not have one entry per synonym.
     """
     synonyms = [synonym for group in vocabulary.synonyms for synonym in group]
+    # A wrong length would blame the wrong names without any error.
     if len(token_counts) != len(synonyms) or len(vectors) != len(synonyms):
         raise ValueError(f"{len(synonyms)} synonyms need as many token counts and vectors")
     return [
@@ -91,6 +92,7 @@ def check_vocabulary(
 def about_truncated_names(warnings: Sequence[VocabularyWarning]) -> tuple[str, ...]:
     """Sentences that belong to an answer, not only to its question: which names were cut, and what these now equal."""
     cut = {name for warning in warnings if warning.kind == "too long" for name in warning.names}
+    # Two names that were cut may be one text by now, so their near-duplicate warning belongs here as well.
     return tuple(warning.sentence for warning in warnings if cut & set(warning.names))
 
 
@@ -115,6 +117,7 @@ def lists_read_as_one(vocabulary: Vocabulary, known_names: Collection[str]) -> l
 
 def _looks_like_a_list(name: str, known: Collection[str]) -> bool:
     words = name.casefold().split()
+    # "cat dog" is two classes where both are known, "traffic light" is one however it looks.
     return _LIST_MARK.search(name) is not None or (len(words) > 1 and all(word in known for word in words))
 
 
@@ -147,6 +150,7 @@ def _unknown_words(
     known = {word.casefold() for name in known_words for word in _words(name)}
     doubted: dict[str, list[str]] = {}
     for name, group in zip(vocabulary.names, vocabulary.synonyms, strict=True):
+        # A dict, so that a word in two synonyms counts once and the order stays.
         for word in dict.fromkeys(word for synonym in group for word in _words(synonym)):
             if word.casefold() not in known and _looks_unknown(word, pieces(word)):
                 doubted.setdefault(word, []).append(name)
@@ -171,6 +175,7 @@ def _near_duplicates(vocabulary: Vocabulary, vectors: NDArray[np.floating], limi
     owners = np.array(_owners(vocabulary))
     cosines = np.asarray(vectors, np.float64) @ np.asarray(vectors, np.float64).T  # (S, S)
     closest: dict[tuple[int, int], float] = {}
+    # Owners and not synonyms are compared: synonyms of one class may be as alike as they want.
     for i, j in np.argwhere((cosines >= limit) & (owners[:, None] < owners[None, :])):
         pair = (int(owners[i]), int(owners[j]))
         closest[pair] = max(closest.get(pair, -1.0), float(cosines[i, j]))

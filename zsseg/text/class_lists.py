@@ -4,11 +4,13 @@ from collections.abc import Mapping, Sequence
 
 
 def _listed(text: str) -> tuple[str, ...]:
+    # Most commas below have a space behind them, which is no part of a name.
     return tuple(" ".join(name.split()) for name in text.split(","))
 
 
 def _split(names: Sequence[str], unseen: Sequence[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """(seen, unseen), both in the order of the data set."""
+    # In the data set's order, whatever that of `unseen` is.
     return tuple(n for n in names if n not in unseen), tuple(n for n in names if n in unseen)
 
 

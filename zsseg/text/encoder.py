@@ -12,8 +12,9 @@ from zsseg.models import Backbone
 from zsseg.text.checks import VocabularyWarning, about_truncated_names, check_vocabulary, lists_read_as_one
 from zsseg.text.vocabulary import Vocabulary, with_templates
 
+# Above `MAX_ALL_SYNONYMS`, so that the names of one request never push each other out.
 _TEXTS_KEPT = 4096
-_NAMES_TO_A_REPORT = 16
+_NAMES_TO_A_REPORT = 16  # names between two calls of `report`
 
 
 class TextEncoder:
@@ -47,7 +48,7 @@ class TextEncoder:
                 report(index / len(synonyms))
             # One by one: in a batch, a name's vector would depend on its neighbours in the last bit.
             vectors.append(self._texts.get(name, partial(self._encode_name, name)))
-        return torch.stack(vectors)
+        return torch.stack(vectors)  # (S, D)
 
     @torch.inference_mode()
     def _encode_name(self, name: str) -> Tensor:
@@ -57,6 +58,7 @@ class TextEncoder:
         """Tokens of every synonym in its longest template, class after class."""
 
         def count(synonym: str) -> int:
+            # In the longest template: there a name is cut first.
             return max(map(self.backbone.token_count, with_templates(synonym, self.templates)))
 
         return [self._counts.get(synonym, partial(count, synonym)) for synonym in _synonyms(vocabulary)]
@@ -85,6 +87,7 @@ def name_embedding(backbone: Backbone, name: str, templates: Sequence[str]) -> T
         name: without a template.
         templates: texts with one ``{}`` for the name.
     """
+    # Normalised before and after the mean, as in ZegCLIP's notebook `get_embedding.ipynb`: each template counts alike.
     return F.normalize(backbone.encode_text(with_templates(name, templates)).mean(0), dim=0)
 
 

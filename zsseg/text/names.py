@@ -22,8 +22,10 @@ BETWEEN_CLASSES = re.compile(rf"[{_COMMAS}{_SEMICOLONS}{_BREAKS}]|(?:^|(?<=\s))\
 BETWEEN_SYNONYMS = re.compile(rf"[{_BARS}]")
 
 _QUOTES = "\"'`\u2018\u2019\u201c\u201d\u201e\u201a\u00ab\u00bb\u2039\u203a\u300c\u300d\u300e\u300f"
+# A bullet needs a space behind it, or "-" would be taken off a word that begins with it.
 _BULLET = re.compile(r"^[-*+\u2022\u2023\u25e6\u25aa\u25cf\u2013\u2014\u00b7]\s+(?=\S)")
-_NUMBER = re.compile(r"\(?(\d{1,3})[.)\uff0e:]\s+(?=\S)")
+# No digit behind it: "3.5 mm jack" keeps its 3.
+_NUMBER = re.compile(r"\(?(\d{1,3})[.)\uff0e:]\s*(?=[^\s\d.)])")
 _BRACKETS = (("[", "]"), ("{", "}"), ("(", ")"))
 
 
@@ -48,9 +50,11 @@ def clean_name(name: str) -> str:
     Raises:
         UserError: the name is too long to be one.
     """
+    # Twice: what is invisible may stand between a letter and its accent, which compose only when it is gone.
     name = unicodedata.normalize("NFC", without_invisible(unicodedata.normalize("NFC", name)))
     name = " ".join("".join(map(_plain, name)).split())
     before = ""
+    # Until nothing changes, since one layer hides another: a bullet before quotes, brackets within them.
     while name != before:
         before = name
         name = name.strip(_QUOTES + JOINERS + " ")
@@ -67,6 +71,7 @@ def without_numbers(groups: list[tuple[str, ...]]) -> list[tuple[str, ...]]:
     Args:
         groups: a group of clean synonyms per class.
     """
+    # More than one class: a single "1. cat" may be a name. Again, since numbers may stand before numbers.
     while len(groups) > 1:
         found = [_NUMBER.match(group[0]) for group in groups]
         numbers = [int(match[1]) for match in found if match]

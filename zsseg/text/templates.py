@@ -4,6 +4,7 @@ SINGLE_TEMPLATE: tuple[str, ...] = ("a photo of a {}",)
 """For PASCAL VOC, and wherever nothing else is said."""
 
 _SIZES = ("", "small ", "medium ", "large ")
+# ZegCLIP's notebook `get_embedding.ipynb` and, identical, that of uyzhang/CLIP-RC; every text ends with a full stop.
 _SCENES = ("a", "a photo of a", "There is a", "There is the", "This is a", "This is the", "This is one")
 SCENE_TEMPLATES: tuple[str, ...] = (
     *(f"a photo of a {size}{{}}." for size in _SIZES),

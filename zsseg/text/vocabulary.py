@@ -50,6 +50,7 @@ def parse_names(text: str | Iterable[str] | None) -> list[tuple[str, ...]]:
         group = tuple(name for name in map(clean_name, BETWEEN_SYNONYMS.split(entry)) if name)
         if group:
             groups.append(group)
+    # Items of a list were separated by a program, so a number in front of one is part of its name.
     return without_numbers(groups) if isinstance(text, str) else groups
 
 
@@ -58,6 +59,7 @@ def _entries(text: object) -> list[object]:
         return []
     if isinstance(text, str):
         return list(split_classes(text))
+    # Bytes would be read as numbers, and of a mapping only the keys would be left.
     if isinstance(text, Iterable) and not isinstance(text, bytes | bytearray | Mapping):
         return list(text)
     raise UserError(f"Class names are a text or a list of texts, not {type(text).__name__}: write “dog, person”.")
@@ -121,11 +123,13 @@ def build_vocabulary(seen: str | Iterable[str] | None = (), unseen: str | Iterab
     Raises:
         UserError: no name at all, too many names or synonyms, or one synonym in two classes or in both lists.
     """
+    # Seen classes first; the order decides colours, and who wins a tie.
     groups = [(group, True) for group in parse_names(seen)] + [(group, False) for group in parse_names(unseen)]
     classes: dict[str, list[str]] = {}
     flags: dict[str, bool] = {}
     owner: dict[str, str] = {}
     for group, flag in groups:
+        # A group that begins with another class's synonym is that class once more.
         name = owner.get(group[0].casefold(), group[0])
         if flags.setdefault(name, flag) != flag:
             raise UserError(f"“{group[0]}” is listed both as seen and as unseen: keep it in one of the two.")
@@ -138,6 +142,7 @@ def build_vocabulary(seen: str | Iterable[str] | None = (), unseen: str | Iterab
 
 
 def _add_synonym(synonym: str, name: str, synonyms: list[str], owner: dict[str, str]) -> None:
+    # Who used a synonym first owns it, whatever its case.
     first = owner.setdefault(synonym.casefold(), name)
     if first != name:
         raise UserError(f"“{synonym}” belongs to both “{first}” and “{name}”: keep it in one of them.")

@@ -149,7 +149,9 @@ def _candidates(name: str) -> tuple[Color, ...]:
 
 def _palette_of(name: str) -> Iterator[Color]:
     """The whole palette in this name's order."""
+    # Not `hash`, which differs between two processes: a class keeps its colour for good.
     code, size = zlib.crc32(name.casefold().encode()), len(_PALETTE)
+    # A step from 1 to size - 1, and another part of the hash than the start: two names rarely have both in common.
     step = 1 + code // size % (size - 1)
     for i in range(size):
         yield _PALETTE[(code + i * step) % size]

@@ -36,14 +36,16 @@ def follow_edges(scores: FloatArray, photo: Pixels, radius: float = RADIUS, soft
     full = photo.astype(np.float32) / np.float32(255)
     small = cv2.resize(full, (cols, rows), interpolation=cv2.INTER_AREA)
     guide = np.asarray(small, dtype=np.float32)  # (h, w, 3)
+    # Means and covariances of the photo are the same for every class and computed once.
     mean = _smooth(guide, reach)
     inverse = np.linalg.inv(_covariance(guide, mean, reach) + softness * np.eye(3, dtype=np.float32))  # (h, w, 3, 3)
     filtered = np.empty_like(scores)
     for index, plane in enumerate(scores):
         plane_small = np.asarray(cv2.resize(plane, (cols, rows), interpolation=cv2.INTER_AREA), dtype=np.float32)
-        level = _smooth(plane_small, reach)
+        level = _smooth(plane_small, reach)  # (h, w)
         common = _smooth(guide * plane_small[..., None], reach) - mean * level[..., None]  # (h, w, 3)
         slope = np.einsum("hwij,hwj->hwi", inverse, common)
+        # In a window score = slope . colour + offset, the least-squares line through its pixels.
         offset = level - (slope * mean).sum(-1)
         lines = _smooth(np.concatenate([slope, offset[..., None]], -1).astype(np.float32), reach)  # (h, w, 4)
         large = cv2.resize(lines, (width, height), interpolation=cv2.INTER_LINEAR)

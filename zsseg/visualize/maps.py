@@ -72,13 +72,14 @@ def colormap_table(name: str, positions: npt.NDArray[np.generic]) -> npt.NDArray
     """Colours (N,3) RGB of one of matplotlib's maps at (N,) positions: whole numbers 0..255, or fractions 0..1."""
     from matplotlib import colormaps  # loads slowly, and most programs that import this module paint nothing with it
 
+    # The fourth value is opacity, which is 1 in all of them.
     colors: npt.NDArray[np.uint8] = (colormaps[name](positions)[:, :3] * 255 + 0.5).astype(np.uint8)
     return colors
 
 
 def _colored(values: FloatArray, cmap: str) -> Pixels:
     table = colormap_table(cmap, np.arange(256))
-    return np.asarray(table[(np.clip(values, 0, 1) * 255 + 0.5).astype(np.uint8)])
+    return np.asarray(table[(np.clip(values, 0, 1) * 255 + 0.5).astype(np.uint8)])  # (H, W, 3)
 
 
 def pca_rgb(maps: Sequence[FloatArray]) -> list[Pixels]:

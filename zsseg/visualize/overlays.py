@@ -90,6 +90,7 @@ def _stripes(height: int, width: int) -> npt.NDArray[np.bool_]:
 
 def _contrasting(colors: Pixels) -> Pixels:
     """Each colour half way to black or white, whichever is farther."""
+    # Brightness as the eye weighs red, green and blue (ITU-R BT.601).
     light = colors @ np.array([0.299, 0.587, 0.114]) > 128
     return (colors // 2 + np.where(light, 0, 127)[:, None]).astype(np.uint8)
 
@@ -155,6 +156,7 @@ def isolation_masks(seg: Segmentation) -> list[Pixels | None]:
     height, width = seg.labels.shape
     scale = min(1, LAYER_SIDE / max(height, width))
     rows, cols = max(1, round(height * scale)), max(1, round(width * scale))
+    # One label per cell, not a mean: the mean of two class numbers would be a third class.
     small = seg.labels[np.ix_(cells_of_pixels(rows, height), cells_of_pixels(cols, width))]
     left = set(np.unique(small).tolist())
     dim = np.frombuffer(bytes(_DIM), dtype=np.uint32)
@@ -163,6 +165,7 @@ def isolation_masks(seg: Segmentation) -> list[Pixels | None]:
         clear = small == index
         if area and index not in left:
             y, x = np.nonzero(seg.labels == index)
+            # A class that shrank away is put back, so that its switch shows something.
             clear[y * rows // height, x * cols // width] = True
         layer = np.where(clear, np.uint32(0), dim).view(np.uint8).reshape(rows, cols, 4)
         layers.append(layer if area else None)

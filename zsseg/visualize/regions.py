@@ -142,5 +142,6 @@ def region_maps(logits: FloatArray) -> list[Pixels]:
     """
     bound = max(float(np.abs(logits).max()), 1e-12)
     table = colormap_table("PuOr", np.arange(256))
+    # Symmetric about 0, so that white is 0 in every map and maps of one scale can be compared.
     level = (logits / (2 * bound) + 0.5) * 255 + 0.5
     return list(table[np.clip(level, 0, 255).astype(np.uint8)])

@@ -43,15 +43,19 @@ def load_backbone(folder: Path) -> Backbone:
     Raises:
         UserError: a file is missing, damaged, or does not fit the others.
     """
+    # Missing files are told by name; whatever else goes wrong below means that the folder is damaged.
     weights = folder / WEIGHTS_FILE
     for path in (folder / CONFIG_FILE, weights):
         if not path.is_file():
             raise UserError(f"The backbone {folder} has no {path.name}: copy the whole folder again.")
     try:
+        # The model is built before the tensors are read: a configuration that makes no model fails quickly.
         clip = build_clip(json.loads((folder / CONFIG_FILE).read_text(encoding="utf-8")))
         tensors = packing.unpack(load_file(weights) | _read_trunks(weights))
         packing.check_finite(tensors)
+        # Strict: an entry too many is as suspicious as one that is missing.
         clip.load_state_dict(tensors)
+        # The hash of the stored file and not of the tensors, so that a head can be matched without reading them.
         return Backbone(clip, folder.name, file_sha256(weights))
     except UserError:
         raise
@@ -62,9 +66,11 @@ def load_backbone(folder: Path) -> Backbone:
 def _read_trunks(weights: Path) -> dict[str, Tensor]:
     """The tensors of the trunks' file, if `weights` says that there is one; it names the sha256 that it must have."""
     with safe_open(weights, framework="pt") as file:
+        # The header alone is read here, which takes no time in a file of any size.
         wanted = (file.metadata() or {}).get(_TRUNKS_SHA256)
     if wanted is None:
         return {}
+    # Both files are one backbone: a stray trunks file from another folder would load without an error.
     trunks = weights.with_name(TRUNKS_FILE)
     if not trunks.is_file():
         raise UserError(f"The backbone {weights.parent} has no {TRUNKS_FILE}: copy the whole folder again.")
@@ -95,8 +101,10 @@ def save_backbone(
     state = {name: value.detach().cpu() for name, value in clip.state_dict().items()}
     tensors = packing.pack(state, dtype) if pack else {n: packing.stored(v, dtype) for n, v in state.items()}
     folder.mkdir(parents=True, exist_ok=True)
+    # On the same file system as the folder, so that moving the files there is a rename.
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}-") as partial:
         _write(tensors, config, Path(partial))
+        # Without weights a folder is refused: that holds until the new ones arrive, which come last.
         (folder / WEIGHTS_FILE).unlink(missing_ok=True)
         for name in (CONFIG_FILE, TRUNKS_FILE, WEIGHTS_FILE):
             if (Path(partial) / name).exists():
@@ -110,6 +118,7 @@ def _write(tensors: Mapping[str, Tensor], config: Mapping[str, Any], folder: Pat
     header = {}
     if trunks:
         save_file(trunks, folder / TRUNKS_FILE, {})
+        # The trunks are written first, since the header of the weights holds their hash.
         header = {_TRUNKS_SHA256: file_sha256(folder / TRUNKS_FILE)}
     save_file({name: value for name, value in tensors.items() if name not in trunks}, folder / WEIGHTS_FILE, header)
 
@@ -152,11 +161,12 @@ def _defaults(folder: Path) -> BackboneDefaults:
     photos = config.get("preprocess_cfg", {})
     if not {"mean", "std"} <= photos.keys():
         raise UserError(f"{folder / CONFIG_FILE} has no preprocess_cfg with mean and std: add them.")
+    # Our photos stay in 0..255 until they are normalised; open_clip divides by 255 first.
     mean, std = ([255 * float(v) for v in photos[key]] for key in ("mean", "std"))
     return BackboneDefaults(
         (mean[0], mean[1], mean[2]),
         (std[0], std[1], std[2]),
-        int(config.get("window", config["model_cfg"]["vision_cfg"]["image_size"])),
+        int(config.get("window", config["model_cfg"]["vision_cfg"]["image_size"])),  # a plain CLIP's folder names none
         bool(config.get("antialias", False)),
         config.get("layout", "sliding"),
     )

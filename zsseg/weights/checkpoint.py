@@ -39,6 +39,7 @@ def replace_metadata(path: Path, metadata: Metadata) -> None:
 
 
 def _write(tensors: dict[str, Tensor], metadata: Metadata, path: Path) -> None:
+    # Another process may list checkpoints at this moment, and must never find half of one.
     with atomic_path(path) as partial:
         save_file(tensors, partial, {HEADER_KEY: to_json(metadata)})
 
@@ -55,6 +56,7 @@ def load_checkpoint(
     Raises:
         UserError: a file is missing or damaged, or the backbone is not the one the head was trained on.
     """
+    # The header first: it says which backbone is needed, and is read without the tensors.
     path = find_checkpoint(name_or_path)
     metadata = read_metadata(path)
     known = {} if backbones is None else backbones
@@ -62,6 +64,7 @@ def load_checkpoint(
         known[metadata.backbone_sha256] = _load_backbone_of(path, metadata)
     backbone = known[metadata.backbone_sha256]
     try:
+        # Checked here, because the header alone does not know the patches of the backbone.
         if metadata.size % backbone.patch_size:
             raise ValueError(f"windows of {metadata.size} pixels do not hold whole patches of {backbone.patch_size}")
         model = build_model(metadata.config, backbone)
@@ -70,6 +73,7 @@ def load_checkpoint(
         model.load_state_dict(tensors)
     except Exception as error:  # sizes that do not fit fail in torch in many ways
         raise UserError(damaged("checkpoint", path, error, "copy it again")) from error
+    # Dropout would make every answer another one.
     return model.eval(), metadata
 
 

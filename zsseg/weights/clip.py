@@ -73,11 +73,13 @@ def import_clip(source: Path, out: Path) -> ClipModels:
         _check_config(file.parent / CONFIG_FILE, config)
     clip = build_clip(config)
     try:
+        # Strict: the tensors decide, whatever a configuration says. open_clip's names are OpenAI's, none changes.
         clip.load_state_dict(_state_dict(file))
     except RuntimeError as error:
         reason = " ".join(str(error).split())[:200]
         raise UserError(f"{file} is not {CLIP_VIT_B16.title} ({reason}): download it again.") from error
     _check_finite(clip.state_dict(), file)
+    # In fp32, so that the backbone is the published one to the last bit that the file had.
     sha256 = save_backbone(clip, config, out / BACKBONE, torch.float32)
     plain = _write_model(out, CLIP_VIT_B16.name, TrainingFreeConfig(), sha256)
     values = _write_model(out, CLIP_VIT_B16.name + VALUES_SUFFIX, TrainingFreeConfig(value_only=True), sha256)
@@ -131,10 +133,13 @@ def _state_dict(file: Path) -> dict[str, Tensor]:
     """
     try:
         if file.suffix == ".safetensors":
+            # Safetensors hold no code, so any such file may be opened.
             content: Any = load_file(file)
         elif file_sha256(file) in {place.sha256 for place in CLIP_VIT_B16.places if place.sha256}:
+            # TorchScript can run code: this line sees only the archive that OpenAI published.
             content = torch.jit.load(file, map_location="cpu").state_dict()  # type: ignore[no-untyped-call]
         else:
+            # `weights_only` refuses every object but tensors and plain containers.
             content = torch.load(file, map_location="cpu", weights_only=True)
     except Exception as error:  # on a foreign file torch's readers fail in every way there is
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
@@ -142,6 +147,7 @@ def _state_dict(file: Path) -> dict[str, Tensor]:
     state = content.get("state_dict", content) if isinstance(content, Mapping) else {}
     if not state or not all(isinstance(value, Tensor) for value in state.values()):
         raise UserError(f"{file} holds no state dict: download it again.")
+    # OpenAI stores fp16; the encoders here run in fp32.
     return {name: value.float() for name, value in state.items() if name not in _NUMBERS}
 
 
@@ -161,5 +167,6 @@ def _write_model(out: Path, name: str, config: TrainingFreeConfig, sha256: str) 
     )  # fmt: skip
     path = out / f"{name}{SUFFIX}"
     with atomic_path(path) as partial:
+        # A file like those of trained heads, so that lists and the loader need no special case.
         save_file({}, partial, {HEADER_KEY: to_json(metadata)})
     return path

@@ -17,6 +17,7 @@ LARGEST_FILE = 4 * 2**30
 """Bytes. The published models have less than 1 GiB."""
 
 _TIMEOUT_SECONDS = 60.0  # without a byte
+# Bytes read at a time; the hash is taken on the way, so the file is not read again.
 _PIECE = 2**20
 
 
@@ -46,6 +47,7 @@ def download(url: str, target: Path, sha256: str = "", largest: int = LARGEST_FI
                 with partial.open("wb") as file:
                     found = _copy(response, file, url, largest)
                 if sha256 and found != sha256:
+                    # Raised inside `atomic_path`, which then throws the file away.
                     raise UserError(f"What {url} sent is not the published file (its sha256 is {found}): try later.")
             return found
     except (urllib.error.URLError, HTTPException, OSError) as error:
@@ -55,6 +57,7 @@ def download(url: str, target: Path, sha256: str = "", largest: int = LARGEST_FI
 def _copy(response: HTTPResponse, file: BinaryIO, url: str, largest: int) -> str:
     """Copy the body into the file and return its sha256."""
     expected = response.headers.get("Content-Length", "")
+    # What a server says of the length may be wrong or missing, so the bytes are counted as well.
     if expected.isdecimal() and int(expected) > largest:
         raise UserError(f"{url} has {int(expected):,} bytes, more than the {largest:,} that are accepted.")
     digest, size = hashlib.sha256(), 0
@@ -66,6 +69,7 @@ def _copy(response: HTTPResponse, file: BinaryIO, url: str, largest: int) -> str
         file.write(piece)
     if expected.isdecimal() and size != int(expected):
         raise UserError(f"{url} was cut off after {size:,} of {int(expected):,} bytes: try again.")
+    # Servers answer with a page where a file is gone or a login is asked for, and call that a success.
     if response.headers.get_content_type() == "text/html":
         raise UserError(f"{url} sent a web page and no file: open it in a browser, and give the file with --source.")
     return digest.hexdigest()
@@ -80,6 +84,7 @@ def _reason(error: Exception) -> str:
 
 def file_name(url: str) -> str:
     """The last part of an address's path, safe as a file's name; "weights" where there is none."""
+    # Leading dots go too: no hidden file, no "..".
     last = urlsplit(url).path.rpartition("/")[2]
     kept = "".join(letter for letter in last if letter.isalnum() or letter in "._-").lstrip(".")
     return kept[-100:] or "weights"

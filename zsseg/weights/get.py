@@ -42,6 +42,7 @@ def get(row: Released, out: Path, source: str = "", say: Callable[[str], object]
         UserError: they cannot be had, or are not what they should be; what to do about it.
     """
     out.mkdir(parents=True, exist_ok=True)
+    # In the folder of the results, which must have room for them anyhow.
     with tempfile.TemporaryDirectory(dir=out, prefix=".get-") as folder:
         file = _fetch(_place_of(source), Path(folder), say) if source else _first_place(row, Path(folder), say)
         say(f"Importing {file}")
@@ -51,6 +52,7 @@ def get(row: Released, out: Path, source: str = "", say: Callable[[str], object]
 def _place_of(source: str) -> Place:
     if is_url(source):
         return Place("http", source, file_name(source))
+    # "page" stands here for a path that a person names: both are opened as they are.
     return Place("hub" if names_repository(source) else "page", source)
 
 
@@ -92,6 +94,7 @@ def _fetch(place: Place, folder: Path, say: Callable[[str], object]) -> Path:
 
 
 def _import(row: Released, source: Path, out: Path) -> list[Path]:
+    # A row without a method is a backbone: CLIP itself.
     if not row.method:
         from zsseg.weights.clip import import_clip
 
@@ -125,6 +128,7 @@ def _import_head(row: Released, file: Path, out: Path) -> Path:
     path = import_official(file, out, name=f".{row.name}", setting=row.setting, vocabulary=row.vocabulary)
     try:
         model, metadata = load_checkpoint(path)
+        # No publisher of heads states a hash, so the sizes have to tell a wrong file.
         if (metadata.method, model.config.prompt_tokens) != (row.method, row.prompts):
             raise UserError(
                 f"{file} is not {row.title}: it is a {metadata.method} head with {model.config.prompt_tokens} prompts."
@@ -132,7 +136,9 @@ def _import_head(row: Released, file: Path, out: Path) -> Path:
         if not all(value.isfinite().all() for value in model.state_dict().values()):
             raise UserError(f"{file} is damaged (some weights are not finite): download it again.")
         scores = {f"published {name}": value for name, value in row.scores.items()}
+        # The scores are the paper's, hence "published": nothing was measured here.
         replace_metadata(path, replace(metadata, name=row.name, scores=scores))
         return path.replace(out / f"{row.name}{SUFFIX}")
     finally:
+        # After `replace` there is nothing left under this name; after an error the wrong checkpoint goes.
         path.unlink(missing_ok=True)

@@ -14,6 +14,7 @@ _FILES = ("*.safetensors", "*.json")
 
 def names_repository(source: str) -> bool:
     """Say whether `source` is a repository id, "org/name" or "org/name@revision"; a folder of that name wins."""
+    # The length first: a whole document given by mistake is not worth a regular expression.
     return len(source) < 200 and _REPOSITORY.fullmatch(source) is not None and not _folder(source).exists()
 
 
@@ -29,6 +30,7 @@ def weights_folder(source: str) -> Path:
         UserError: there is no such folder, or the repository can be had neither here nor from the hub.
     """
     if names_repository(source):
+        # Without a revision the hub's default branch counts.
         repository, _, revision = source.partition("@")
         return _fetch(repository, revision or None)
     folder = _folder(source)
@@ -57,6 +59,7 @@ def _folder(source: str) -> Path:
 
 def _snapshot(folder: Path) -> Path:
     """The revision to read in a repository's cache folder: the one of `refs/main`, or the only one."""
+    # The layout is huggingface_hub's: refs/NAME holds the hash, and snapshots/HASH the files of that revision.
     main, snapshots = folder / "refs" / "main", folder / "snapshots"
     if main.is_file():
         chosen = [snapshots / main.read_text(encoding="utf-8").strip()]
@@ -72,6 +75,7 @@ def _snapshot(folder: Path) -> Path:
 
 @cache  # every checkpoint of one run comes from one revision, which is looked up once
 def _fetch(repository: str, revision: str | None) -> Path:
+    # Loaded here: most programs find their weights in a local folder and never need the hub.
     import huggingface_hub
 
     try:

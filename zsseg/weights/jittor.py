@@ -58,8 +58,10 @@ class _Array:
         _version, shape, dtype, is_fortran, data = state
         if not isinstance(dtype, _Dtype) or not isinstance(data, bytes):
             raise ValueError("an array that is not made of plain numbers")
+        # `type is int`, because a truth value is an int as well.
         if not isinstance(shape, tuple) or not all(type(size) is int and size >= 0 for size in shape):
             raise ValueError("an array without a shape")
+        # `frombuffer` checks the length and copies nothing; the reshape checks that the shape fits the data.
         self.value = np.frombuffer(data, dtype.kind).reshape(shape, order="F" if is_fortran else "C")
 
 
@@ -144,6 +146,7 @@ def read_jittor(path: Path) -> dict[str, Tensor]:
     except Exception as error:  # a hostile file makes the reader fail in every way there is
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise UserError(f"{path} cannot be read as a Jittor checkpoint ({reason}): download it again.") from error
+    # JSeg writes "model", mmcv "state_dict", and a bare state dict has neither.
     state = next((content[key] for key in ("model", "state_dict") if key in content), content)
     if not isinstance(state, dict) or not state:
         raise UserError(f"{path} holds no state dict: give a released .pkl file.")
@@ -154,6 +157,7 @@ def _unpickle(path: Path) -> dict[Any, Any]:
     if path.stat().st_size > LARGEST_FILE:
         raise ValueError(f"it has more than {LARGEST_FILE >> 30} GiB")
     data = path.read_bytes()
+    # A file without the mark is the pickle alone and has no checksum.
     if data.endswith(_MARK):
         data, checksum = data[: -len(_MARK) - _SHA1_BYTES], data[-len(_MARK) - _SHA1_BYTES : -len(_MARK)]
         if hashlib.sha1(data, usedforsecurity=False).digest() != checksum:
@@ -167,4 +171,5 @@ def _unpickle(path: Path) -> dict[Any, Any]:
 def _tensor(value: object, path: Path) -> Tensor:
     if not isinstance(value, _Array) or value.value is None:
         raise UserError(f"{path} holds no state dict: one of its entries is no array. Give a released .pkl file.")
+    # The copy owns its memory and may be written to; the array is a read-only view of the file's bytes.
     return torch.from_numpy(value.value.copy())

@@ -89,6 +89,7 @@ class Metadata:
     created: str = ""
 
     def __post_init__(self) -> None:
+        # Both come from the file: a header that says two things is refused instead of trusting either.
         if self.method != self.config.method:
             raise ValueError(f"method is {self.method} but config says {self.config.method}")
         if self.setting not in get_args(Setting):
@@ -98,11 +99,13 @@ class Metadata:
         if not self.templates or any("{}" not in template for template in self.templates):
             raise ValueError("each template needs a {} for the class name")
         self._check_numbers()
+        # The name is joined to a folder's path, and a header from elsewhere must not lead out of it.
         if self.backbone in (".", "..") or re.search(r"[/\\\0]", self.backbone):
             raise ValueError(f"the backbone {self.backbone!r:.40} is no plain folder name")
 
     def _check_numbers(self) -> None:
         """Refuse numbers that no answer could be computed with."""
+        # The checks of an answer's settings, which these values become where nobody says otherwise.
         check_penalty(self.seen_penalty)
         check_fraction(self.threshold, "The threshold")
         if len(self.mean) != 3 or len(self.std) != 3 or self.size < 1 or self.stride < 1:
@@ -138,6 +141,7 @@ def from_json(text: str) -> Metadata:
     own = method_of(fields["method"]).config
     variant: type[Metadata] = dataclasses.make_dataclass("Metadata", [("config", own)], bases=(Metadata,), frozen=True)
     read = read_fields(variant, fields)
+    # Back to the plain class: dataclasses are equal only within one class, and one made here cannot be pickled.
     return Metadata(**{item.name: getattr(read, item.name) for item in dataclasses.fields(Metadata)})
 
 
@@ -159,6 +163,7 @@ def read_metadata(path: str | Path) -> Metadata:
     try:
         if not is_file(Path(path)):
             raise FileNotFoundError
+        # The numpy framework, since asking for torch would import it.
         with safe_open(path, framework="numpy") as file:
             header = file.metadata() or {}
         return from_json(header[HEADER_KEY])

@@ -69,12 +69,16 @@ def convert_state_dict(state: Mapping[str, Tensor]) -> ConvertedOfficial:
         UserError: neither method's state dict.
     """
     try:
+        # Missing entries fail in here, so that any other program's file is told apart before anything is built.
         config, clip_config = _head_config(state), _clip_config(state)
         head = {"encoder.prompts.embeddings": torch.cat([state[_FIRST_PROMPTS], state[_DEEP_PROMPTS]]).float()}
         positions = state["backbone.positional_embedding"].float().clone()
+        # Upstream's [CLS] enters as 2 * class_embedding + positions[0]; ours adds the embedding once. Region tokens
+        # have a tensor of their own in the file and are not touched.
         positions[0] += state[_CLASS_TOKEN]
     except (KeyError, IndexError, ValueError, RuntimeError) as error:
         raise UserError(f"This is no checkpoint of ZegCLIP or CLIP-RC ({error}): give a released .pth file.") from error
+    # Of ZegCLIP's last layer only the attention's queries and keys act on the masks.
     scores_layer = config.decoder_layers - 1 if config.method == ZegCLIPConfig.method else None
     backbone, dropped, unknown = {"logit_scale": torch.tensor(_LOGIT_SCALE)}, [], []
     for name, value in state.items():
@@ -103,6 +107,7 @@ def build_official(converted: ConvertedOfficial, name: str = "official", sha256:
         clip = build_clip(converted.clip_config)
         clip.load_state_dict(converted.backbone)
         model = build_model(converted.config, Backbone(clip, name, sha256))
+        # Zeros, not a random start: what is shown must not look like something that was learned.
         absent = {} if converted.has_recovery else _zeros_like(model.state_dict(), _RECOVERY)
         model.load_state_dict({**absent, **converted.head})
     except RuntimeError as error:
@@ -177,6 +182,7 @@ def _write_backbone(backbone: Backbone, config: dict[str, Any], out: Path, dtype
 
 def _metadata(converted: ConvertedOfficial, name: str, setting: Setting, vocabulary: str | None) -> Metadata:
     """All that the published configurations say and the file does not."""
+    # The published recipes have 10 prompts on VOC and 100 on COCO-Stuff; the file says nothing else of its data.
     few_prompts = converted.config.prompts <= 10
     seen, unseen = DATASETS[vocabulary or ("voc20-papers" if few_prompts else "coco171")]
     if setting == "fully-supervised":  # every class had masks, so none is unseen and none has to be held back
@@ -189,6 +195,7 @@ def _metadata(converted: ConvertedOfficial, name: str, setting: Setting, vocabul
         backbone="",
         backbone_sha256="",
         templates=SINGLE_TEMPLATE if few_prompts else SCENE_TEMPLATES,
+        # ImageNet's, not CLIP's, as in the published configurations.
         mean=MEAN_255,
         std=STD_255,
         size=512,
@@ -202,6 +209,7 @@ def _metadata(converted: ConvertedOfficial, name: str, setting: Setting, vocabul
 
 
 def _head_config(state: Mapping[str, Tensor]) -> ModelConfig:
+    # Only CLIP-RC has region tokens: the entry decides which method the file is of.
     regions = len(state.get("backbone.region_level_bridge", ()))
     stack = "decode_head.decoder_q" if regions else "decode_head.decoder_1"
     ffn, dim = state[f"{stack}.layers.0.linear1.weight"].shape
@@ -217,6 +225,7 @@ def _head_config(state: Mapping[str, Tensor]) -> ModelConfig:
 
 def _clip_config(state: Mapping[str, Tensor]) -> dict[str, Any]:
     width, _, _, patch = state["backbone.conv1.weight"].shape
+    # The first row is the class token's; the released files have 1025 rows, a grid of 32 x 32.
     side = math.isqrt(len(state["backbone.positional_embedding"]) - 1)
     vocabulary, text_width = state["text_encoder.token_embedding.weight"].shape
     vision = {

@@ -28,6 +28,7 @@ _STACKS = (
     (r"decode_head\.recovery_decoder\.decouple_(q)\.0\.(.+)\.(weight|bias)", "recovery.query_block"),
     (r"decode_head\.recovery_decoder\.decouple_(v)\.0\.(.+)\.(weight|bias)", "recovery.patch_block"),
 )
+# The block is torch's decoder layer with its self-attention unused: norm2 follows the attention, norm3 the perceptron.
 _IN_BLOCK = {
     "multihead_attn.q": "attention.query",
     "multihead_attn.k": "attention.key",
@@ -81,6 +82,7 @@ def _renamed(name: str, table: tuple[tuple[str, str], ...]) -> str | None:
 def _renamed_in_stack(name: str, scores_layer: int | None) -> str | None:
     for pattern, target in _STACKS:
         if (match := re.fullmatch(pattern, name)) and (inner := _IN_BLOCK.get(match[2])):
+            # Only query and key get here: `is_dropped` has taken the rest of this layer.
             if match[1] == str(scores_layer):
                 return f"scores.{inner.removeprefix('attention.')}.{match[3]}"
             return f"{match.expand(target)}.{inner}.{match[3]}"

@@ -31,7 +31,7 @@ def unpack(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """The tensors of a file, packed matrices in fp32."""
     whole = {name: value for name, value in tensors.items() if not name.endswith((_ROWS, _SCALES))}
     for name in (key.removesuffix(_ROWS) for key in tensors if key.endswith(_ROWS)):
-        rows = tensors[name + _ROWS].float()
+        rows = tensors[name + _ROWS].float()  # (R, ...)
         whole[name] = rows * tensors[name + _SCALES].view(-1, *[1] * (rows.ndim - 1))
     return whole
 
@@ -49,6 +49,8 @@ def check_finite(tensors: Mapping[str, Tensor]) -> None:
 
 def _pack_rows(name: str, matrix: Tensor) -> dict[str, Tensor]:
     """A tensor (R, ...) as int8 rows of the same shape and their fp32 scales (R,)."""
+    # One scale per output channel: a row of small weights keeps its precision beside a row of large ones.
     rows = matrix.float().flatten(1)
+    # 127 to both sides, though int8 reaches -128; the clamp spares a row of zeros the division by 0.
     scales = rows.abs().amax(1).clamp(min=1e-12) / 127
     return {name + _ROWS: (rows / scales[:, None]).round().to(torch.int8).view_as(matrix), name + _SCALES: scales}

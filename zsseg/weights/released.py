@@ -79,6 +79,7 @@ _DRIVE = "https://drive.google.com/file/d/{}/view"
 _BEIHANG = "https://bhpan.buaa.edu.cn/link/{}"  # the Jittor models of CLIP-RC
 _METRICS = ("pAcc", "mIoU_seen", "mIoU_unseen", "hIoU")
 _TITLES = {"zegclip": "ZegCLIP", "clip_rc": "CLIP-RC"}
+# Name for people, vocabulary, prompts per layer.
 _DATA = {"voc": ("PASCAL VOC 2012", "voc20-papers", 10), "coco": ("COCO-Stuff 164k", "coco171", 100)}
 
 # Method, data, setting, file on Google Drive, page of the Jittor model, published scores in percent.
@@ -109,6 +110,7 @@ def _row(
 ) -> Released:
     photos, vocabulary, prompts = _DATA[data]
     places = (Place("page", _DRIVE.format(drive)), *([Place("page", _BEIHANG.format(jittor))] if jittor else []))
+    # Rounded, since some quotients, such as 92.3 / 100, are off in the last bit.
     scores = {name: round(value / 100, 4) for name, value in zip(_METRICS, percent, strict=True)}
     title = f"{_TITLES[method]}, {photos}, {setting}"
     return Released(f"{method}-{data}-{setting}", title, places, method, setting, vocabulary, prompts, scores)

@@ -58,6 +58,7 @@ def find_checkpoint(name: str | Path, weights: str | None = None) -> Path:
     """
     if not isinstance(name, str | Path):
         raise UserError(f"A checkpoint is named by a text or a path, not {type(name).__name__}.")
+    # A path that exists wins over a name, so that a file in the current folder can always be meant.
     direct = Path(name)
     if is_file(direct):
         return direct
@@ -66,7 +67,7 @@ def find_checkpoint(name: str | Path, weights: str | None = None) -> Path:
     for folder in _search_folders(weights):
         if is_file(folder / file):
             return folder / file
-        searched.append(str(folder))
+        searched.append(str(folder))  # for the sentence below
     raise UserError(
         f"There is no checkpoint {shortened(file)} in {' or '.join(searched[:2])}: "
         f"train it, copy it there, or set {WEIGHTS_VARIABLE} to the folder that has it."
@@ -169,6 +170,7 @@ def list_checkpoints(weights: str | None = None) -> list[tuple[Path, Metadata | 
     found: dict[str, Path] = {}
     for folder in _search_folders(weights):
         for path in sorted(folder.glob(f"[!.]*{SUFFIX}")):  # a dot begins what a killed writer left behind
+            # `setdefault`: the folder searched first keeps the name, as in `find_checkpoint`.
             found.setdefault(path.stem, path)
     entries: list[tuple[Path, Metadata | UserError]] = []
     for _, path in sorted(found.items()):
