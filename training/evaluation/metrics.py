@@ -86,6 +86,7 @@ class ConfusionMatrix:
         return float(self.iou()[counted].mean()) if counted else float("nan")
 
 
+# eq=False: arrays have no single truth value.
 @dataclass(frozen=True, eq=False)
 class ReliabilityCurve:
     """Reliability diagram: predicted scores against observed frequencies, in bins of equal width from 0 to 1.

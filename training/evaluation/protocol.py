@@ -93,7 +93,6 @@ def protocol_for(
     Raises:
         UserError: the data set has no such list.
     """
-    # Any names of the set may be asked; only the list decides which of them count as unseen.
     if unseen_list is not None:
         lists = {**photos.unseen_lists, "none": ()}
         if unseen_list not in lists:
@@ -102,6 +101,7 @@ def protocol_for(
     names = [n for n in photos.raw_names if n is not None]
     # A checkpoint that knows every name decides: what it was trained on must not count as unseen.
     if set(names) <= {*metadata.seen, *metadata.unseen}:
+        # In the order of the set's ids, not in the checkpoint's.
         seen = tuple(n for n in names if n in metadata.seen)
         unseen = tuple(n for n in names if n not in metadata.seen)
     else:
