@@ -2,9 +2,11 @@
 
     python -m training.calibrate --checkpoint zegclip-mini-inductive --data voc2012 --root DATA --write
 
-The penalty with the best hIoU is chosen; of equal ones the nearest to 0. Then the threshold with the best mean IoU over
-the classes and "none of these" is chosen; pixels whose id is no class (background) should be "none of these". The
-network runs twice over each photo, however many penalties and thresholds are tried.
+The penalty with the best hIoU is chosen, all names asked at once; of equal ones the nearest to 0. Then the threshold
+with the best mean IoU over the classes and "none of these" is chosen; pixels whose id is no class (background) should
+be "none of these". For the threshold each photo is asked for the names it shows and two others, as a visitor asks:
+with all names at once, a threshold also has to silence names that nobody would type. The network runs twice over each
+photo, however many penalties and thresholds are tried.
 
 The labels of unseen classes in development photos decide these two numbers and nothing else. With --strict they are
 not used at all: only classes that the recipe held out count as unseen. Then calibrate a run with `held_out` classes
@@ -19,8 +21,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from tqdm import tqdm
 
-from training.data.datasets import Item, PhotoSet, open_set
+from training.data.datasets import Item, PhotoSet, open_set, read_mask
 from training.data.files import check_photos
 from training.evaluation.metrics import ConfusionMatrix
 from training.evaluation.models import add_data_options, add_model_options, open_predictor, rewrite_metadata
@@ -29,8 +32,9 @@ from training.runtime.console import check_outputs, run_for_person
 from zsseg.errors import UserError
 from zsseg.files import write_text
 from zsseg.predictor import Predictor
-from zsseg.segmentation import NONE
 
+OTHERS = 2
+"""Names that a photo is asked for beside those it shows, when the threshold is chosen."""
 THRESHOLDS = tuple(round(0.025 * i, 3) for i in range(29))
 
 
@@ -80,7 +84,7 @@ def penalty_curve(predictor: Predictor, items: Sequence[Item], protocol: EvalPro
 def threshold_curve(
     predictor: Predictor, photos: PhotoSet, items: Sequence[Item], protocol: EvalProtocol, penalty: float
 ) -> dict[float, float]:
-    """Return the mean IoU at every threshold of `THRESHOLDS`.
+    """Return the mean IoU at every threshold of `THRESHOLDS`, each photo asked for what it shows and `OTHERS` more.
 
     The mean is over "none of these" and all classes that occur in at least `MIN_PHOTOS` photos.
     """
@@ -88,12 +92,24 @@ def threshold_curve(
     table = protocol.table.copy()
     table[[raw for raw, name in enumerate(photos.raw_names) if name is None]] = none
     matrices = {threshold: ConfusionMatrix(none + 1) for threshold in THRESHOLDS}
-    for _, raw, answer in predictions(predictor, items, protocol, "thresholds"):
-        truth = table[raw]
-        labels = answer.with_settings(seen_penalty=penalty).labels
+    for number, item in enumerate(tqdm(items, "thresholds")):
+        truth = table[read_mask(item)]
+        seen, unseen = _asked(truth, protocol, number)
+        answer = predictor.predict(item.photo, seen, unseen, seen_penalty=penalty, threshold=0.0)
+        index = np.array([protocol.names.index(name) for name in answer.names])
+        labels = index[answer.labels]  # (H, W) classes of the protocol; at threshold 0 every pixel has one
         for threshold, matrix in matrices.items():
-            matrix.update(truth, np.where((labels == NONE) | (answer.best_score < threshold), none, labels))
+            matrix.update(truth, np.where(answer.best_score < threshold, none, labels))
     return {t: m.mean_iou(range(none + 1), MIN_PHOTOS) for t, m in matrices.items()}
+
+
+def _asked(truth: np.ndarray, protocol: EvalProtocol, number: int) -> tuple[list[str], list[str]]:
+    """Seen and unseen names to ask a photo for: those of its labels, and `OTHERS` drawn by its number."""
+    shown = {int(label) for label in np.unique(truth) if label < len(protocol.names)}
+    rest = [label for label in range(len(protocol.names)) if label not in shown]
+    others = np.random.default_rng([0, number]).permutation(rest)[:OTHERS]
+    names = [protocol.names[label] for label in sorted(shown | {int(label) for label in others})]
+    return [n for n in names if n in protocol.seen], [n for n in names if n not in protocol.seen]
 
 
 def _order(score: float) -> float:

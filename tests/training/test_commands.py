@@ -138,6 +138,18 @@ def test_edges__counts_the_same_photos_with_and_without_the_filter(
     assert same[0].pAcc == same[1].pAcc == before.pAcc
 
 
+def test_calibrate__a_photo_is_asked_for_what_it_shows_and_two_others() -> None:
+    protocol = build_protocol((None, "cat", "cow", "dog", "sheep"), ("cat", "dog"), ("cow", "sheep"), hide=())
+    truth = np.array([[1, 1, 255, 4]], np.uint8)  # dogs; unknown; "none of these"
+    asked = [calibrate._asked(truth, protocol, number) for number in range(20)]
+    for seen, unseen in asked:
+        assert "dog" in seen
+        assert len(seen) + len(unseen) == 1 + calibrate.OTHERS
+        assert set(seen) <= {"cat", "dog"}
+    assert len({str(names) for names in asked}) == 3  # the others are drawn for each photo
+    assert asked[7] == calibrate._asked(truth, protocol, 7)
+
+
 def test_calibrate__takes_no_penalty_that_gains_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     draw_voc(tmp_path, photos=120)
     checkpoint = tiny_checkpoint(tmp_path, "zegclip", seen=SEEN, unseen=UNSEEN_VOC)

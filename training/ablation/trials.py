@@ -81,6 +81,7 @@ class Plan:
             "data": self.domain.data,
             "split": self.split,
             "limit": self.limit,
+            # By content: a backbone of the same name can have been trained anew.
             "backbone_sha256": file_sha256(self.backbone / WEIGHTS_FILE),
         }
 
@@ -126,6 +127,7 @@ def run_trial(plan: Plan, trial: Trial) -> TrialScores:
         raise UserError(f"There is no run {trial.name!r}: choose one of {', '.join((BASELINE, *plan.variants))}.")
     photos = open_set(plan.domain.data, plan.data_root, plan.split)
     items = photos.items[: plan.limit]
+    # Each variant at the penalty of its recipe, as it would ship.
     protocol, penalty = protocol_for(photos, predictor.metadata), predictor.metadata.seen_penalty
     matrix = evaluate_predictor(predictor, items, protocol, penalty, progress=trial.name)
     result: TrialScores = {
@@ -139,6 +141,7 @@ def run_trial(plan: Plan, trial: Trial) -> TrialScores:
     }
     folder = plan.out / trial.folder
     folder.mkdir(parents=True, exist_ok=True)
+    # Last: a folder without this file holds a run that has not ended.
     write_text(folder / SCORES_FILE, json.dumps(result, indent=1) + "\n")
     return result
 
@@ -163,8 +166,10 @@ def read_scores(plan: Plan, trial: Trial) -> TrialScores | None:
 
 
 def _training_free(plan: Plan) -> Predictor:
+    # Any method's recipe will do: they share window, stride and templates.
     recipe = base_recipe(plan.domain, METHODS[0], plan.length)
     device = plan.device or ("cuda" if torch.cuda.is_available() else "cpu")
+    # The reference engine: another could be chosen by its speed and differ in the last digits.
     return Predictor.training_free(
         plan.backbone, device, size=recipe.size, stride=recipe.stride, templates=recipe.templates, engine=EAGER
     )
@@ -176,6 +181,7 @@ def _trained(plan: Plan, trial: Trial) -> tuple[Predictor, int]:
     context = setup_device(recipe.precision, plan.device)
     experiment = assemble(recipe, plan.data_root, plan.backbone, plan.features)
     folder = plan.out / trial.folder
+    # A state is there if the run was interrupted. One that had ended is not trained any further.
     progress = Trainer(experiment, RunOptions(folder, (folder / STATE_FILE).is_file()), context).run()
     backbone = experiment.model.backbone
     model, metadata = load_checkpoint(folder / "last.safetensors", {backbone.sha256: backbone})

@@ -70,6 +70,7 @@ class Length:
 
 def head(changes: Mapping[str, Any]) -> Callable[[Recipe], Recipe]:
     """Return a change of fields of the head's `ModelConfig`."""
+    # A change is a function, since what it changes depends on the recipe of the domain.
     return lambda recipe: dataclasses.replace(recipe, model=dataclasses.replace(recipe.model, **changes))
 
 
@@ -89,9 +90,11 @@ VARIANTS: tuple[Variant, ...] = (
     Variant("prompts-1", "prompts at the first layer only", head({"prompt_depth": 1})),
     *(
         Variant(f"regions-{count}", f"region tokens: {count}", head({"regions": count}), _CLIP_RC)
+        # Squares, for regions lie on a square grid; the papers have 16.
         for count in (1, 4, 16, 49)
     ),
     Variant("no-recovery", "no recovery loss", loss({"recovery": 0.0}), _CLIP_RC),
+    # Where it is the recipe's own target, `recipes_of` leaves it out.
     Variant("recovery-clip", "recovery target: frozen CLIP patches", loss({"recovery_target": "clip"}), _CLIP_RC),
     Variant(
         "recovery-prompted",
@@ -103,6 +106,7 @@ VARIANTS: tuple[Variant, ...] = (
     Variant(
         "transductive-unlabelled",
         "self-training in the second half, pseudo-labels on all unlabelled pixels",
+        # In this order: `both_stages` brings the oracle that `without_masks` removes.
         lambda recipe: without_masks(both_stages(recipe)),
     ),
 )
@@ -116,10 +120,13 @@ def base_recipe(domain: Domain, method: str, length: Length) -> Recipe:
     """
     recipe = load_recipe(f"{method}_{domain.name}_inductive")
     size = length.size or recipe.size
+    # The overlap of the windows keeps its share.
     stride = max(1, round(recipe.stride * size / recipe.size))
     if length.iters is not None:
+        # A warm-up longer than a short run would be all there is.
         warmup = min(recipe.warmup, length.iters // _WARMUP_SHARE)
         recipe = dataclasses.replace(recipe, iters=length.iters, warmup=warmup)
+    # Nothing is chosen on the way, so the only evaluation would be at the end.
     return dataclasses.replace(recipe, size=size, stride=stride, ship="last", eval_every=recipe.iters)
 
 
@@ -143,8 +150,11 @@ def recipes_of(domain: Domain, length: Length, patch: int) -> dict[str, tuple[Va
             raise UserError(f"A size of {base.size} px does not divide into patches of {patch} px: give a multiple.")
         for variant in (variant for variant in VARIANTS if method in variant.methods):
             recipe = variant.change(base)
+            # The unchanged recipe equals its base, of course, and stays.
             is_new = recipe != base or not variant.name
+            # A grid of regions cannot be finer than the patches'.
             if is_new and math.isqrt(recipe.model.regions) <= base.size // patch:
                 name = "-".join(part for part in (method, variant.name) if part)
+                # The name leads to the run's folder: it says domain, method and variant.
                 found[name] = (variant, dataclasses.replace(recipe, name=f"{domain.name}_{name}"))
     return found

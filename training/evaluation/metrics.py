@@ -44,9 +44,10 @@ class ConfusionMatrix:
             raise ValueError(f"truth is {truth.shape}, prediction {predicted.shape}")
         true, guess = self._labels(truth), self._labels(predicted)
         counts = confusion(true, guess, self.classes)
+        # Row 0 has the pixels without a true class.
         counts[0] = 0
         self.table += counts
-        self.photos += np.isin(np.arange(self.classes), true)
+        self.photos += np.isin(np.arange(self.classes), true)  # (K,)
 
     def _labels(self, values: np.ndarray) -> np.ndarray:
         """(H, W) int16, -1 outside 0..K-1."""
@@ -57,18 +58,22 @@ class ConfusionMatrix:
         """Add up the counts of all processes, in every one of them; a single process keeps its own."""
         if dist.is_initialized():
             for counts in (self.table, self.photos):
+                # NCCL sums on GPUs only.
                 total = torch.from_numpy(counts).to("cuda" if dist.get_backend() == "nccl" else "cpu")
                 dist.all_reduce(total)
+                # In place: `table` and `photos` stay the arrays that they are.
                 counts[...] = total.cpu().numpy()
 
     @property
     def counts(self) -> np.ndarray:
         """(K, K+1) pixels, true class by predicted class; the last column is "none"."""
+        # Column 0 is "none"; it moves behind the classes.
         return np.roll(self.table[1:], -1, axis=1)
 
     def accuracy(self) -> float:
         """pAcc: share of labelled pixels with the right class, 0..1; nan if nothing was counted."""
         total = self.table.sum()
+        # Cell (0, 0) is zero, so the diagonal has right classes only.
         return float(np.trace(self.table) / total) if total else float("nan")
 
     def iou(self) -> np.ndarray:
@@ -81,6 +86,7 @@ class ConfusionMatrix:
         return float(self.iou()[counted].mean()) if counted else float("nan")
 
 
+# eq=False: arrays have no single truth value.
 @dataclass(frozen=True, eq=False)
 class ReliabilityCurve:
     """Reliability diagram: predicted scores against observed frequencies, in bins of equal width from 0 to 1.
@@ -130,7 +136,7 @@ class Reliability:
             raise ValueError(f"truth is {truth.shape}, scores {scores.shape}")
         valid = (truth >= 0) & (truth < len(self.cases))
         true = truth[valid]
-        for index, values in enumerate(scores[:, valid]):
+        for index, values in enumerate(scores[:, valid]):  # (K, P) row by row
             where = np.minimum((values * self.bins).astype(np.int64), self.bins - 1)  # a score of 1 is in the last
             self.cases[index] += np.bincount(where, minlength=self.bins)
             self.hits[index] += np.bincount(where[true == index], minlength=self.bins)
@@ -140,5 +146,6 @@ class Reliability:
         """Return the reliability curve of some classes taken together."""
         rows = list(classes)
         cases = self.cases[rows].sum(0)
+        # nan, not a division by 0, where a bin has no pair.
         some = np.where(cases > 0, cases, np.nan)
         return ReliabilityCurve(cases, self.sums[rows].sum(0) / some, self.hits[rows].sum(0) / some)

@@ -33,6 +33,7 @@ def open_checkpoint(options: argparse.Namespace) -> Predictor:
     Raises:
         UserError: it does not exist or is damaged.
     """
+    # Known by its content: a checkpoint over another backbone does not take it.
     known: dict[str, Backbone] = {}
     if options.backbone is not None:
         backbone = load_backbone(find_backbone(options.backbone))
@@ -56,6 +57,7 @@ def with_layout(predictor: Predictor, layout: Layout) -> Predictor:
     """Return the predictor with another layout of windows; itself if the layout is its own already."""
     if layout == predictor.metadata.layout:
         return predictor
+    # The weights are shared; only the windows differ.
     metadata = dataclasses.replace(predictor.metadata, layout=layout)
     return Predictor(predictor.model, metadata, str(predictor.device), predictor.sha256, predictor.requested_engine)
 

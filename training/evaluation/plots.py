@@ -22,6 +22,7 @@ _NOT_DRAWN = {"iteration", "seconds"}
 def plot_run(folder: Path) -> Path | None:
     """Plot every column of `train.csv` and `development.csv` into `curves.png`. Returns None if there are no rows."""
     logs = [read_log(p) for p in (folder / "train.csv", folder / "development.csv") if p.exists()]
+    # A column without any value, such as hIoU without unseen names, gets no panel.
     panels = [
         (name, [r["iteration"] for r in rows], [r[name] for r in rows])
         for rows in logs
@@ -31,10 +32,12 @@ def plot_run(folder: Path) -> Path | None:
     ]
     if not panels:
         return None
+    # Rounded up.
     rows = -(-len(panels) // 3)
     figure = Figure(figsize=(12, 2.6 * rows), layout="constrained")
     axes = figure.subplots(rows, 3, squeeze=False).ravel()
     for axis, (name, iterations, values) in zip(axes, panels, strict=False):
+        # Few points get markers: a single one would be no line at all.
         axis.plot(iterations, values, linewidth=1, marker="." if len(values) < 40 else None)
         axis.set_title(name, fontsize=9)
         axis.tick_params(labelsize=8)
@@ -55,6 +58,7 @@ def plot_confusion(counts: np.ndarray, names: Sequence[str], unseen: Sequence[st
         unseen: those of them that are unseen.
         path: of the PNG file.
     """
+    # A class that does not occur has a row of zeros.
     shares = counts / np.maximum(counts.sum(1, keepdims=True), 1)
     side = 2.5 + 0.28 * len(names)
     figure = Figure(figsize=(side, side), layout="constrained")
@@ -79,13 +83,16 @@ def plot_reliability(models: Mapping[str, Mapping[str, ReliabilityCurve]], path:
     """
     figure = Figure(figsize=(1.2 + 4.2 * len(models), 6), layout="constrained")
     axes = figure.subplots(2, len(models), squeeze=False, sharex=True, height_ratios=(3, 1))
+    # axes (2, models): transposed, a diagram and a histogram for each model.
     for (name, curves), (diagram, histogram) in zip(models.items(), axes.T, strict=True):
         diagram.plot((0, 1), (0, 1), color="grey", linewidth=1, linestyle="--")
         for group, curve in curves.items():
+            # An empty bin has no mean, so the curve passes over it.
             known = curve.cases > 0
             label = f"{group}: error {curve.error:.4f}" if known.any() else f"{group}: none"
             (line,) = diagram.plot(curve.score[known], curve.share[known], marker=".", label=label)
             edges = np.linspace(0, 1, len(curve.cases) + 1)
+            # 0 has no place on a logarithmic axis.
             histogram.stairs(np.where(known, curve.cases, np.nan), edges, color=line.get_color())
         diagram.set(title=name, xlim=(0, 1), ylim=(0, 1), ylabel="observed frequency")
         diagram.legend(fontsize=8, loc="upper left")

@@ -18,6 +18,7 @@ from zsseg.weights.metadata import Metadata
 
 # The IoU of a class that occurs in fewer photos depends more on the photos than on the model.
 MIN_PHOTOS = 3
+# -0.2 to 0.3: inductive heads have wanted -0.1 (training/LOG.md, eighth round).
 PENALTIES = tuple(round(0.025 * i, 3) for i in range(-8, 13))
 
 
@@ -98,7 +99,9 @@ def protocol_for(
             raise UserError(f"{photos.name} has no list {unseen_list!r} of unseen classes: choose {', '.join(lists)}.")
         return build_protocol(photos.raw_names, *photos.split_names(lists[unseen_list]), hide)
     names = [n for n in photos.raw_names if n is not None]
+    # A checkpoint that knows every name decides: what it was trained on must not count as unseen.
     if set(names) <= {*metadata.seen, *metadata.unseen}:
+        # In the order of the set's ids, not in the checkpoint's.
         seen = tuple(n for n in names if n in metadata.seen)
         unseen = tuple(n for n in names if n not in metadata.seen)
     else:
@@ -118,6 +121,7 @@ def predictions(
     """
     for item in tqdm(items, progress, disable=progress is None):
         raw = read_mask(item)
+        # Raw scores, so that one answer serves every penalty and threshold.
         answer = predictor.predict(
             item.photo, protocol.seen, protocol.unseen, seen_penalty=0.0, threshold=0.0, photo_gate=photo_gate
         )
@@ -139,6 +143,7 @@ def fitted_mask(item: Item, raw: np.ndarray, size: tuple[int, ...]) -> np.ndarra
         )
     if raw.shape == size:
         return raw
+    # Nearest, at the centres of the answer's pixels: (H, W) -> `size`.
     return np.asarray(raw[np.ix_(*(cells_of_pixels(to, side) for to, side in zip(size, raw.shape, strict=True)))])
 
 
@@ -152,11 +157,13 @@ class PenaltySweep:
 
     def __init__(self, protocol: EvalProtocol, penalties: Iterable[float]) -> None:
         self.protocol = protocol
+        # A model's own penalty may be among the others already.
         self.matrices = {penalty: ConfusionMatrix(len(protocol.names)) for penalty in sorted(set(penalties))}
 
     def update(self, truth: np.ndarray, answer: Segmentation) -> None:
         """Count one photo at every penalty; truth (H, W) holds class indices of the protocol."""
         for penalty, matrix in self.matrices.items():
+            # The network has run once: a penalty only moves the arg max.
             matrix.update(truth, answer.with_settings(seen_penalty=penalty).labels)
 
     def curve(self) -> dict[float, dict[str, float]]:
@@ -192,5 +199,6 @@ def summarise(matrix: ConfusionMatrix, protocol: EvalProtocol, min_photos: int =
     """Compute the scores of a matrix. Classes in fewer than `min_photos` photos are left out of the means."""
     split = len(protocol.seen)
     seen = matrix.mean_iou(range(split), min_photos)
+    # Hidden names come after the evaluated ones and are in no mean.
     unseen = matrix.mean_iou(range(split, split + len(protocol.evaluated_unseen)), min_photos)
     return Scores(matrix.accuracy(), seen, unseen, harmonic_mean(seen, unseen))

@@ -73,12 +73,14 @@ def per_class(matrix: ConfusionMatrix, protocol: EvalProtocol, min_photos: int =
             "seen": name in protocol.seen,
             "counted": bool(photos >= min_photos),
         }
+        # `names` and the matrix have one order: seen, evaluated unseen, hidden.
         for name, iou, photos in zip(protocol.names, matrix.iou(), matrix.photos, strict=True)
     }
 
 
 def json_number(value: float) -> float | None:
     """Round a score to 5 decimals; nan, which JSON does not have, becomes None."""
+    # json.dumps would write NaN, which other readers refuse.
     return None if math.isnan(value) else round(value, 5)
 
 

@@ -18,6 +18,7 @@ def result_rows(reports: Sequence[Mapping[str, Any]], published: Mapping[str, fl
         published: the published scores in percent by name, as in `SCORES`; None if there are none.
     """
     rows = []
+    # The published row comes first, for the eye to compare with.
     if published is not None:
         data = str(reports[0]["data"])
         rows.append(["published", data, "papers", *(f"{published[key]:.1f}" for key in SCORES)])
@@ -42,6 +43,7 @@ def latex_table(rows: Sequence[Sequence[str]]) -> str:
 
 
 def _latex_row(cells: Sequence[str]) -> str:
+    # Of LaTeX's special characters, names and options have underscores only.
     return " & ".join(cell.replace("_", r"\_") for cell in cells) + r" \\"
 
 

@@ -19,6 +19,7 @@ def load_recipe(name: str) -> Recipe:
     Raises:
         UserError: there is no such recipe.
     """
+    # A checkpoint's name and a file's name stand for the recipe as well.
     recipe = _recipes().get(name.replace("-", "_").removesuffix(".py"))
     if recipe is None:
         raise UserError(f"There is no recipe {name!r}: choose one of {', '.join(recipe_names())}.")

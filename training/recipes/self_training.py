@@ -17,8 +17,10 @@ def second_stage(inductive: Recipe, name: str, start_from: str) -> Recipe:
         _self_training(inductive),
         name=name,
         start_from=start_from,
+        # From the first step: `start_from` is the first stage.
         self_training_from=0.0,
         iters=600,
+        # Half: the start is a finished head, where the papers start half way (see `zegclip_mini_transductive`).
         lr=inductive.lr / 2,
         warmup=30,
         ema=0.99,
@@ -44,6 +46,7 @@ def second_stage_of_drawn(inductive: Recipe, name: str, start_from: str) -> Reci
 
 def both_stages(inductive: Recipe) -> Recipe:
     """The papers' schedule in one run: the first half of the iterations inductive, the second half self-training."""
+    # Published as two runs of equal length.
     return dataclasses.replace(_self_training(inductive), self_training_from=0.5)
 
 

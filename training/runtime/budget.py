@@ -24,10 +24,11 @@ class TimeBudget:
     def __init__(self, minutes: float | None, iters: int) -> None:
         self.seconds = None if minutes is None else minutes * 60
         self.iters = iters
-        self._mark: tuple[int, float] | None = None
+        self._mark: tuple[int, float] | None = None  # iteration and seconds of the previous call
 
     def is_time_to_plan(self, done: int) -> bool:
         """Whether to call `plan` after `done` iterations of this process."""
+        # At SKIP only the mark is set; the first plan comes at MEASURE.
         return self.seconds is not None and (done in (SKIP, MEASURE) or done % PLAN_EVERY == 0)
 
     def plan(self, iteration: int, elapsed: float) -> int:
@@ -42,5 +43,7 @@ class TimeBudget:
         if self.seconds is None or mark is None or iteration <= mark[0]:
             return self.iters
         pace = (elapsed - mark[1]) / (iteration - mark[0])
+        # Rounded down: better a little early than late.
         left = math.floor(max(0.0, self.seconds - elapsed) / pace)
+        # At least 1, since the schedule divides by it.
         return max(1, min(self.iters, iteration + left))

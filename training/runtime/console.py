@@ -15,6 +15,7 @@ def run_for_person(action: Callable[[], object]) -> int:
     """Run `action`. Returns 0, or 2 after printing a sentence to stderr: a `UserError`, or a file that failed."""
     try:
         action()
+        # Here, where a full disk can still be reported.
         sys.stdout.flush()
     except UserError as error:
         print(error, file=sys.stderr)
@@ -63,6 +64,7 @@ def count(text: str) -> int:
     Raises:
         argparse.ArgumentTypeError: it is something else.
     """
+    # isdigit alone takes digits of all scripts and superscripts.
     if not text.isascii() or not text.isdigit():
         raise argparse.ArgumentTypeError(f"must be a whole number, and not below 0: {text}")
     return int(text)
@@ -78,6 +80,7 @@ def positive_number(text: str) -> float:
         number = float(text)
     except ValueError:
         number = math.nan
+    # float() reads "nan" and "inf" as well.
     if not (math.isfinite(number) and number > 0):
         raise argparse.ArgumentTypeError(f"must be a number above 0, not {text}")
     return number

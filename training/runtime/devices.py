@@ -61,13 +61,16 @@ def setup_device(precision: Precision, device: str | None = None) -> DeviceConte
         UserError: there is no such device here.
     """
     flush_denormals()
+    # Set by torchrun.
     rank, world_size = int(os.environ.get("RANK", "0")), int(os.environ.get("WORLD_SIZE", "1"))
     kind = device or ("cuda" if torch.cuda.is_available() else "cpu")
     if kind == "cuda":
+        # One process per GPU; LOCAL_RANK counts within one machine.
         kind = f"cuda:{os.environ.get('LOCAL_RANK', '0')}"
     chosen = find_device(kind)
     if world_size > 1 and not dist.is_initialized():
         dist.init_process_group("nccl" if kind.startswith("cuda") else "gloo")
+    # What is called "cuda" without a number is this process's GPU from here on.
     if chosen.type == "cuda":
         torch.cuda.set_device(chosen)
     return DeviceContext(chosen, precision == "bf16" or (precision == "auto" and has_bf16(chosen)), rank, world_size)
@@ -76,6 +79,7 @@ def setup_device(precision: Precision, device: str | None = None) -> DeviceConte
 def teardown(context: DeviceContext) -> None:
     """Barrier, then destroy the process group. Does nothing in a single process."""
     if context.world_size > 1:
+        # Nobody leaves while another process still waits for it.
         dist.barrier()
         dist.destroy_process_group()
 
@@ -90,11 +94,13 @@ def has_bf16(device: torch.device) -> bool:
         return bool(torch.cuda.is_bf16_supported())
     if device.type != "cpu" or not torch.cpu._is_avx512_bf16_supported():
         return False
+    # Clearly faster or not at all: at equal speed bf16 would only cost precision.
     return _seconds_of_product(torch.bfloat16) < 0.8 * _seconds_of_product(torch.float32)
 
 
 def _seconds_of_product(dtype: torch.dtype, side: int = 1024, tries: int = 5) -> float:
     matrix = torch.ones(side, side, dtype=dtype)
+    # The best of several: other processes can only slow it down, and the first try warms up.
     best = float("inf")
     for _ in range(tries):
         began = time.perf_counter()

@@ -30,9 +30,11 @@ class StepLoop:
         began, first = time.monotonic(), self.done
         with self._bar as bar:
             while self.done < self.total:
+                # The body of the loop has run when this line goes on.
                 yield self.done
                 self.done += 1
                 bar.update()
+                # Steps and seconds of this call alone; earlier ones had budgets of their own.
                 if self._budget.is_time_to_plan(self.done - first):
                     self.total = bar.total = self._budget.plan(self.done, time.monotonic() - began)
 

@@ -19,6 +19,7 @@ class RunLog:
     def __init__(self, path: Path, columns: tuple[str, ...], resume_from: int) -> None:
         self.path, self.columns = path, ("iteration", *columns)
         kept = [row for row in read_log(path) if row["iteration"] < resume_from] if path.exists() else []
+        # Atomically: a run that is killed here keeps its old log.
         with atomic_path(path) as partial, partial.open("w", newline="") as file:
             writer = csv.DictWriter(file, self.columns)
             writer.writeheader()

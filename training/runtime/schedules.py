@@ -22,7 +22,9 @@ def poly_lr(
         warmup: iterations of the warm-up; 0 for none.
         warmup_ratio: factor on the decayed rate at iteration 0.
     """
+    # mmcv's PolyLrUpdaterHook: what decays is the part above the floor.
     rate = float((peak - floor) * (1 - iteration / total) ** power + floor)
     if iteration < warmup:
+        # mmcv's linear warm-up: a factor on the decayed rate, not a ramp of its own.
         rate *= 1 - (1 - iteration / warmup) * (1 - warmup_ratio)
     return rate

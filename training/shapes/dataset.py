@@ -18,6 +18,7 @@ def write_scenes(root: Path, counts: Mapping[str, int], seed: int = 0) -> Path:
         seed: of all scenes; the splits share no scene.
     """
     home = root / "shapes"
+    # Sorted: a split's scenes must not depend on the order of `counts`.
     for number, (split, count) in enumerate(sorted(counts.items())):
         for folder in ("images", "masks"):
             (home / folder / split).mkdir(parents=True, exist_ok=True)

@@ -36,6 +36,7 @@ from zsseg.weights.backbone import save_backbone
 
 _SHAPE_TERM = 3  # index of "shape" in _TERMS
 _LOG_EVERY = 25
+# In the order of a step's captions: full names, three words, a pair; then the terms of other kinds.
 _TERMS = ("names", "texture", "colour", "shape", "pairs", "whole", "stem")
 
 
@@ -61,6 +62,7 @@ class ShapesRecipe:
         seed: of all random choices.
     """
 
+    # An upper limit: 7.5 minutes of one core are some 1,900 (training/LOG_shapes.md).
     iters: int = 9000
     batch: int = 12
     scale: tuple[float, float] = (1.0, 1.25)
@@ -87,6 +89,7 @@ def build_optimizer(module: nn.Module, recipe: ShapesRecipe) -> torch.optim.Opti
         }
         for decays in (True, False)
     ]
+    # CLIP's own betas.
     return torch.optim.AdamW(groups, recipe.lr, betas=(0.9, 0.98), fused=True)
 
 
@@ -109,6 +112,7 @@ class ShapesRun:
         # Ground fills most of a scene and is learnt first.
         self.balance = torch.tensor([recipe.ground if name == GROUND else 1.0 for name in part.seen])
         self.tokenize = import_open_clip().tokenizer.SimpleTokenizer(context_length=clip.context_length)
+        # (B, N, W) -> every single word. Only `clip` is exported: this layer goes with the training.
         self.stem_words = nn.Linear(len(clip.visual.class_embedding), sum(len(c.phrases) for c in self.words()))
         self.trained = nn.ModuleList([clip, self.stem_words]).to(context.device).train()
         self.optimizer = build_optimizer(self.trained, recipe)
@@ -119,6 +123,7 @@ class ShapesRun:
             group["lr"] = poly_lr(iteration, iters, self.recipe.lr, power=1.0, warmup=self.recipe.warmup)
         self.optimizer.zero_grad(set_to_none=True)
         only_stem = iteration < self.recipe.stem_first * iters
+        # Seeds 0 to 2 belong to the batches.
         terms = self.losses(batch, np.random.default_rng([self.recipe.seed, 3, iteration]), only_stem)
         torch.stack(list(terms.values())).sum().backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_(self.trained.parameters(), 1.0)
@@ -127,10 +132,10 @@ class ShapesRun:
 
     def losses(self, batch: Batch, rng: np.random.Generator, only_stem: bool = False) -> dict[str, Tensor]:
         """Return the loss terms of one batch by name, as in `_TERMS`; with `only_stem` only "stem"."""
-        shares = cell_shares(batch.labels, len(self.part.seen), self.patch).to(self.context.device)
+        shares = cell_shares(batch.labels, len(self.part.seen), self.patch).to(self.context.device)  # (B, N, K)
         pixels, true_colours = recolour(batch.inputs.to(self.context.device), self.recipe.recoloured, rng)
         with torch.autocast(self.context.device.type, torch.bfloat16, enabled=self.context.autocast):
-            embedded = self.tower.embedded(pixels)
+            embedded = self.tower.embedded(pixels)  # (B, 1 + N, W)
         terms = {} if only_stem else self._tower_losses(embedded, shares, true_colours, rng)
         return terms | {"stem": self._stem_loss(embedded[:, 1:], shares, true_colours)}
 
@@ -139,10 +144,11 @@ class ShapesRun:
     ) -> dict[str, Tensor]:
         """Losses of the full encoder: captions of each patch, class names of the whole crop."""
         present = (shares.sum(1) > 1).float()  # (B, K); a class counts as present from an area of one patch
+        # The pairs stand last; one of them a step, by chance.
         pair = len(self.captions) - 1 - int(rng.integers(WORDS))
         sets = [self.captions[i] for i in (*range(1 + WORDS), pair)]
         with torch.autocast(self.context.device.type, torch.bfloat16, enabled=self.context.autocast):
-            joint = self.tower.finished(embedded) @ self.clip.visual.proj
+            joint = self.tower.finished(embedded) @ self.clip.visual.proj  # (B, 1 + N, D)
             texts = self._encode([captions.phrases for captions in sets], rng)
         joint = F.normalize(joint.float(), dim=-1)
         losses = [
@@ -150,17 +156,21 @@ class ShapesRun:
             for text, captions in zip(texts, sets, strict=True)
         ]
         losses[_SHAPE_TERM] = self.recipe.shape * losses[_SHAPE_TERM]
+        # A full name says the colour, so recoloured crops do not count.
         whole = self._caption_loss(joint[:, 0], texts[0], present * true_colours[:, None])
+        # Not strict: the name "stem" is left over.
         return dict(zip(_TERMS, [*losses, self.recipe.whole * whole], strict=False))
 
     def _stem_loss(self, patches: Tensor, shares: Tensor, true_colours: Tensor) -> Tensor:
         """Loss of a linear classifier of single words on the stem's patches (B, N, W)."""
         sets = self.words()
+        # (B, N, all words) -> (B, N, P) for each kind of word.
         logits = self.stem_words(patches.float()).split([len(captions.phrases) for captions in sets], dim=-1)
         losses = [
             cross_entropy(some, self._caption_shares(c, shares, true_colours))
             for some, c in zip(logits, sets, strict=True)
         ]
+        # The last kind is the shape.
         losses[-1] = self.recipe.shape * losses[-1]
         return torch.stack(losses).sum()
 
@@ -169,6 +179,7 @@ class ShapesRun:
         weight = self.balance.to(shares)
         if captions.coloured:
             weight = weight * true_colours[:, None, None]
+        # (B, N, K) @ (K, P) -> (B, N, P)
         return shares * weight @ captions.says.to(shares)
 
     def _encode(self, sets: Sequence[Sequence[str]], rng: np.random.Generator) -> list[Tensor]:
@@ -176,6 +187,7 @@ class ShapesRun:
         template = self.recipe.templates[rng.integers(len(self.recipe.templates))]
         words = [phrase.split() for phrases in sets for phrase in phrases]
         tokens = self.tokenize([template.format(" ".join(some)) for some in words]).to(self.context.device)
+        # Captions are short: most of the text encoder's 16 places would be padding.
         vectors = F.normalize(encode_short(self.clip, tokens).float(), dim=-1)
         return list(torch.split(vectors, [len(phrases) for phrases in sets]))
 

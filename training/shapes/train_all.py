@@ -43,6 +43,7 @@ def main(arguments: list[str] | None = None) -> int:
 def make_everything(options: argparse.Namespace) -> dict[str, Any]:
     """Make what is missing, in order, and evaluate it; return the scores of five models on the validation scenes."""
     began, out, weights = time.monotonic(), options.out, options.out / "weights"
+    # Written last by `write_scenes`: where it is, the scenes are complete.
     if not (out / "shapes/classes.txt").is_file():
         write_scenes(out, SCENES)
     if not (weights / BACKBONE / WEIGHTS_FILE).is_file():
@@ -98,12 +99,14 @@ def run_together(commands: Sequence[Sequence[str]], weights: Path | None = None)
         UserError: one of them failed.
     """
     cores = available_cores()
+    # More threads than cores wait for each other: a factor of three to four (training/LOG.md, first round).
     environment = {**os.environ, "OMP_NUM_THREADS": str(max(1, cores // max(1, len(commands))))}
     if weights is not None:
         environment[WEIGHTS_VARIABLE] = str(weights.resolve())
     for start in range(0, len(commands), cores):
         batch = commands[start : start + cores]
         running = [subprocess.Popen([sys.executable, "-m", f"training.{c[0]}", *c[1:]], env=environment) for c in batch]
+        # All end before a failure is reported, so none runs on by itself.
         codes = [process.wait() for process in running]
         failed = next((" ".join(c) for c, code in zip(batch, codes, strict=True) if code != 0), None)
         if failed is not None:

@@ -25,6 +25,7 @@ class TrainableStem(nn.Sequential):
         layers: list[nn.Module] = []
         counts = (3, *channels, width)
         for cin, cout in zip(counts, counts[1:], strict=False):
+            # Without bias: the batch norm has one.
             layers += [nn.Conv2d(cin, cout, 3, 2, 1, bias=False), nn.BatchNorm2d(cout), nn.ReLU(inplace=True)]
         super().__init__(*layers, *(TrainableResidual(width, dilation) for dilation in dilations))
 
@@ -39,8 +40,9 @@ class TrainableStem(nn.Sequential):
         folded = []
         for conv, norm in self.pairs():
             mean, variance = norm.get_buffer("running_mean"), norm.get_buffer("running_var")
+            # norm(conv) = conv * scale + (bias - mean * scale)
             scale = norm.weight / torch.sqrt(variance + norm.eps)
-            weight = conv.weight * scale[:, None, None, None]
+            weight = conv.weight * scale[:, None, None, None]  # (out, in, 3, 3)
             folded.append((weight.detach(), (norm.bias - mean * scale).detach()))
         return folded
 
@@ -50,11 +52,13 @@ class TrainableResidual(nn.Module):
 
     def __init__(self, width: int, dilation: int) -> None:
         super().__init__()
+        # Padding as wide as the dilation keeps (h, w).
         self.conv = nn.Conv2d(width, width, 3, padding=dilation, dilation=dilation, bias=False)
         self.norm = nn.BatchNorm2d(width)
 
     def forward(self, x: Tensor) -> Tensor:
         """Residual 3x3 convolution, batch norm and ReLU."""
+        # ReLU after the sum, not before it: .54 against .45 of the shapes at equal time (training/LOG_shapes.md).
         looked: Tensor = (x + self.norm(self.conv(x))).relu()
         return looked
 
@@ -104,6 +108,7 @@ def _scale_residuals(visual: OpenClip) -> None:
         for layer in (block.attn.out_proj, block.mlp.c_proj):
             nn.init.normal_(layer.weight, std=0.02 / math.sqrt(2 * len(blocks)))
         for weight in (block.attn.in_proj_weight, block.mlp.c_fc.weight):
+            # GPT-2's 0.02 is for a width of 768; narrower layers need more for the same spread.
             nn.init.normal_(weight, std=0.02 * math.sqrt(768 / weight.shape[1]))
     nn.init.normal_(visual.positional_embedding, std=0.02)
     nn.init.normal_(visual.class_embedding, std=0.02)

@@ -53,7 +53,7 @@ def _transform(profile: bytes, mode: str) -> ImageCms.ImageCmsTransform | None:
         transform = ImageCms.buildTransform(source, ImageCms.createProfile("sRGB"), mode, "RGB", intent)
     except (ImageCms.PyCMSError, OSError, ValueError):
         return None
-    # Never skipped: CMYK has to become RGB anyhow, and Pillow's own way ignores the inks.
+    # Never skipped: CMYK has to become RGB anyhow, and Pillow's own conversion knows nothing of the inks.
     if mode == "CMYK":
         return transform
     probe = Image.fromarray(_PROBE).convert(mode)

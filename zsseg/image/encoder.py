@@ -100,11 +100,11 @@ class ImageEncoder:
 
     def _patches(self, photo: Windows) -> Tensor:
         """Patch embeddings (n, W, h, w) of all windows; heads over one backbone compute them once for all of them."""
-        # The engine is part of the key, because engines round differently.
         backbone = self.model.backbone
 
         def make() -> Tensor:
             batches = torch.split(photo.pixels, WINDOWS_AT_ONCE)
             return torch.cat([self.engine.run(backbone.embed_patches, batch.to(self.device)) for batch in batches])
 
+        # The engine is part of the key, because engines round differently.
         return backbone.patch_cache.get((photo.key, str(self.device), self.engine.name), make)

@@ -106,9 +106,8 @@ class Backbone(nn.Module):
 
 
 @cache
-# Cached, because its constructor reads the whole table of merges.
 def _tokenizer() -> OpenClip:
-    return import_open_clip().tokenizer.SimpleTokenizer()
+    return import_open_clip().tokenizer.SimpleTokenizer()  # reads the whole table of merges, so once only
 
 
 def build_clip(config: Mapping[str, Any]) -> OpenClip:

@@ -50,7 +50,7 @@ class Method:
             raise ValueError(f"the colour of {self.key} must be written #rrggbb, not {self.color!r}")
 
     @property
-    # Read off the configuration, so that a method and the headers of its checkpoints cannot disagree.
     def key(self) -> str:
         """What checkpoints, folders, the shell and HTTP call it, such as "clip_rc"."""
+        # Read off the configuration, so that a method and the headers of its checkpoints cannot disagree.
         return self.config.method

@@ -10,7 +10,6 @@ def _listed(text: str) -> tuple[str, ...]:
 
 def _split(names: Sequence[str], unseen: Sequence[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """(seen, unseen), both in the order of the data set."""
-    # In the data set's order, whatever that of `unseen` is.
     return tuple(n for n in names if n not in unseen), tuple(n for n in names if n in unseen)
 
 
@@ -55,6 +54,7 @@ CAMVID11 = _listed("sky, building, pole, road, sidewalk, tree, sign, fence, car,
 """CamVid in the order of its ids."""
 
 DATASETS: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
+    # Not the papers' split: cow stands among the unseen here, and train among the seen.
     "voc20": _split(VOC20, ("cow", "sheep", "sofa", "potted plant", "tv monitor")),
     # The split of both papers: the last five names.
     "voc20-papers": _split(VOC20, ("potted plant", "sheep", "sofa", "train", "tv monitor")),

@@ -22,6 +22,7 @@ def _on_context(method: PaperMethod) -> Recipe:
 
 
 _ZEGCLIP = _on_context("zegclip")
+# No weight is published for this set; this is the one of VOC.
 _CLIP_RC = dataclasses.replace(_on_context("clip_rc"), recovery=2.0)
 
 RECIPES = (

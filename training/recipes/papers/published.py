@@ -57,6 +57,7 @@ def projected_hours(recipe: Recipe) -> float:
         recipe: one of the papers' recipes.
     """
     macs = _GIGA_MACS[recipe.model.method, recipe.sources[0].name] * 1e9
+    # Two operations for each multiply-add.
     return 2 * macs * _PASSES * recipe.iters * recipe.batch / _FLOPS_PER_SECOND / 3600
 
 
@@ -72,6 +73,7 @@ def overview(recipes: list[Recipe]) -> str:
         "|---|---|---|---|---|---|---|",
     ]
     for recipe in recipes:
+        # Without a published row there is no score to reach.
         scores = [f"{score:.1f}" for score in PUBLISHED[recipe.name]] if recipe.name in PUBLISHED else ["-"] * 4
         hours = f"{projected_hours(recipe):.0f}"
         lines.append(f"| `{recipe.name}` | {' | '.join(scores)} | {recipe.iters:,} | {hours} |")

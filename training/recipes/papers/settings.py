@@ -44,10 +44,12 @@ def transductive(base: Recipe) -> Recipe:
 
 def fully_supervised(base: Recipe) -> Recipe:
     """All classes are seen: the upper bound that the papers compare with."""
+    # "inductive" is not in this name any more, so `transductive` cannot be put on top.
     return dataclasses.replace(
         base,
         name=base.name.replace("_inductive", "_fully_supervised"),
         setting="fully-supervised",
+        # Nothing is unseen, so no label is hidden.
         sources=tuple(dataclasses.replace(source, unseen=()) for source in base.sources),
         # The released code subtracts 0.1 from all classes alike, which changes no answer.
         seen_penalty=0.0,

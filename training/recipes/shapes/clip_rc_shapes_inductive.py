@@ -18,5 +18,6 @@ RECIPE = dataclasses.replace(
     iters=600,
     recovery=2.0,
     recovery_target="clip",
+    # Small rates and few steps, not to forget what the start knows (training/LOG_shapes.md).
     lr=3e-4,
 )

@@ -21,10 +21,14 @@ RECIPE = Recipe(
     iters=1500,
     batch=16,
     init="cosine",
+    # About 1 / 0.07, the inverse temperature of the backbone's training.
     init_scale=14.0,
+    # A sigmoid of one half is at a cosine of 10 / 14.
     init_bias=-10.0,
+    # One of the templates that the backbone is trained with.
     templates=("a {}",),
     loss_stride=2,
+    # Small rates and few steps, not to forget what the start knows (training/LOG_shapes.md).
     lr=4e-4,
     warmup=30,
     clip_norm=5.0,
