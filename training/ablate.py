@@ -35,6 +35,7 @@ LOG_FILE = "log.txt"
 def main(arguments: list[str] | None = None) -> int:
     """Entry point. Returns 0, or 2 after printing a UserError."""
     options = _parser().parse_args(arguments)
+    # A process of `_run_apart`: only its parent makes tables.
     if options.one is not None:
         return run_for_person(lambda: run_trial(make_plan(options), Trial(options.one, options.seeds[0])))
     return run_for_person(lambda: ablate(options))
@@ -51,6 +52,7 @@ def ablate(options: argparse.Namespace) -> dict[str, Any]:
     table = write_table(plan)  # raises if --out holds runs of other options, before hours are spent
     missing = [trial for trial in trials(names, options.seeds) if read_scores(plan, trial) is None]
     failed = []
+    # Threads, since all they do is wait for a process.
     with ThreadPoolExecutor(max_workers=options.jobs) as pool:
         running = {pool.submit(_run_apart, plan, options, trial): trial for trial in missing}
         for future in as_completed(running):
@@ -93,6 +95,7 @@ def chosen(plan: Plan, only: Sequence[str] | None) -> tuple[str, ...]:
 
 def trials(names: Sequence[str], seeds: Sequence[int]) -> list[Trial]:
     """Combine names and seeds; the training-free baseline, which has no random choice, runs once."""
+    # Its folder has no seed in its name.
     return [Trial(name, seed) for name in names for seed in (seeds[:1] if name == BASELINE else seeds)]
 
 
@@ -121,6 +124,7 @@ def summary(plan: Plan, name: str, results: Sequence[Mapping[str, Any]]) -> dict
     The standard deviation is that of a sample (n - 1). A score is None if any of the runs has none.
     """
     values = {key: [result[key] for result in results] for key in SCORES}
+    # One run without a score would make a mean of fewer seeds than the others'.
     complete = {key: None not in column for key, column in values.items()}
     several = len(results) > 1
     return {
@@ -159,15 +163,18 @@ def _run_apart(plan: Plan, options: argparse.Namespace, trial: Trial) -> int:
     """Run one trial in a process of its own and return the exit code. The processes share the cores."""
     command = [sys.executable, "-m", "training.ablate", *_shared_arguments(options)]
     command += ["--one", trial.name, "--seeds", str(trial.seed)]
+    # More threads than cores wait for each other (training/LOG.md, first round).
     threads = max(1, available_cores() // options.jobs)
     folder = plan.out / trial.folder
     folder.mkdir(parents=True, exist_ok=True)
+    # Written anew: what a failed run said is of no use to the next try.
     with (folder / LOG_FILE).open("w", encoding="utf-8") as log:
         environment = {**os.environ, "OMP_NUM_THREADS": str(threads)}
         return subprocess.run(command, env=environment, stdout=log, stderr=log, check=False).returncode
 
 
 def _shared_arguments(options: argparse.Namespace) -> list[str]:
+    # --iters has a default, so the recipes' own iterations have to be said too.
     length = ["--whole"] if options.iters is None else ["--iters", str(options.iters)]
     given = {name: getattr(options, name) for name in ("size", "split", "limit", "backbone", "device")}
     rest = [text for name, value in given.items() if value is not None for text in (f"--{name}", str(value))]
@@ -179,6 +186,7 @@ def _seeds_there(plan: Plan, name: str) -> list[int]:
     if name == BASELINE:
         return [0]
     folders = plan.out.glob(f"{name}-seed*")
+    # As numbers, so that seed 10 follows seed 9.
     return sorted(int(number) for path in folders if (number := path.name.rpartition("-seed")[2]).isdigit())
 
 
@@ -194,6 +202,7 @@ def _shown(mean: float | None, deviation: float | None) -> str:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="training.ablate", description=__doc__.split("\n")[0] if __doc__ else None)
+    # "--world" is the option's earlier name, which commands in training/LOG.md have.
     parser.add_argument(
         "--domain", "--world", choices=tuple(DOMAINS), default="mini", help="mini: photos; shapes: synthetic scenes"
     )

@@ -21,6 +21,7 @@ from zsseg.bench.timing import Clock, Row
 from zsseg.models import SegmentationModel
 
 PART = "training"
+# The 15 names that VOC's inductive setting trains on.
 _CLASSES, _BATCH = 15, 2
 _METHODS = ("zegclip", "clip_rc")
 
@@ -30,6 +31,7 @@ def measure_steps(clock: Clock) -> Iterator[Row]:
     for size, make in MODELS.items():
         for method in _METHODS:
             predictor = make(method)
+            # The recipe's losses and optimizer, over the head at hand.
             recipe = dataclasses.replace(load_recipe(f"{method}_voc_inductive"), model=predictor.model.config)
             side = predictor.metadata.size
             step = make_step(predictor.model, recipe, side)
@@ -38,9 +40,10 @@ def measure_steps(clock: Clock) -> Iterator[Row]:
 
 def make_step(model: SegmentationModel, recipe: Recipe, side: int) -> Callable[[], None]:
     """One optimiser step on a fixed random batch of squares of `side` pixels."""
+    # Random pixels: how long a step takes depends on sizes alone.
     pixels = torch.randn(_BATCH, 3, side, side)
-    labels = torch.randint(0, _CLASSES, (_BATCH, side, side), dtype=torch.uint8)
-    text = torch.nn.functional.normalize(torch.randn(_CLASSES, model.backbone.joint_dim), dim=-1)
+    labels = torch.randint(0, _CLASSES, (_BATCH, side, side), dtype=torch.uint8)  # (B, S, S)
+    text = torch.nn.functional.normalize(torch.randn(_CLASSES, model.backbone.joint_dim), dim=-1)  # (K, D)
     objective, optimizer = Objective(model.train(), recipe, autocast=False), build_optimizer(model, recipe)
 
     def step() -> None:
@@ -54,7 +57,9 @@ def make_step(model: SegmentationModel, recipe: Recipe, side: int) -> Callable[[
 
 def main() -> None:
     """Measure, and write JSON to stdout as `zsseg.bench.parts.measure_part` does."""
+    # As in training: tiny gradients would make steps slow by chance.
     flush_denormals()
+    # argv[1] is the part, as for `zsseg.bench`; here there is one only.
     clock = Clock(int(sys.argv[2]))
     rows = [row.as_dict() for row in measure_steps(clock)]
     memory = {"all steps": peak_memory_gb()}

@@ -35,7 +35,7 @@ from zsseg.predictor import Predictor
 
 OTHERS = 2
 """Names that a photo is asked for beside those it shows, when the threshold is chosen."""
-THRESHOLDS = tuple(round(0.025 * i, 3) for i in range(29))
+THRESHOLDS = tuple(round(0.025 * i, 3) for i in range(29))  # 0 to 0.7
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -52,6 +52,7 @@ def calibrate(options: argparse.Namespace) -> dict[str, Any]:
     check_outputs(options.json)
     predictor = open_predictor(options)
     photos = open_set(options.data, options.root, "development")
+    # Strict: labels of the set's unseen names are hidden, those of held-out ones remain.
     protocol = protocol_for(photos, predictor.metadata, photos.default_unseen if options.strict else ())
     if not protocol.evaluated_unseen:
         raise UserError("No unseen class is left to evaluate: calibrate a run whose recipe has held_out classes.")
@@ -59,7 +60,9 @@ def calibrate(options: argparse.Namespace) -> dict[str, Any]:
     check_photos(photos, items)
     by_penalty = penalty_curve(predictor, items, protocol)
     penalty = max(by_penalty, key=lambda p: (_order(by_penalty[p]["hIoU"]), -abs(p)))
+    # A second pass: the penalty is known now, and each photo is asked for other names.
     by_threshold = threshold_curve(predictor, photos, items, protocol, penalty)
+    # max takes the first of equal ones, which leaves the fewest pixels without a name.
     threshold = max(by_threshold, key=lambda t: _order(by_threshold[t]))
     report = {"seen_penalty": penalty, "threshold": threshold, "penalties": by_penalty, "thresholds": by_threshold}
     for value, scores in by_penalty.items():
@@ -89,7 +92,9 @@ def threshold_curve(
     The mean is over "none of these" and all classes that occur in at least `MIN_PHOTOS` photos.
     """
     none = len(protocol.names)
+    # The protocol's own table stays as it is.
     table = protocol.table.copy()
+    # Background becomes a class of its own, "none"; void and hidden ids stay 255 and do not count.
     table[[raw for raw, name in enumerate(photos.raw_names) if name is None]] = none
     matrices = {threshold: ConfusionMatrix(none + 1) for threshold in THRESHOLDS}
     for number, item in enumerate(tqdm(items, "thresholds")):
@@ -107,12 +112,14 @@ def _asked(truth: np.ndarray, protocol: EvalProtocol, number: int) -> tuple[list
     """Seen and unseen names to ask a photo for: those of its labels, and `OTHERS` drawn by its number."""
     shown = {int(label) for label in np.unique(truth) if label < len(protocol.names)}
     rest = [label for label in range(len(protocol.names)) if label not in shown]
+    # Seeded by the photo's number: a second run asks the same.
     others = np.random.default_rng([0, number]).permutation(rest)[:OTHERS]
     names = [protocol.names[label] for label in sorted(shown | {int(label) for label in others})]
     return [n for n in names if n in protocol.seen], [n for n in names if n not in protocol.seen]
 
 
 def _order(score: float) -> float:
+    # max would keep a nan that comes first, since no comparison with nan is true.
     return -1.0 if np.isnan(score) else score
 
 

@@ -69,6 +69,7 @@ def make_sheet(options: argparse.Namespace) -> Path:
     if keys and _in_repository(options.out):
         raise UserError(f"{options.out} lies in a git repository, which must not hold data-set photos: choose another.")
     named = [find_photo(key, options.root) for key in keys]
+    # By content: checkpoints usually share a backbone, which is then read once.
     backbones: dict[str, Backbone] = {}
     predictors = [Predictor.from_checkpoint(name, options.device, backbones) for name in options.checkpoints]
     rows = example_rows(predictors) + [named_row(photos, item, predictors) for photos, item in named]
@@ -85,6 +86,7 @@ def find_photo(key: str, root: Path) -> tuple[PhotoSet, Item]:
         UserError: there is no such photo.
     """
     name = key.split("/", maxsplit=1)[0]
+    # Validation photos first; a photo is in one of the two lists only.
     for split in ("val", "trainval"):
         try:
             photos = open_set(name, root, split)
@@ -114,7 +116,9 @@ def named_row(photos: PhotoSet, item: Item, predictors: Sequence[Predictor]) -> 
     answers: list[tuple[str, Segmentation]] = []
     for predictor in predictors:
         protocol = protocol_for(photos, predictor.metadata)
+        # Once for the row: the first model's protocol names the labels.
         if not answers:
+            # The photo may have been shrunk as it was read.
             mask = fitted_mask(item, read_mask(item), photo.shape[:2])
             answers.append(("labels", labelled(protocol.table[mask], protocol.names, protocol.seen)))
         answers.append((predictor.name, predictor.predict(photo, protocol.seen, protocol.unseen)))
@@ -125,6 +129,7 @@ def labelled(truth: np.ndarray, names: Sequence[str], seen: Sequence[str]) -> Se
     """Convert ground truth (H, W) to a segmentation, so that both are drawn alike; unlabelled is "none of these"."""
     scores = (truth == np.arange(len(names))[:, None, None]).astype(np.float32)  # (K, H, W)
     flags = tuple(name in seen for name in names)
+    # Scores are 0 or 1, so at .5 a pixel without a true class is "none".
     return Segmentation("labels", "labels", tuple(names), flags, scores, seen_penalty=0.0, threshold=0.5)
 
 
@@ -134,6 +139,7 @@ def draw(rows: Sequence[Row], path: Path) -> None:
     figure = Figure(figsize=(_SIDE * columns, _SIDE * len(rows)), layout="constrained")
     for axes, row in zip(figure.subplots(len(rows), columns, squeeze=False), rows, strict=True):
         _show(axes[0], row.photo, row.title)
+        # To the right: rows of examples have no labels, and their column stays empty.
         for axis, (caption, answer) in zip(axes[columns - len(row.answers) :], row.answers, strict=True):
             _show(axis, overlay(row.photo, answer), caption)
             _caption(axis, answer)
@@ -158,6 +164,7 @@ def _caption(axis: Axes, answer: Segmentation) -> None:
 
 
 def _in_repository(path: Path) -> bool:
+    # A folder in a clone, a file in a worktree.
     return any((folder / ".git").exists() for folder in path.resolve().parents)
 
 

@@ -47,6 +47,7 @@ def evaluate(options: argparse.Namespace) -> dict[str, Any]:
             contradict each other.
     """
     check_outputs(options.json, options.table, options.plot)
+    # fp32: scores must not depend on what the machine is fast at.
     context = setup_device("fp32", options.device)
     predictor = open_predictor(options)
     photos = open_set(options.data, options.root, options.split)
@@ -58,9 +59,11 @@ def evaluate(options: argparse.Namespace) -> dict[str, Any]:
     reports = []
     for name, layout, min_photos in _protocols(options.protocol, predictor.metadata):
         asked = with_layout(predictor, layout)
+        # Interleaved, so that no process gets all the large photos of one source.
         share = items[context.rank :: context.world_size]
         label = f"{options.data} {options.split}, {name}"
         matrix = evaluate_predictor(asked, share, classes, penalty, label, options.photo_gate)
+        # From here on every process has the counts of all photos.
         matrix.sum_over_processes()
         scores = score_report(asked, classes, matrix, penalty, min_photos)
         reports.append({**common, "protocol": name, **scores})
@@ -69,6 +72,7 @@ def evaluate(options: argparse.Namespace) -> dict[str, Any]:
             if options.plot is not None and len(reports) == 1:
                 options.plot.parent.mkdir(parents=True, exist_ok=True)
                 plot_confusion(matrix.counts, classes.names, classes.unseen, options.plot)
+    # The first numbers are at the top level in either case: readers need not know of the others.
     report = {**reports[0], **({"protocols": reports} if len(reports) > 1 else {})}
     if context.is_main:
         write_files(options, predictor, reports, report)
@@ -78,6 +82,7 @@ def evaluate(options: argparse.Namespace) -> dict[str, Any]:
 
 def _protocols(name: str, metadata: Metadata) -> list[tuple[str, Layout, int]]:
     """Name, layout of windows and smallest number of photos per class of each protocol that was asked for."""
+    # As upstream evaluates: windows of the training size, and every class counts, however rare.
     papers: tuple[str, Layout, int] = ("papers", "sliding", 1)
     whole: tuple[str, Layout, int] = ("whole", "whole", 1)
     own: tuple[str, Layout, int] = ("own", metadata.layout, MIN_PHOTOS)
@@ -93,6 +98,7 @@ def write_files(
     if options.table is not None:
         published = PUBLISHED.get(predictor.metadata.recipe)
         write_table(options.table, result_rows(reports, published and published._asdict()))
+    # Data set and split are in the key: a checkpoint can hold the scores of several.
     if options.write and not options.photo_gate:  # a checkpoint's scores are those of the published method
         scores = {f"{options.data} {options.split} {k}": report[k] for k in SCORES if report[k] is not None}
         metadata = dataclasses.replace(predictor.metadata, scores={**predictor.metadata.scores, **scores})

@@ -45,8 +45,10 @@ def main(argv: list[str] | None = None) -> int:
 def pretrain(args: argparse.Namespace) -> None:
     """Run the parts asked for."""
     flush_denormals()
+    # Before the modules are built: their first weights follow the recipe's seed.
     torch.manual_seed(mini_clip.IMAGE.seed)
     clip = build_clip(mini_clip.CONFIG)
+    # In every part: building the run restores what was trained, and all that follows needs it.
     _text_encoder(clip, args)
     if args.part == "text":
         return
@@ -86,6 +88,7 @@ def _text_encoder(clip: OpenClip, args: argparse.Namespace) -> None:
     """Train the text encoder, or take it from another backbone of the same joint space."""
     if args.text_from is not None:
         source = load_backbone(args.text_from).clip.state_dict()
+        # Completed by the image encoder as it is, so that loading can be strict.
         clip.load_state_dict({**clip.state_dict(), **{n: v for n, v in source.items() if not n.startswith("visual.")}})
         return
     context = mini_clip.CONFIG["model_cfg"]["text_cfg"]["context_length"]
@@ -101,19 +104,22 @@ def _load_stem(stem: TrunkStem, places: list[tuple[str, PhotoFile]], args: argpa
     path = args.runs / TRUNKS_STATE
     if path.exists():
         state = torch.load(path, weights_only=True)
+        # `mix` is not in the file: it starts anew and is trained.
         stem.load_state_dict({**stem.state_dict(), **state})
         return
     load_trunks(stem, args.vit)
     chosen = np.random.default_rng(0).permutation(len(places))[: mini_clip.REDUCTION_PHOTOS]
+    # eval(): batch norms keep the statistics of their own training.
     fit_reduction(stem.eval(), _pixels(draw_views([places[i] for i in chosen], mini_clip.VIEWS)))
     with atomic_path(path) as partial:
+        # Kept with the run: features that were cached hold for these very maps.
         torch.save({name: value for name, value in stem.state_dict().items() if not name.startswith("mix.")}, partial)
 
 
 def _pixels(views: list[View]) -> Iterator[Tensor]:
     mean, std = (torch.tensor(values).view(3, 1, 1) for values in (MEAN, STD))
     for view in views:
-        yield ((torch.from_numpy(view.rgb()).permute(2, 0, 1).float() / 255 - mean) / std)[None]
+        yield ((torch.from_numpy(view.rgb()).permute(2, 0, 1).float() / 255 - mean) / std)[None]  # (1, 3, H, W)
 
 
 def _image_run(
@@ -154,6 +160,7 @@ def export(clip: OpenClip, runs: Path, out: Path) -> str:
     path = runs / "image" / STATE_FILE
     if not path.exists():
         raise UserError(f"There is no image encoder in {runs} yet: run --part image first.")
+    # The state has no positions, for they are not trained; training had zeros.
     torch.nn.init.zeros_(clip.visual.positional_embedding)
     load_trained(clip.visual, torch.load(path, weights_only=True)["visual"])
     return save_backbone(clip, mini_clip.CONFIG, out, pack=True)

@@ -77,11 +77,13 @@ def write_report(options: argparse.Namespace) -> dict[str, Any]:
 def examine(predictor: Predictor, items: Sequence[Item], protocol: EvalProtocol) -> Findings:
     """Run a model over the photos once; keep only histograms and confusion matrices."""
     penalty = predictor.metadata.seen_penalty
+    # Its own penalty need not be one of the others.
     sweep = PenaltySweep(protocol, (*PENALTIES, penalty))
     reliability = Reliability(len(protocol.names))
     for _, raw, answer in predictions(predictor, items, protocol, predictor.name):
         truth = protocol.table[raw]
         sweep.update(truth, answer)
+        # Sigmoids as they are, before penalty and threshold.
         reliability.update(truth, answer.scores)
     groups = {
         "all names": range(len(protocol.names)),
@@ -100,6 +102,7 @@ def markdown(report: dict[str, Any]) -> str:
     lines += [_row([score, *(_shown(model[score]) for model in models)]) for score in SCORES]
     lines.append(_row(["calibration error", *(_shown(m["reliability"]["all names"]["error"]) for m in models)]))
     lines.append(_row(["seen penalty", *(_shown(model["seen_penalty"]) for model in models)]))
+    # One protocol served all models, so their classes are the same.
     lines += ["", *_table_head(["class", "", "photos", *(f"IoU, {name}" for name in names)])]
     for name, row in models[0]["per_class"].items():
         kind = ("seen" if row["seen"] else "unseen") + ("" if row["counted"] else ", not counted")

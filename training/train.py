@@ -44,7 +44,9 @@ def train(options: argparse.Namespace) -> Path | None:
         UserError: the options contradict each other, --out holds a run already, or files cannot be read or written.
     """
     recipe = chosen_recipe(options)
+    # First: denormals are flushed before any thread starts.
     context = setup_device(recipe.precision, options.device)
+    # Each process would measure its own speed and plan another end.
     if options.minutes is not None and context.world_size > 1:
         raise UserError("--minutes works in one process only: give --iters under torchrun.")
     folder = find_backbone(options.backbone) if options.backbone else None
@@ -59,6 +61,7 @@ def train(options: argparse.Namespace) -> Path | None:
     )  # fmt: skip
     trainer = Trainer(experiment, run, context, development_evaluator(recipe, options.data_root, context))
     progress = trainer.run()
+    # Before the export, which the main process makes alone.
     teardown(context)
     if not context.is_main or progress.iteration < progress.iters:
         return None
@@ -83,6 +86,7 @@ def dry_run(options: argparse.Namespace) -> dict[str, Any]:
         photos = open_set(recipe.sources[0].name, folder, "trainval")
         predictor = Predictor(trainer.model, experiment.metadata, str(context.device))
         protocol = protocol_for(photos, experiment.metadata)
+        # A minimum of 1: one photo has to give scores.
         scores = summarise(evaluate_predictor(predictor, photos.items[:1], protocol, recipe.seen_penalty), protocol, 1)
         losses = [row["total"] for row in read_log(folder / "run/train.csv")]
     trained = sum(parameter.numel() for parameter in trainer.model.parameters())
@@ -101,7 +105,9 @@ def chosen_recipe(options: argparse.Namespace) -> Recipe:
     """
     recipe = load_recipe(options.recipe)
     if options.data is not None:
+        # `unseen=None` takes the new set's own list; the recipe's names belong to another set.
         source = dataclasses.replace(recipe.sources[0], name=options.data, weight=1.0, unseen=None)
+        # Under another name, so that neither run nor checkpoint replaces the recipe's own.
         recipe = dataclasses.replace(recipe, name=f"{recipe.name}_{options.data}", sources=(source,))
     changes = {"iters": options.iters, "seed": options.seed, "precision": options.precision}
     return dataclasses.replace(recipe, **{name: value for name, value in changes.items() if value is not None})
@@ -123,6 +129,7 @@ def development_evaluator(recipe: Recipe, data_root: Path, context: DeviceContex
     held = tuple(n for n in seen if n in recipe.held_out)
     protocol = build_protocol(photos.raw_names, [n for n in seen if n not in held], held + unseen, hide=unseen)
     items = photos.items[: recipe.eval_photos]
+    # A missing file is found before the first iteration, not at the first evaluation.
     check_photos(photos, items)
 
     def look(model: SegmentationModel, metadata: Metadata) -> Scores:
@@ -134,11 +141,13 @@ def development_evaluator(recipe: Recipe, data_root: Path, context: DeviceContex
 
 def export(experiment: Experiment, out: Path, folder: Path) -> Path:
     """Copy the weights chosen by the recipe ("last" or "best") to the checkpoint folder, with their scores."""
+    # The backbone at hand goes along, so that it is not read again.
     model, metadata = load_checkpoint(
         out / f"{experiment.recipe.ship}.safetensors",
         {experiment.metadata.backbone_sha256: experiment.model.backbone},
     )
     path = folder / f"{experiment.metadata.name}.safetensors"
+    # The run's files are called "last" and "best"; the export has the recipe's name.
     metadata = dataclasses.replace(metadata, name=experiment.metadata.name)
     save_checkpoint(model, metadata, path, pack=experiment.recipe.pack)
     print(f"{path}: evaluate it with python -m training.evaluate --checkpoint {experiment.metadata.name}")

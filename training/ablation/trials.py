@@ -60,6 +60,7 @@ class Plan:
     @cached_property
     def variants(self) -> dict[str, tuple[Variant, Recipe]]:
         """All runs by name, without the training-free baseline; see `recipes_of`."""
+        # The patch size is in the folder's settings: no weights are loaded for it.
         config = json.loads((self.backbone / CONFIG_FILE).read_text(encoding="utf-8"))
         return recipes_of(self.domain, self.length, config["model_cfg"]["vision_cfg"]["patch_size"])
 

@@ -150,7 +150,7 @@ def recipes_of(domain: Domain, length: Length, patch: int) -> dict[str, tuple[Va
             raise UserError(f"A size of {base.size} px does not divide into patches of {patch} px: give a multiple.")
         for variant in (variant for variant in VARIANTS if method in variant.methods):
             recipe = variant.change(base)
-            # The unchanged recipe equals its base, of course, and stays.
+            # The unchanged recipe equals its base and stays.
             is_new = recipe != base or not variant.name
             # A grid of regions cannot be finer than the patches'.
             if is_new and math.isqrt(recipe.model.regions) <= base.size // patch:

@@ -14,6 +14,6 @@ CONFIG: dict[str, Any] = {
     "preprocess_cfg": {"mean": list(MEAN), "std": list(STD)},
     # With `width`, three strides of 2: 8 px to a patch.
     "stem": [32, 64],
-    # Without them whole towers had not begun to learn shapes after 4,400 crops (training/LOG_shapes.md).
+    # Residual 3x3 convolutions on the patch grid: it is there that shapes are learnt (training/LOG_shapes.md).
     "stem_dilations": [1, 2, 4, 2],
 }

@@ -43,7 +43,7 @@ RECIPE = Recipe(
     batch=16,
     init="cosine",
     # At a bias of 0 every sigmoid starts at one half, and the first hundred steps go into saying no to everything.
-    # With it the focal loss starts at 35, not at 809 (training/LOG.md, first round).
+    # At -4 the loss starts at 35, not at 809 (training/LOG.md, first round).
     init_bias=-4.0,
     # A sixteenth of the labels' pixels.
     loss_stride=4,

@@ -44,7 +44,6 @@ def transductive(base: Recipe) -> Recipe:
 
 def fully_supervised(base: Recipe) -> Recipe:
     """All classes are seen: the upper bound that the papers compare with."""
-    # "inductive" is not in this name any more, so `transductive` cannot be put on top.
     return dataclasses.replace(
         base,
         name=base.name.replace("_inductive", "_fully_supervised"),
