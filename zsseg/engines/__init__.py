@@ -23,6 +23,7 @@ def engine_name(name: str | None = None) -> str:
     Raises:
         UserError: there is no such engine.
     """
+    # An empty variable counts as none.
     chosen = name or os.environ.get(VARIABLE) or AUTO
     if chosen not in ENGINES:
         raise UserError(f"There is no engine {chosen!r}: choose one of {', '.join(ENGINES)}.")

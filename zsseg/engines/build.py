@@ -40,6 +40,7 @@ def candidates() -> tuple[str, ...]:
     """Names of the engines that "auto" chooses between on this machine, the most exact first."""
     if not has_onednn():
         return (EAGER,)
+    # `fastest` relies on the order: a later one has to win clearly.
     return (EAGER, "packed", "bf16") if has_bf16() else (EAGER, "packed")
 
 
@@ -52,6 +53,7 @@ def engine_of(name: str) -> Engine:
     """
     if name == EAGER:
         return Eager()
+    # On a CPU torch.compile writes C++.
     if name == "compile":
         _check(bool(shutil.which("c++") or shutil.which("g++") or shutil.which("clang++")), name, "a C++ compiler")
         return Compiled()
@@ -59,6 +61,7 @@ def engine_of(name: str) -> Engine:
     if name == "packed":
         return Packed(name, torch.float32)
     _check(has_bf16(), name, "a processor with bfloat16 instructions")
+    # The `packed` of the whole process, so its weights are packed once.
     return Packed(name, torch.bfloat16, exact=engine_of("packed"))
 
 

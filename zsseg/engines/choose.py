@@ -50,6 +50,7 @@ class Auto(Engine):
     @property
     def chosen(self) -> Engine:
         """The engine that all steps are passed to; measured first if this machine does not know it yet."""
+        # Several threads can ask first: one measures, the others wait for its choice.
         with self._lock:
             if self._chosen is None:
                 self._chosen = self._engines[self._choose()]
@@ -77,6 +78,7 @@ class Auto(Engine):
         return f"zsseg {__version__}, torch {torch.__version__}, {machine}, {encoder}, {' '.join(self._engines)}"
 
     def _measure(self) -> str:
+        # The caller's random numbers stay as they are.
         with torch.random.fork_rng():
             torch.manual_seed(0)
             pixels = torch.randn(1, 3, self._size, self._size)
@@ -89,11 +91,13 @@ class Auto(Engine):
             start = time.perf_counter()
             engine.run(self._backbone.plain_tokens, engine.run(self._backbone.embed_patches, pixels))
             times.append(time.perf_counter() - start)
+        # The least: other processes only add time.
         return min(times[1:])
 
 
 def fastest(seconds: Mapping[str, float]) -> str:
     """The name to choose, of seconds by name, the most exact first; at least one."""
+    # Each has to beat the best so far, which is at least as exact.
     (chosen, least), *others = seconds.items()
     for name, taken in others:
         if taken < GAIN * least:
@@ -117,10 +121,12 @@ class Memory:
         """The remembered choice, if it is one of those allowed; else a measured one, which is then remembered."""
         with self._lock:
             found = self._choices.get(key) or self._read().get(key)
+            # A file can hold anything: what is no candidate is measured anew.
             if found not in allowed:
                 found = measure()
                 with suppress(OSError):
                     self._path.parent.mkdir(parents=True, exist_ok=True)
+                    # Read once more, for another process may have written its choice meanwhile.
                     write_text(self._path, json.dumps({**self._read(), key: found}, indent=2) + "\n")
             self._choices[key] = found
             return found
@@ -144,6 +150,7 @@ def _processor() -> str:
         for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
             if line.startswith("model name"):
                 return line.partition(":")[2].strip()
+    # No Linux, or a kernel without that line.
     import platform
 
     return platform.processor() or platform.machine()

@@ -19,6 +19,7 @@ class Compiled(Engine):
     name = "compile"
 
     def __init__(self) -> None:
+        # Weakly by model: what was compiled goes when the model goes.
         self._steps: WeakKeyDictionary[object, dict[str, Callable[..., Any]]] = WeakKeyDictionary()
         self._lock = threading.Lock()  # the compiler is not made for several threads
 

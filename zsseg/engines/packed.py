@@ -65,6 +65,7 @@ class _PackedWeights:
 
     def __init__(self, dtype: torch.dtype) -> None:
         self.dtype = dtype
+        # By identity: tensors have no equality that a dictionary could use.
         self._weights: WeakIdKeyDictionary = WeakIdKeyDictionary()
         self._biases: WeakIdKeyDictionary = WeakIdKeyDictionary()
 
@@ -72,7 +73,7 @@ class _PackedWeights:
         """For `_product`: weight (out, in), or (in, out) where `transposed`."""
 
         def make() -> Tensor:
-            matrix = (weight.T if transposed else weight).to(self.dtype).contiguous()
+            matrix = (weight.T if transposed else weight).to(self.dtype).contiguous()  # (out, in)
             packed: Tensor = torch.ops.mkldnn._reorder_linear_weight(matrix, _TYPICAL_ROWS)
             return packed
 
@@ -107,12 +108,14 @@ class _Replacing(TorchFunctionMode):
         args: tuple[Any, ...] = (),
         kwargs: Mapping[str, Any] | None = None,
     ) -> Any:  # noqa: ANN401 - whatever torch's function returns
+        # Inside this method the mode is off, so ours may call torch's functions.
         ours = _OURS.get(func)
         options = kwargs or {}
         return func(*args, **options) if ours is None else ours(self._weights, *args, **options)
 
 
 def _linear(weights: _PackedWeights, x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+    # What is no parameter does not live long enough to be worth packing.
     if not isinstance(weight, nn.Parameter):
         return F.linear(x, weight, bias)
     return _product(x.to(weights.dtype), weights.linear(weight), weights.bias(bias))
@@ -146,8 +149,11 @@ def _attention(
 ) -> Tensor:
     """Scaled dot-product attention, (B, heads, L, d) -> the same, head by head and some queries at a time."""
     batch, heads, length, channels = query.shape
+    # The scale goes into the queries, (L, d), rather than into the scores, (L, N).
     query, key, value = (x.to(weights.dtype) for x in (query * (1 / math.sqrt(channels)), key, value))
+    # (B, L, heads, d): each position's heads lie side by side, as the next layer reads them.
     mixed = query.new_empty(batch, length, heads, channels)
+    # The number of queries whose scores against all N keys stay within the limit.
     step = max(1, _SCORES_AT_ONCE // key.shape[2])
     for sample in range(batch):
         for head in range(heads):
@@ -156,9 +162,10 @@ def _attention(
                 rows = slice(start, start + step)
                 scores = _product(query[sample, head, rows], keys, None)  # (l, N)
                 if attn_mask is not None:
+                    # (l, N) of a mask (L, N) that all heads share.
                     scores = scores + attn_mask[rows]
                 mixed[sample, rows, head] = _product(scores.softmax(-1).to(weights.dtype), values, None)
-    return mixed.transpose(1, 2)
+    return mixed.transpose(1, 2)  # (B, heads, L, d)
 
 
 def _product(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
@@ -171,6 +178,7 @@ _OURS: Mapping[Callable[..., Any], Callable[..., Any]] = {
     F.linear: _linear,
     F.scaled_dot_product_attention: _attention,
     F.conv2d: _convolution,
+    # A product arrives under the name that it was called by.
     torch.matmul: _matmul,
     Tensor.matmul: _matmul,
     Tensor.__matmul__: _matmul,
