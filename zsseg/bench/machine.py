@@ -37,6 +37,7 @@ def _memory_gb() -> float | None:
     meminfo = Path("/proc/meminfo")
     if not meminfo.is_file():
         return None
+    # The first line is MemTotal, in kB.
     return round(int(meminfo.read_text(encoding="utf-8").split()[1]) / 2**20, 1)
 
 
@@ -47,4 +48,5 @@ def peak_memory_gb() -> float | None:
     except ImportError:
         return None
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    # macOS counts bytes, Linux kB.
     return round(peak * (1 if sys.platform == "darwin" else 1024) / 1e9, 3)

@@ -51,10 +51,12 @@ def embedded(method: str) -> Predictor:
 
 def vit_b16(method: str) -> Predictor:
     """A head of the papers' size for PASCAL VOC over ViT-B/16, both with random weights: speed needs no others."""
+    # The caller's random numbers stay as they are.
     with torch.random.fork_rng():
         torch.manual_seed(0)
         backbone = Backbone(build_clip({"model_cfg": _VIT_B16}), "vit-b16-random")
         model = build_model(_PAPERS[method], backbone)
+    # ImageNet's statistics and a stride of 426 px, as in the released configurations.
     metadata = Metadata(
         f"{method}-vit-b16-random", method, "inductive", _PAPERS[method], backbone.name, "", ("a photo of a {}",),
         (123.675, 116.28, 103.53), (58.395, 57.12, 57.375), _SIDE, _SIDE * 5 // 6,
@@ -68,6 +70,7 @@ MODELS = {"embedded": embedded, "vit-b16": vit_b16}
 
 def measure_model(part: str, predictor: Predictor, clock: Clock) -> tuple[list[Row], dict[str, float | None]]:
     """All steps of one model, and the peak memory in GB after the whole prediction and after the largest decode."""
+    # In this order: peak memory never falls, so the largest decode comes last.
     rows = list(_whole_rows(part, predictor, clock))
     memory = {f"predict {ASKED}": peak_memory_gb()}
     rows += _step_rows(part, predictor, clock)
@@ -79,12 +82,15 @@ def _whole_rows(part: str, predictor: Predictor, clock: Clock) -> Iterator[Row]:
     names, photo, fresh = _names(ASKED), _photo(), count()
 
     def predict() -> object:
+        # A photo that is cached would cost nothing.
         return predictor.predict(_changed(photo, next(fresh)), unseen=names)
 
     def ask_again() -> object:
+        # One name is new in each call; photo and other names are cached.
         return predictor.predict(photo, unseen=[*names[1:], f"something else {next(fresh)}"])
 
     yield clock.measure(part, f"predict {ASKED}", predict)
+    # Fills the caches that `ask_again` relies on.
     predictor.predict(photo, unseen=names)
     yield clock.measure(part, f"predict {ASKED}, one new name", ask_again)
 
@@ -104,7 +110,7 @@ def _step_rows(part: str, predictor: Predictor, clock: Clock) -> Iterator[Row]:
         yield clock.measure(part, "encode, bf16", encode, count=True)
     encoded = predictor.encode_image(windows)
     for classes in CLASSES:
-        text = F.normalize(torch.randn(classes, predictor.model.backbone.joint_dim), dim=-1)
+        text = F.normalize(torch.randn(classes, predictor.model.backbone.joint_dim), dim=-1)  # (K, D)
         decode = partial(_decode, predictor, encoded, text)
         yield clock.measure(part, f"decode {classes}", decode, count=True)
         if classes == ASKED:

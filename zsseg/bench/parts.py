@@ -26,6 +26,7 @@ def measure_part(part: str, repeats: int) -> dict[str, Any]:
     Returns:
         "rows" of `zsseg.bench.timing.Row`, "memory_gb", "gflops" of the matrix products, and the "machine".
     """
+    # Here, so that the process that only starts others loads no torch.
     from zsseg.bench.machine import describe_machine
     from zsseg.bench.models import MODELS, measure_model
     from zsseg.bench.start import measure_starts
@@ -36,6 +37,7 @@ def measure_part(part: str, repeats: int) -> dict[str, Any]:
     if part == START:
         rows = list(measure_starts(clock))
     else:
+        # From the right, since "vit-b16" has a dash of its own.
         size, _, method = part.rpartition("-")
         rows, memory = measure_model(part, MODELS[size](method), clock)
     found = {"rows": [row.as_dict() for row in rows], "memory_gb": memory}
@@ -80,6 +82,7 @@ def _in_own_process(part: str, module: str, repeats: int) -> dict[str, Any]:
     result = subprocess.run(command, capture_output=True, text=True, check=False)
     if result.returncode != 0:
         reason = result.stderr.strip().splitlines() or [f"exit code {result.returncode}"]
+        # The last line of a traceback says what happened.
         raise UserError(f"The part {part} could not be measured: {reason[-1]}")
     found: dict[str, Any] = json.loads(result.stdout)
     return found

@@ -28,6 +28,7 @@ def measure_starts(clock: Clock) -> Iterator[Row]:
     python = sys.executable
     cli = [python, "-m", "zsseg"]
     commands = {
+        # Python and torch alone: what is beyond them is the package's own.
         "python": [python, "-c", "pass"],
         "import torch": [python, "-c", "import torch"],
         "import zsseg": [python, "-c", "import zsseg"],
@@ -52,6 +53,7 @@ def _run(command: Sequence[str]) -> None:
 
 def _start_page() -> float:
     """Seconds from the start of the page's process to its first good answer; then it is stopped."""
+    # The system picks a free port, which the page takes a moment later.
     with socket.socket() as trial:
         trial.bind(("127.0.0.1", 0))
         port = trial.getsockname()[1]
@@ -60,9 +62,11 @@ def _start_page() -> float:
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
         try:
             while time.perf_counter() - began < _PATIENCE and process.poll() is None:
+                # Refused until the page listens.
                 with suppress(OSError), urllib.request.urlopen(f"http://127.0.0.1:{port}/healthz"):
                     return time.perf_counter() - began
                 time.sleep(0.02)
         finally:
+            # Also after the return above: nobody else stops the page.
             process.kill()
     raise UserError("The page did not answer: start it with `zsseg demo` to see why.")

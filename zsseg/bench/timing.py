@@ -60,6 +60,7 @@ class Clock:
         self._matrices = {dtype: torch.rand(SIDE, SIDE).to(dtype) for dtype in (torch.float32, torch.bfloat16)}
         self._products: dict[torch.dtype, list[float]] = {dtype: [] for dtype in self._matrices}
         for dtype in self._matrices:
+            # Not kept: the first product also starts the threads.
             self._product(dtype)
 
     def _product(self, dtype: torch.dtype) -> float:
@@ -84,6 +85,7 @@ class Clock:
             count: also count its arithmetic.
         """
         gflop = gflop_of(call) if count else None
+        # Not timed: it fills caches, or compiles.
         call()
         return self.measure_seconds(part, step, lambda: seconds_of(call), gflop=gflop, items=items)
 
@@ -94,11 +96,13 @@ class Clock:
         times: list[float] = []
         products: dict[torch.dtype, list[float]] = {dtype: [] for dtype in self._matrices}
         for _ in range(self.repeats):
+            # In turns: a busy minute slows products and call alike.
             for dtype, taken in products.items():
                 taken.append(self._product(dtype))
             times.append(seconds())
         for dtype, taken in products.items():
             self._products[dtype] += taken
+        # Medians: one interruption does not count.
         median = statistics.median(times)
         fp32, bf16 = (statistics.median(products[dtype]) for dtype in (torch.float32, torch.bfloat16))
         done = None if gflop is None else gflop / median / _PRODUCT_GFLOP  # products' worth of arithmetic per second
