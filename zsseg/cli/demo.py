@@ -23,6 +23,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--port",
         type=int,
+        # A variable's text goes through `type` like an option's.
         default=os.environ.get("GRADIO_SERVER_PORT"),
         help="port to listen on (GRADIO_SERVER_PORT, else the first free one from 7860)",
     )
@@ -69,6 +70,7 @@ def bring_backbone(name: str, weights: str | None = None) -> None:
     row = released(name)
     if row.method:
         raise UserError(f"{BACKBONE_VARIABLE} names {name}, which is no backbone: choose ViT-B-16/openai.")
+    # Not found: it is downloaded below.
     with suppress(UserError):
         find_checkpoint(row.name, weights)
         return
@@ -81,6 +83,7 @@ def _stay_home(weights: str, needs_network: bool) -> None:
     Must come before the first import that would look.
     """
     if not needs_network and not names_repository(weights):
+        # setdefault: who sets a variable knows what for.
         os.environ.setdefault("HF_HUB_OFFLINE", "1")
     os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
 

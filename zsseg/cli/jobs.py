@@ -11,6 +11,7 @@ from typing import Any
 from zsseg.errors import UserError
 from zsseg.image.paths import PhotoPath
 
+# ASCII: \d alone takes digits of all scripts.
 _SHARD = re.compile(r"([1-9]\d{0,8})/([1-9]\d{0,8})", re.ASCII)
 Row = Mapping[str, Any]
 
@@ -60,6 +61,7 @@ class Journal:
         self.path = folder / f"finished{share}.jsonl"
         self._rows: dict[str, list[Row]] = {}
         try:
+            # A killed process can leave half a letter.
             lines = self.path.read_text(encoding="utf-8", errors="replace").split("\n") if self.path.exists() else [""]
         except OSError as error:
             raise UserError(f"{self.path} cannot be read ({error.strerror or error}): delete it.") from error
@@ -77,6 +79,7 @@ class Journal:
     def recall(self, key: str) -> list[Row]:
         """What was reported of a photo when it was finished; empty if it was not, or its files are gone."""
         rows = self._rows.get(key, [])
+        # Files can have been moved since: then the photo is done again.
         return rows if all(_written(row).is_file() for row in rows) else []
 
     def add(self, key: str, rows: Sequence[Row]) -> None:
@@ -89,6 +92,7 @@ class Journal:
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             with self.path.open("a", encoding="utf-8") as file:
+                # The half line is ended first, or it would spoil this one.
                 file.write(("\n" if self._needs_end else "") + line + "\n")
         except OSError as error:
             raise UserError(f"{self.path} cannot be written ({error.strerror or error}).") from error
@@ -97,6 +101,7 @@ class Journal:
 
 def key_of(pixels: bytes, *asked: object) -> str:
     """The sha256 that two photos share only if their pixels are the same and the same was asked of the same models."""
+    # Pixels, not the file: a photo that was renamed or copied is the same.
     digest = hashlib.sha256(pixels)
     digest.update(json.dumps(asked, sort_keys=True, default=str).encode())
     return digest.hexdigest()

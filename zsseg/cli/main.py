@@ -57,6 +57,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         warn(f"{shortened(error.filename or 'A file')} cannot be read or written: {error.strerror or error}.")
         return 2
     except KeyboardInterrupt:
+        # 128 and the number of the signal, as shells report it.
         warn("Stopped.")
         return 130
     return code
@@ -127,7 +128,7 @@ def _add_segment(parser: argparse.ArgumentParser) -> None:
     which.add_argument("--checkpoint", action="append", metavar="NAME", help="name or file of a model; may be repeated")
     which.add_argument(
         "--manifest",
-        "--recipe",
+        "--recipe",  # its earlier name
         type=Path,
         metavar="FILE",
         help="reproduce the answer of this recipe.json",
@@ -160,6 +161,7 @@ def _info(args: argparse.Namespace) -> int:
 
     rows = [_model_row(path, content) for path, content in list_checkpoints(args.weights)]
     if args.json:
+        # Names stay readable; `say` escapes what the terminal cannot show.
         say(json.dumps(rows, indent=2, ensure_ascii=False) + "\n")
         return 0
     for row in rows:
@@ -187,6 +189,7 @@ def _as_text(row: dict[str, object]) -> str:
             value = ", ".join(value)
         if isinstance(value, dict):
             value = ", ".join(f"{name} {score:.3f}" for name, score in value.items())
+        # No value is no line: a checkpoint without scores says nothing of them.
         if value:
             lines.append(f"  {key:10}{value}")
     return "\n".join(lines) + "\n"

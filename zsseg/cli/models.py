@@ -24,6 +24,7 @@ def named_models(args: argparse.Namespace) -> dict[str, Predictor]:
     """
     shared: dict[str, Backbone] = {}  # the backbone, which all methods usually stand on, is read once
     if args.checkpoint:
+        # A name that is given twice is one model.
         files = [find_checkpoint(name, args.weights) for name in dict.fromkeys(args.checkpoint)]
         predictors = [Predictor.from_checkpoint(file, backbones=shared, engine=args.engine) for file in files]
     else:
@@ -47,6 +48,7 @@ def _methods(wanted: str | None) -> tuple[Method, ...]:
 def _default_model(method: Method, args: argparse.Namespace, shared: dict[str, Backbone]) -> Predictor:
     """A method's default checkpoint; one without weights of its own takes the backbone of another's."""
     if not method.trained:
+        # Through a checkpoint, since its backbone is found beside it.
         file = find_checkpoint(next(iter(default_checkpoints().values())), args.weights)
         folder = find_backbone_of(file, read_metadata(file))
         return Predictor.training_free(folder, backbones=shared, method=method.key, engine=args.engine)
@@ -74,6 +76,7 @@ def manifest_models(manifest: Manifest, force: bool, weights: str | None = None)
         predictor = _model_of(step, shared, weights)
         if predictor.method != step.method:
             raise UserError(f"The manifest says {step.method}, but its checkpoint is of {predictor.method}: mend it.")
+        # Both: the same head over another backbone answers otherwise.
         at_hand = (predictor.sha256, predictor.metadata.backbone_sha256)
         if at_hand != (step.sha256, step.backbone_sha256):
             insist(f"The checkpoint {step.checkpoint} is not the one of the manifest (its sha256 differs)", force)
@@ -82,6 +85,7 @@ def manifest_models(manifest: Manifest, force: bool, weights: str | None = None)
 
 
 def _model_of(step: ManifestMethod, shared: dict[str, Backbone], weights: str | None) -> Predictor:
+    # Without training there is no file of its own, only a backbone.
     if not method_of(step.method).trained and not step.sha256:
         folder = find_backbone(step.backbone, weights)
         return Predictor.training_free(folder, backbones=shared, method=step.method, engine=step.engine)
@@ -91,6 +95,7 @@ def _model_of(step: ManifestMethod, shared: dict[str, Backbone], weights: str | 
 def _file_of(step: ManifestMethod, weights: str | None) -> Path:
     """The file at hand with this content, whatever it is called now; else the one with this name."""
     paths = (path for path, content in list_checkpoints(weights) if isinstance(content, Metadata))
+    # One after the other, until one fits: a sha256 reads the whole file.
     same = (path for path in paths if file_sha256(path) == step.sha256)
     return next(same, None) or find_checkpoint(step.checkpoint, weights)
 

@@ -95,6 +95,7 @@ def run(args: argparse.Namespace) -> int:
             results.append(outcome.row)
             new = [warning for warning in outcome.row["warnings"] if warning not in printed]
             printed.update(new)
+            # Before the answer that they are about.
             for warning in new:
                 warn(f"Warning: {warning}")
             say("" if args.json else outcome.report)
@@ -109,19 +110,23 @@ def run(args: argparse.Namespace) -> int:
 def _outcomes(args: argparse.Namespace) -> Iterator[_Answered | _Failed]:
     """Answer photo after photo; one that fails does not stop the others, a bad question or model does."""
     try:
+        # Before anything is loaded: the work must have a place to go.
         check_writable(args.out / "result.json")
         request, shard = _request(args), read_shard(args.shard)
         photos = find_photos(args.photo)
         if request.manifest and len(photos) > 1:
             raise UserError("A manifest is of one photo: name that one alone.")
+        # After the checks of the request: a wrong question leaves the record alone.
         journal = Journal(args.out, shard) if args.resume else None
         models: dict[str, Predictor] = {}
+        # After the list is whole: the numbers behind equal names must not depend on the share.
         share = shard.share(photos)
         for number, photo in enumerate(share, 1):
             _show_progress(number, len(share), photo)
             try:
                 pixels = _pixels(photo, request.manifest, args.force)
             except UserError as error:
+                # The names of all photos, not of the share, decide whether a sentence needs the photo's.
                 yield _failed(photo, error, len(photos))
                 continue
             # Quick checks come before the weights are loaded; they are loaded once for all photos.
@@ -156,15 +161,18 @@ def _recalled_or_new(
     # All that decides the files: where they go, what was asked, of which models, with which settings.
     asked = [(folder, model.name, model.provenance, request.settings_of(folder)) for folder, model in models.items()]
     place = (str(target.folder), str(target.zip))
+    # The shape too: the same bytes in another shape are another picture.
     key = key_of(pixels.tobytes(), pixels.shape, place, request.seen, request.unseen, asked, __version__)
     if rows := journal.recall(key):
         return [_Answered(row, f"{row['photo']}: finished earlier\n") for row in rows]
     answered = _answers(photo, pixels, request, models, target)
+    # After the files: what is recorded is on the disk.
     journal.add(key, [one.row for one in answered])
     return answered
 
 
 def _show_progress(number: int, count: int, photo: PhotoPath) -> None:
+    # Progress is for eyes; a log gets results and errors only.
     if count > 1 and sys.stderr.isatty():
         warn(f"{number}/{count} {photo.path}")
 
@@ -188,9 +196,11 @@ def _request(args: argparse.Namespace) -> _Request:
         return _request_of_manifest(args)
     if args.force:
         raise UserError("--force is about a manifest: give one with --manifest, or leave it out.")
+    # Names that cannot be used fail here, before a photo is read.
     build_vocabulary(args.seen or "", args.unseen or "")
     opacity = OPACITY if args.opacity is None else args.opacity
     settings = _Settings(args.seen_penalty, args.threshold, args.photo_gate or 0.0, opacity)
+    # None is the checkpoint's own value, which needs no check: 0 stands in for it.
     check_penalty(args.seen_penalty or 0.0)
     check_fraction(settings.photo_gate, "The photo-level gate")
     check_fraction(args.threshold or 0.0, "The threshold")
@@ -199,6 +209,7 @@ def _request(args: argparse.Namespace) -> _Request:
 
 
 def _request_of_manifest(args: argparse.Namespace) -> _Request:
+    # None is an option that was not given; 0 can have been.
     given = [f"--{name.replace('_', '-')}" for name in _IN_MANIFEST if getattr(args, name) is not None]
     if given:
         raise UserError(f"The manifest says what is asked: leave out {' and '.join(given)}.")
@@ -219,6 +230,7 @@ def _pixels(photo: PhotoPath, manifest: Manifest | None, force: bool) -> Pixels:
     if photo.problem:
         raise UserError(photo.problem)
     pixels = load_image(photo.path)
+    # By the pixels: another file name or other metadata make no difference.
     if manifest and manifest_photo(pixels, manifest.photo.file_name) != manifest.photo:
         from zsseg.cli.models import insist
 
@@ -271,6 +283,7 @@ def _manifest_of(
     """The manifest of the answers; equal to the one that was followed if photo and models are the same."""
     asked = request.manifest
     same = asked is not None and manifest_photo(pixels, asked.photo.file_name) == asked.photo
+    # The manifest's name for the same photo, so that a renamed file leads to the same bytes.
     name = asked.photo.file_name if asked and same else Path(photo.path).name
     return manifest_of(pixels, name, build_vocabulary(request.seen, request.unseen), results, opacity)
 
@@ -279,9 +292,11 @@ def _answered(photo: PhotoPath, seg: Segmentation, folder: str, target: _Target)
     place = folder if target.zip else str(target.folder / folder)
     packed = str(target.zip) if target.zip else None
     row = {"photo": photo.path, "folder": place, "zip": packed, **summary(seg), "seconds": seg.seconds}
+    # By area; names break ties, so the order is always the same.
     ranked = sorted(zip(seg.area, seg.names, strict=True), reverse=True)
     shares = [f"{name} {area:.1%}" for area, name in ranked if area > 0]
     none = 1 - sum(seg.area)
+    # Areas are sums of floats: less than this is rounding.
     if none > 1e-9:
         shares.append(f"none of these {none:.1%}")
     where = f"{packed} {place}/" if packed else place

@@ -13,6 +13,7 @@ def say(text: str) -> None:
     Raises:
         UserError: it takes no more, as a full disk does.
     """
+    # None where stdout is replaced by an object without one.
     encoding = sys.stdout.encoding or "utf-8"
     try:
         sys.stdout.write(text.encode(encoding, "backslashreplace").decode(encoding))
