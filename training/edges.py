@@ -30,11 +30,12 @@ def measure(options: argparse.Namespace) -> tuple[Scores, Scores]:
     photos = open_set(options.data, options.root, "val")
     protocol = protocol_for(photos, predictor.metadata)
     seen = [name in protocol.seen for name in protocol.names]
-    penalty = predictor.metadata.seen_penalty * np.array(seen, dtype=np.float32)[:, None, None]
+    penalty = predictor.metadata.seen_penalty * np.array(seen, dtype=np.float32)[:, None, None]  # (K, 1, 1)
     plain, filtered = (ConfusionMatrix(len(protocol.names)) for _ in range(2))
     for item, raw, answer in predictions(predictor, photos.items[: options.limit], protocol, "photos"):
-        truth = protocol.table[raw]
+        truth = protocol.table[raw]  # (H, W)
         plain.update(truth, (answer.scores - penalty).argmax(0))
+        # Filtered before the penalty, so that the filter sees sigmoids as on the page.
         filtered.update(truth, (follow_edges(answer.scores, load_image(item.photo)) - penalty).argmax(0))
     before, after = summarise(plain, protocol), summarise(filtered, protocol)
     for title, scores in (("as they are", before), ("with edges", after)):

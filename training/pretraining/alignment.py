@@ -97,7 +97,7 @@ class AlignmentLoss(nn.Module):
             Scalars "patches" and "cls".
         """
         scores = self.patch_logits(patch_tokens, text)
-        # The weights carry no gradient: a patch learns what it shows, not to be looked at.
+        # Detached: the gradient changes the scores of patches, not how they are weighted.
         pooled = (scores.detach().softmax(1) * scores).sum(1)  # (B, V)
         whole = self.cls_scale.exp().clamp(max=_MAX_SCALE) * (cls_token @ text.T)  # (B, V)
         terms = {"patches": pooled + offset, "cls": whole + offset}

@@ -201,7 +201,7 @@ class AlignmentRun:
 
     def _set_rate(self) -> float:
         recipe, share = self.recipe, self.step / self.steps
-        # Step + 1: the first step would move nothing.
+        # Step + 1, since the first step's rate would be 0.
         rate = recipe.lr * min(1.0, (self.step + 1) / recipe.warmup) * max(0.01, 0.5 * (1 + math.cos(math.pi * share)))
         for group in self.optimizer.param_groups:
             group["lr"] = rate
