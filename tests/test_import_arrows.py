@@ -40,6 +40,7 @@ ARROWS: dict[str, set[str]] = {
     | {"zsseg.scores"},
     "zsseg.predictor": {"zsseg.cache", "zsseg.segmentation", "zsseg.models", "zsseg.text", "zsseg.image"}
     | {"zsseg.weights", "zsseg.analysis", "zsseg.engines", "zsseg.scores"},
+    "zsseg.onnx_export": {"zsseg.models", "zsseg.text", "zsseg.predictor"},
     "zsseg": {"zsseg.segmentation", "zsseg.text", "zsseg.image", "zsseg.predictor"},
     "zsseg.demo": {"zsseg.synthetic", "zsseg.examples", "zsseg.segmentation", "zsseg.models", "zsseg.text"}
     | {"zsseg.image", "zsseg.weights", "zsseg.analysis", "zsseg.visualize", "zsseg.export", "zsseg.predictor"},
@@ -53,7 +54,7 @@ ARROWS: dict[str, set[str]] = {
         "zsseg.predictor",
     },
     "zsseg.cli": {"zsseg.segmentation", "zsseg.models", "zsseg.text", "zsseg.image", "zsseg.weights", "zsseg.export"}
-    | {"zsseg.predictor", "zsseg.demo", "zsseg.bench", "zsseg.engines"},
+    | {"zsseg.predictor", "zsseg.demo", "zsseg.bench", "zsseg.engines", "zsseg.onnx_export"},
     "zsseg.__main__": {"zsseg.cli"},
     "app": {"zsseg.cli"},
     "training": set(),

@@ -1,4 +1,6 @@
-"""The command line: ``zsseg segment | info | demo | bench | weights | import-official``, also as ``python -m zsseg``.
+"""The command line: ``zsseg segment | info | demo | bench | weights | export-onnx | import-official``.
+
+The same after ``python -m zsseg``.
 
 Exit codes: 0 done; 2 nothing done, for something the user can correct; one sentence on stderr says what; 3 some
 photos failed, with one sentence each, and the others are done; 130 stopped by Ctrl-C.
@@ -15,6 +17,7 @@ from zsseg.cli.bench import add_options as add_bench_options
 from zsseg.cli.bench import run as run_bench
 from zsseg.cli.demo import add_options as add_demo_options
 from zsseg.cli.demo import run as run_demo
+from zsseg.cli.onnx import add_options as add_onnx_options
 from zsseg.cli.terminal import say, warn
 from zsseg.cli.weights import EPILOG as WEIGHTS_EPILOG
 from zsseg.cli.weights import add_options as add_weights_options
@@ -94,6 +97,7 @@ def _parser() -> argparse.ArgumentParser:
         )
     )
 
+    add_onnx_options(commands.add_parser("export-onnx", help="write a model as ONNX files, for programs without torch"))
     _add_import(commands.add_parser("import-official", help="turn a released .pth or .pkl file into a checkpoint"))
     return parser
 

@@ -33,15 +33,11 @@ def region_attention_mask(
     Tokens are ordered class, prompts, patches, regions. The first three see each other; a patch also sees the region
     that owns it; a region attends to its own patches and to itself only.
     """
-    owner = region_of_patch(grid, regions, device)
-    owned = owner[:, None] == torch.arange(regions, device=device)  # (N, M)
-    patches, first_patch = len(owner), 1 + prompts
-    first_region = first_patch + patches
-    total = first_region + regions
-    allowed = torch.zeros(total, total, dtype=torch.bool, device=device)
-    allowed[:first_region, :first_region] = True
+    patches = region_of_patch(grid, regions, device)
+    no_region = patches.new_full((1 + prompts,), -1)
+    owner = torch.cat([no_region, patches, torch.arange(regions, device=device)])  # (n,)
+    # `shape` and not `len`, and compared instead of filled in: so that an exported file works on any grid.
+    total = owner.shape[0]
+    is_region = torch.arange(total, device=device) >= total - regions
     # Class token and prompts never see regions: regions act on the masks through the patches alone.
-    allowed[first_patch:first_region, first_region:] = owned
-    allowed[first_region:, first_patch:first_region] = owned.T
-    allowed[first_region:, first_region:] = torch.eye(regions, dtype=torch.bool, device=device)
-    return allowed
+    return (owner[:, None] == owner) | ~(is_region[:, None] | is_region)
