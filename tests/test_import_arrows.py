@@ -97,6 +97,9 @@ ARROWS: dict[str, set[str]] = {
 ONLY_IN = {
     "gradio": ("zsseg.demo",),
     "matplotlib": ("zsseg.visualize", "zsseg.export", "zsseg.demo", "training"),
+    "onnx": ("zsseg.onnx_export", "training"),
+    "onnxscript": (),
+    "onnxruntime": ("training",),
     "open_clip": (),  # through zsseg.open_clip_compat only
 }
 FILES = [ROOT / "app.py", *sorted((ROOT / "zsseg").rglob("*.py")), *sorted((ROOT / "training").rglob("*.py"))]

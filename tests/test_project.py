@@ -68,7 +68,7 @@ def test_every_pin_lies_in_its_range(file: str, extra: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("package", "extras"), [("zsseg", []), ("zsseg/demo", ["demo"]), ("training", ["demo", "train"])]
+    ("package", "extras"), [("zsseg", ["onnx"]), ("zsseg/demo", ["demo"]), ("training", ["demo", "train"])]
 )
 def test_every_package_that_is_imported_is_asked_for(package: str, extras: list[str]) -> None:
     project = _project()

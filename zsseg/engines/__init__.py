@@ -1,4 +1,4 @@
-"""Ways to run a model's steps: as they are, by faster kernels, in bfloat16, or compiled.
+"""Ways to run a model's steps: as they are, by faster kernels, or in bfloat16.
 
 An engine is chosen by name; "auto" measures those that fit and remembers the choice. Importing this package is cheap:
 torch is loaded with the first engine.
@@ -10,7 +10,7 @@ from zsseg.errors import UserError
 
 AUTO = "auto"
 EAGER = "eager"
-ENGINES = (AUTO, EAGER, "packed", "bf16", "compile")
+ENGINES = (AUTO, EAGER, "packed", "bf16")
 """Names of the engines: `eager` is the reference; `packed` has the same precision; `bf16` rounds factors to 8 bits."""
 
 VARIABLE = "ZSSEG_ENGINE"

@@ -1,6 +1,5 @@
 """From an engine's name to the engine."""
 
-import shutil
 from functools import cache
 
 import torch
@@ -8,7 +7,6 @@ import torch
 from zsseg.engines import AUTO, EAGER, engine_name
 from zsseg.engines.base import Eager, Engine
 from zsseg.engines.choose import Auto
-from zsseg.engines.compiled import Compiled
 from zsseg.engines.packed import Packed, has_bf16, has_onednn
 from zsseg.errors import UserError
 from zsseg.models import Backbone
@@ -53,10 +51,6 @@ def engine_of(name: str) -> Engine:
     """
     if name == EAGER:
         return Eager()
-    # On a CPU torch.compile writes C++.
-    if name == "compile":
-        _check(bool(shutil.which("c++") or shutil.which("g++") or shutil.which("clang++")), name, "a C++ compiler")
-        return Compiled()
     _check(has_onednn(), name, "a torch with oneDNN")
     if name == "packed":
         return Packed(name, torch.float32)
