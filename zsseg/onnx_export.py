@@ -52,7 +52,9 @@ class _Encoder(nn.Module):
 
     def forward(self, patches: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         tokens = self.model.encode_patches(patches)
-        return tokens.cls_token, tokens.patch_tokens.unflatten(1, patches.shape[-2:]), tokens.region_tokens
+        rows, cols = patches.shape[2], patches.shape[3]
+        grid = tokens.patch_tokens.reshape(1, rows, cols, tokens.patch_tokens.shape[-1])  # (1, h, w, D)
+        return tokens.cls_token, grid, tokens.region_tokens
 
 
 class _Decoder(nn.Module):
@@ -158,7 +160,7 @@ def _pack(program: Any, smallest: int = _SMALLEST) -> None:  # noqa: ANN401 - as
         if weight.data_type != onnx.TensorProto.FLOAT or values.ndim < 2 or values.size < smallest:
             continue
         axis, whole, scales = _quantized(values)
-        parts = {f"{weight.name}_8bit": whole, f"{weight.name}_scale": scales}
+        parts: dict[str, npt.NDArray[Any]] = {f"{weight.name}_8bit": whole, f"{weight.name}_scale": scales}
         graph.initializer.remove(weight)
         graph.initializer.extend(numpy_helper.from_array(part, name) for name, part in parts.items())
         nodes.append(helper.make_node("DequantizeLinear", list(parts), [weight.name], axis=axis))
