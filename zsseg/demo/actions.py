@@ -20,6 +20,7 @@ from zsseg.segmentation import Segmentation
 from zsseg.text.vocabulary import Vocabulary, build_vocabulary
 from zsseg.visualize import follow_edges
 
+# Below what Python and the shell take: everybody waits in one queue, and every name costs time.
 MAX_NAMES = 200
 MAX_SYNONYMS = 2 * MAX_NAMES
 """Of all classes together, the names among them: each costs the networks as much as a class."""
@@ -39,6 +40,7 @@ class Answer:
         path: of the uploaded photo, likewise.
     """
 
+    # The pixels and not the path: Gradio may have deleted the upload when a slider moves.
     photo: Pixels
     file_name: str
     vocabulary: Vocabulary
@@ -60,6 +62,7 @@ class Answer:
     @cached_property
     def gated_refined(self) -> Mapping[str, Segmentation]:
         """Method -> first `gated`, then `refined`."""
+        # In this order: the gate belongs to the answer, edges only to the picture of it.
         return self._along_edges(self.gated)
 
     def _along_edges(self, results: Mapping[str, Segmentation]) -> Mapping[str, Segmentation]:
@@ -97,6 +100,7 @@ class DisplaySettings:
             results = answer.gated_refined if self.edges else answer.gated
         else:
             results = answer.refined if self.edges else answer.results
+        # Thresholds and switches come last, as every stage before them only changes scores.
         return results[method].with_settings(seen_penalty=seen_penalty, threshold=threshold, off=self.off)
 
 
@@ -142,15 +146,18 @@ def segment(
     Raises:
         UserError: no picture, an unreadable picture, bad names, or no working checkpoint.
     """
+    # In the order of the catalog, whatever that of `methods` is: cards never change places.
     wanted = shown(predictors) if methods is None else {key: predictors[key] for key in predictors if key in methods}
     able = working(wanted)
     if not able:
+        # The sentences of all methods: the visitor cannot know which of them should have answered.
         raise UserError(" ".join(problems(wanted).values()) or "No checkpoint is loaded.")
     image = _read(photo)
     vocabulary = check_names(seen, unseen)
     results = {}
     for step, (method, predictor) in enumerate(able.items()):
         report(step / len(able), f"{title_of(method)} is running")
+        # Each method reads the photo's pixels, not the file: it is decoded once.
         results[method] = predictor.predict(image, seen, unseen)
     return Answer(image, Path(photo or "").name, vocabulary, results, model, (seen, unseen), photo or "")
 
@@ -177,6 +184,7 @@ def segment_one(
     Raises:
         UserError: as `segment`, or an unknown method.
     """
+    # A program may send any JSON value, and a list as a key would fail without a sentence.
     if not isinstance(method, str) or method not in predictors:
         raise UserError(f"There is no method called {method!r:.60}: ask for one of {', '.join(predictors)}.")
     predictor = predictors[method]
@@ -188,6 +196,7 @@ def segment_one(
     segmentation = predictor.predict(image, *names, seen_penalty=penalty, threshold=threshold, photo_gate=gate)
     folder = fresh_folder()
     write_outputs(image, segmentation, folder)
+    # Read back from the file, so that what a program gets and what it downloads are the same to the letter.
     result = json.loads((folder / "result.json").read_text(encoding="utf-8"))
     return result, str(folder / "labels.png"), str(folder / "scores.npz")
 
@@ -198,9 +207,11 @@ def write_files(answer: Answer, display: DisplaySettings) -> str:
     Classes switched off are in it too. The scores do not follow the edges of the photo; the photo-level gate is in them
     where it is on, and the manifest says so.
     """
+    # Without `off` and `edges`: both are ways to look at an answer and no part of it.
     whole = DisplaySettings(display.settings, display.opacity, gate=display.gate)
     shown = {method: whole.apply(answer, method) for method in answer.results}
     manifest = manifest_of(answer.photo, answer.file_name, answer.vocabulary, shown, display.opacity)
+    # The stem comes from a visitor, and the ZIP's name becomes a path here.
     name = safe_name(Path(answer.file_name).stem, "photo")
     return str(write_zip(answer.photo, shown, fresh_folder() / f"{name}-zsseg.zip", manifest))
 

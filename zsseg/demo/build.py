@@ -24,6 +24,7 @@ from zsseg.demo.tabs import events as tab_events
 from zsseg.demo.tabs.layout import make_details
 from zsseg.demo.theme import script
 
+# Questions that wait, of all visitors; the next one is told that the page is busy.
 QUEUE_SIZE = 32
 
 
@@ -54,6 +55,7 @@ def build_demo(catalog: Catalog) -> gr.Blocks:
     blocks = _Blocks(
         title="ZegCLIP and CLIP-RC: zero-shot segmentation",
         analytics_enabled=False,
+        # Gradio's own cleaning of uploads, with the same ages as our files.
         delete_cache=(folders.CLEAN_EVERY_SECONDS, folders.KEEP_FILES_SECONDS),
         fill_width=True,
     )
@@ -79,6 +81,7 @@ def _lay_out(catalog: Catalog) -> Page:
                 opacity, edges, gate = make_opacity(), make_edges(), make_gate()
                 extra = make_extra(predictors)
             pixel = gr.HTML(text("no_point"), elem_id="zs-pixel")
+    # The level of the map of claims starts from the first method's threshold.
     details = make_details(predictors, own_settings(cards[0].method, predictors)[0])
     gr.HTML(text("footer"))
     keep = folders.KEEP_FILES_SECONDS
@@ -104,6 +107,7 @@ def _lay_out(catalog: Catalog) -> Page:
 
 
 def _wire(page: Page) -> None:
+    # Everything that follows an answer hangs on this event, so it is wired first.
     ran = answer_events.wire_run(page)
     answer_events.wire_extra(page)
     tab_events.wire_answer(page, ran)

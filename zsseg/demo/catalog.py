@@ -54,6 +54,7 @@ class Catalog:
         self._backbones: dict[str, Any] = {}  # by sha256: both methods usually stand on the same one
         self._loaded: dict[str, Predictors] = {}
         self._lock = threading.Lock()
+        # Here and not with the first visitor, who would wait for the weights.
         self.get(self.first)
 
     @property
@@ -65,6 +66,7 @@ class Catalog:
     def methods(self) -> list[str]:
         """Keys of all methods that can be asked for, in the registry's order; the same in every entry."""
         held = {method for entry in self._entries.values() for method in entry.checkpoints}
+        # All entries have the same methods, because cards are laid out once, before anybody chooses a model.
         return [key for key, method in METHODS.items() if key in held or not method.trained]
 
     @property
@@ -97,6 +99,7 @@ class Catalog:
         """
         if not isinstance(title, str) or title not in self._entries:
             raise UserError(f"There is no model “{title}”: choose one of {', '.join(self._entries)}.")
+        # Two visitors who choose one model at a time must not both load it: weights take much memory.
         with self._lock:
             if title not in self._loaded:
                 self._loaded[title] = self._load(self._entries[title])
@@ -113,6 +116,7 @@ class Catalog:
             source = entry.checkpoints.get(key, _missing(key, entry.title))
             if isinstance(source, UserError):
                 return source
+            # Errors are kept as values: one broken checkpoint must not take the other method down.
             return lend(Predictor.from_checkpoint(source, device=self._device, backbones=self._backbones))
         except UserError as error:
             return error
@@ -160,7 +164,9 @@ def find_catalog(weights: str | None = None) -> Catalog:
     except UserError:  # told by the default checkpoints, which were looked for in the same place
         found = []
     readable = [(path, content) for path, content in found if isinstance(content, Metadata)]
+    # Unreadable files are left out here; a default one among them is told by its own entry.
     entries, domains = _group(readable), {str(path): _domain(content) for path, content in readable}
+    # Compared as texts, as a source is a path or the sentence that says why there is none.
     wanted = {str(source) for source in default.values()}
     first = next((title for title, sources in entries.items() if wanted & set(map(str, sources.values()))), None)
     every = {first or "default": default} | {title: sources for title, sources in entries.items() if title != first}
@@ -188,13 +194,16 @@ def _find(name: str, weights: str | None) -> str | UserError:
 def _group(found: Iterable[tuple[Path, Metadata]]) -> dict[str, dict[str, str | UserError]]:
     entries: dict[str, dict[str, str | UserError]] = {}
     for path, metadata in found:
+        # Methods that share backbone and setting are compared side by side, so they make one entry.
         title = f"{metadata.backbone}, {metadata.setting}"
         if metadata.method in entries.get(title, {}):
+            # A second checkpoint of one method gets an entry of its own instead of replacing the first.
             title = f"{title} ({path.stem})"
         entries.setdefault(title, {})[metadata.method] = str(path)
     expected = [method.key for method in shown_methods() if method.trained]
     for title, checkpoints in entries.items():
         for method in expected:
+            # Every entry answers for every main method, if only with the reason why it cannot.
             checkpoints.setdefault(method, _missing(method, title))
     # One order everywhere.
     return {title: {key: sources[key] for key in METHODS if key in sources} for title, sources in entries.items()}

@@ -13,11 +13,13 @@ from zsseg.demo.page import MODEL_QUEUE, as_error, uploaded
 def wire_endpoint(catalog: Catalog) -> None:
     """Offer ``/segment``; unlike the page's own events it is called by the names of its parameters."""
     inputs, outputs = _components(catalog.methods)
+    # Gradio offers an event to programs; this hidden button only carries it and is never pressed.
     gr.Button("segment", visible=False).click(
         _endpoint(catalog),
         inputs,
         outputs,
         api_name="segment",
+        # As on the page, see `zsseg.demo.page.uploaded`: Gradio would open the photo and fail without a sentence.
         preprocess=False,
         concurrency_id=MODEL_QUEUE,
         concurrency_limit=1,
@@ -26,6 +28,7 @@ def wire_endpoint(catalog: Catalog) -> None:
 
 def _endpoint(catalog: Catalog) -> Callable[..., tuple[dict[str, Any], str, str]]:
     """The function behind ``/segment``; Gradio shows its signature and its docstring to programs."""
+    # A default in the signature, so that programs see which method answers.
     first = catalog.methods[0]
 
     def segment(
@@ -55,6 +58,7 @@ def _endpoint(catalog: Catalog) -> Callable[..., tuple[dict[str, Any], str, str]
         """
         with as_error(as_html=False):
             predictors = catalog.get(model or catalog.first)
+            # A program may send null for what it leaves out.
             boxes = ["" if box is None else box for box in (seen, unseen)]
             settings, asked = (seen_penalty, threshold, photo_gate or 0.0), first if method is None else method
             return actions.segment_one(predictors, uploaded(photo), (boxes[0], boxes[1]), settings, asked)
@@ -64,6 +68,7 @@ def _endpoint(catalog: Catalog) -> Callable[..., tuple[dict[str, Any], str, str]
 
 def _components(methods: list[str]) -> tuple[list[Any], list[Any]]:
     """Inputs and outputs of its own: those of the page would show what they hold as a program's defaults."""
+    # The order is that of the function's parameters.
     inputs: list[Any] = [gr.Image(type="filepath", image_mode=None, label="Photo", visible=False)]
     inputs += [gr.Textbox("", label=f"{kind} classes", visible=False) for kind in ("Seen", "Unseen")]
     inputs += [gr.Number(None, label=name, visible=False) for name in ("Seen penalty", "Threshold")]

@@ -37,6 +37,7 @@ def private_folder() -> Path:
         found = root.lstat()
         if not stat.S_ISDIR(found.st_mode) or (hasattr(os, "getuid") and found.st_uid != os.getuid()):
             raise UserError(f"{root}, where temporary files go, is a link or belongs to somebody else: {advice}")
+        # A folder of ours that others may enter, whoever made it so.
         if found.st_mode & 0o077 and os.name == "posix":
             root.chmod(0o700)
     except OSError as error:
@@ -65,6 +66,7 @@ def fresh_folder() -> Path:
     """
     root = private_folder()
     try:
+        # The number of the process goes in front, by which `delete_folders(own=True)` finds its own.
         return Path(tempfile.mkdtemp(prefix=f"{os.getpid()}-", dir=root))
     except OSError as error:
         raise UserError(f"No temporary file can be written ({error.strerror}): try again later.") from error
@@ -74,6 +76,7 @@ def temporary_files_problem() -> str:
     """Why no temporary file can be written now, as a sentence, or ""."""
     try:
         folder = fresh_folder()
+        # Some bytes, since an empty file can still be made on a full disk.
         (folder / "trial").write_bytes(b"x" * 4096)
         shutil.rmtree(folder, ignore_errors=True)
     except UserError as error:
@@ -96,6 +99,7 @@ def delete_folders(own: bool = False) -> None:
             age = abs(time.time() - folder.lstat().st_mtime)
             if folder.name == _UPLOADS or not (age > KEEP_FILES_SECONDS or (own and folder.name.startswith(mine))):
                 continue
+            # A link is removed itself: what it leads to may be anybody's.
             if folder.is_symlink():
                 folder.unlink()
             else:

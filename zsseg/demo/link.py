@@ -43,8 +43,10 @@ def write_query(
 
     `picture` is what `zsseg.demo.question.gallery.link_picture` says of it.
     """
+    # `:g` writes 0.5 and not 0.500000: people read and edit links.
     fields: dict[str, str] = {"seen": seen, "unseen": unseen, "model": model, "opacity": f"{display.opacity:g}"}
     for method, (threshold, penalty) in display.settings.items():
+        # The method's key is part of the field's name, so methods of plug-ins need no table here.
         fields[f"threshold-{method}"] = f"{threshold:g}"
         fields[f"penalty-{method}"] = f"{penalty:g}"
     fields |= picture or {}
@@ -67,6 +69,7 @@ def read_query(fields: Mapping[str, str]) -> Shared:
 
 
 def _text(value: str | None) -> str | None:
+    # A text that was cut on its way would be half a name.
     return None if value is None or len(value) > MAX_TEXT else value
 
 

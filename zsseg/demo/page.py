@@ -123,10 +123,12 @@ class Page:
         """
 
         def number(slider: gr.Slider) -> float:
+            # Without preprocessing a value comes as the browser sent it.
             value = values[slider]
             return min(max(slider.minimum if value is None else value, slider.minimum), slider.maximum)
 
         settings = {item.method: (number(item.threshold), number(item.seen_penalty)) for item in self.cards}
+        # `get`, because some events have no need of the switches among their inputs.
         off, edges, gate = values.get(self.off, frozenset()), bool(values.get(self.edges)), bool(values.get(self.gate))
         return DisplaySettings(settings, number(self.opacity), off, edges, gate)
 
@@ -136,6 +138,7 @@ class Page:
 
     def methods(self, values: Values) -> list[str]:
         """Keys of the methods whose cards are shown: those that the page starts with, and those that were added."""
+        # None where no choice was sent.
         extra = values[self.extra] or []
         return [item.method for item in self.cards if METHODS[item.method].shown or item.method in extra]
 
@@ -147,6 +150,7 @@ class Page:
     def draw(self, answer: Answer | None, display: DisplaySettings) -> dict[Any, Any]:
         """Render every card from stored scores; a method without an answer stays as it is."""
         return {
+            # A skipped card keeps its old picture, for instance of a method that was not asked this time.
             item.view: card(answer, item.method, display) if answer and item.method in answer.results else gr.skip()
             for item in self.cards
         }
@@ -161,6 +165,7 @@ def as_error(as_html: bool = True) -> Iterator[None]:
     try:
         yield
     except UserError as error:
+        # Escaped as everywhere on the page, or a name with a tag in it would be one.
         sentence = str(escape(error)) if as_html else str(error)
         raise gr.Error(sentence, duration=12, print_exception=False) from error
 
@@ -187,6 +192,7 @@ def uploaded(photo: object) -> str | None:
 
 def _is_uploaded(path: str) -> bool:
     try:
+        # Both sides are resolved: a link or ".." inside the upload folder must not lead out of it.
         return Path(path).resolve().is_relative_to(Path(get_upload_folder()).resolve())
     except (OSError, ValueError):  # a name that no file can have
         return False

@@ -14,10 +14,12 @@ from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 MEGABYTE = 1_000_000
+# Bounds the memory that strangers can make this page use.
 MAX_VISITORS = 10_000
 """Addresses that are remembered; the one that was quiet for longest is forgotten first."""
 
 UPLOAD_PATH = "/gradio_api/upload"
+# Every way to put a question into the queue: the page, programs, the Model Context Protocol.
 QUEUE_PATHS = ("/gradio_api/queue/join", "/gradio_api/call/", "/gradio_api/mcp")
 # Gradio fetches these for whoever asks, from any public server: nothing on the page needs it.
 RELAY_PATHS = ("/gradio_api/file=http:", "/gradio_api/file=https:", "/gradio_api/proxy=")
@@ -72,10 +74,12 @@ class _Bucket:
     since: float
 
     def take(self, amount: float, most: float, a_second: float, now: float) -> bool:
+        # Filled up only when somebody takes: no timer runs for a visitor who is gone.
         self.left = min(most, self.left + max(0.0, now - self.since) * a_second)
         self.since = now
         if amount > self.left:
             return False
+        # A refused request costs nothing, or a visitor who tries again and again would never get in.
         self.left -= amount
         return True
 
@@ -105,9 +109,11 @@ def visitor_of(scope: Scope) -> str:
     """
     address = _address((scope.get("client") or ("",))[0])
     if address is None or address.is_private:
+        # The last address, which our own proxy added; those before it are the caller's word.
         forwarded = Headers(scope=scope).getlist("x-forwarded-for")
         address = _address(",".join(forwarded).rpartition(",")[2].strip()) or address
     if isinstance(address, ipaddress.IPv6Address):
+        # One subscriber usually has a whole /64 and could take a new address for every request.
         return str(ipaddress.IPv6Network((address, 64), strict=False))
     return str(address)
 
@@ -117,6 +123,7 @@ def _address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
         address = ipaddress.ip_address(text)
     except ValueError:
         return None
+    # "::ffff:192.0.2.1" is an IPv4 address written as IPv6, and the same visitor.
     return getattr(address, "ipv4_mapped", None) or address
 
 
@@ -138,11 +145,13 @@ class Gate:
     def refusal(self, scope: Scope) -> Refusal | None:
         """Why a request is refused; None where it is answered."""
         path = str(scope["path"])
+        # Before the method is looked at: Gradio relays GET requests.
         if path.lower().startswith(RELAY_PATHS):
             return Refusal(403, "This page fetches nothing from other servers: upload the file instead.")
         if scope["method"] in ("GET", "HEAD", "OPTIONS"):
             return None
         size = _size(scope)
+        # Without a length the size would be known only after all of it had come.
         if size is None:
             return Refusal(411, "The request does not say how long it is: send a Content-Length.")
         upload = path.startswith(UPLOAD_PATH)
@@ -154,6 +163,7 @@ class Gate:
     def _over_share(self, visitor: str, path: str, upload: int) -> Refusal | None:
         limits, now = self.limits, self.clock()
         known = self._visitor(visitor, now)
+        # Requests are counted before bytes, so that many empty uploads are refused as well.
         if not known.posts.take(1, limits.posts, limits.posts_second, now):
             return Refusal(429, "Too many requests came from your address: wait some seconds, then try again.")
         if not known.upload.take(upload, limits.upload_hour, limits.upload_hour / 3600, now):
@@ -167,6 +177,7 @@ class Gate:
             limits = self.limits
             self._visitors[name] = _Visitor(_Bucket(limits.posts, now), _Bucket(limits.upload_hour, now))
         self._visitors.move_to_end(name)
+        # Who is forgotten starts with full buckets, which costs less than remembering everybody.
         while len(self._visitors) > MAX_VISITORS:
             self._visitors.popitem(last=False)
         return self._visitors[name]
@@ -188,6 +199,7 @@ class Protection:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request, or refuse it with a sentence."""
+        # Lifespan events of the server pass unchanged.
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
@@ -196,6 +208,7 @@ class Protection:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
                 for name, value in HEADERS.items():
+                    # A reply's own header wins, where Gradio sets one.
                     headers.setdefault(name, value)
             await send(message)
 

@@ -35,6 +35,7 @@ def health(predictors: Predictors) -> dict[str, Any]:
         "problem"; and "models": method -> "loaded", then its "checkpoint" and "sha256", or the "problem".
     """
     able, problem = len(working(predictors)), temporary_files_problem()
+    # Without temporary files no upload arrives, however well the models are.
     status = "down" if able == 0 or problem else "ok" if able == len(predictors) else "degraded"
     files = {"usable": not problem, **({"problem": problem} if problem else {})}
     models = {method: _model_health(predictor) for method, predictor in predictors.items()}
@@ -88,6 +89,7 @@ def running(
     # Gradio asks itself for its first page before it says that it is up; a proxy would not find it.
     bypass_proxies(options["server_name"])
     # Routes given from the start come before Gradio's own, and exist from the first moment that the port is open.
+    # A function, because the queue is looked into at each request.
     gate = Gate(limits or Limits(), lambda: _waiting(page))
     app = {"routes": [health_route(predictors)], "middleware": [Middleware(Protection, gate=gate)]}
     _, url, _ = page.launch(**options, server_port=port, app_kwargs=app, prevent_thread_lock=True, quiet=quiet)
@@ -117,6 +119,7 @@ def _cleaning() -> Iterator[None]:
         while not stop.wait(CLEAN_EVERY_SECONDS):
             delete_folders()
 
+    # A daemon: a page that is killed must not wait for the next cleaning.
     cleaner = threading.Thread(target=clean, daemon=True)
     cleaner.start()
     try:
@@ -145,6 +148,7 @@ def _check_address(host: str, port: int | None) -> None:
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(host.strip("[]"), port or 0, type=socket.SOCK_STREAM)[0]
         with socket.socket(family, kind, protocol) as trial:
+            # As the server itself does: a port that was in use a moment ago counts as free.
             trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             trial.bind(address)
     except OSError as error:

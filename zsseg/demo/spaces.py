@@ -28,6 +28,7 @@ def on_gpu(function: _F) -> _F:
 def lend(predictor: Predictor) -> Predictor:
     """Mark everything of a predictor that runs its networks, so that every way into the page gets the GPU."""
     for name in RUNS_NETWORKS:
+        # On the object, not the class: Python's and the shell's own predictors stay unmarked.
         marked = on_gpu(method := getattr(predictor, name))
         if marked is not method:
             setattr(predictor, name, marked)

@@ -118,12 +118,16 @@ def launch_options() -> dict[str, Any]:
         "theme": make_theme(),
         "css_paths": STYLE,
         "server_name": os.environ.get("GRADIO_SERVER_NAME", "127.0.0.1"),
+        # Gradio would open a tunnel to the internet.
         "share": False,
+        # What is no `UserError` is a defect: its text is for the log and not for visitors.
         "show_error": False,
         "max_file_size": "20mb",
+        # Sessions whose answers are held in memory; the oldest is forgotten first.
         "state_session_capacity": 32,
         "footer_links": ["api"],
         "run_history": False,
+        # Server-side rendering would need Node beside Python.
         "ssr_mode": False,
         "blocked_paths": [".git", ".venv", "training"],
         # The documented endpoints as tools of the same names ("segment"; a Space puts its own name before them).

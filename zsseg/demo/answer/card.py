@@ -38,10 +38,12 @@ def title(method: str, predictors: Predictors) -> Markup:
 def card(answer: Answer, method: str, display: DisplaySettings) -> Markup:
     """Draw one method's answer from its stored scores; the network does not run."""
     shown = display.apply(answer, method)
+    # The index of the class, so that the script finds the layer of a legend's chip though some classes have none.
     layers = [(index, png_uri(layer)) for index, layer in enumerate(isolation_masks(shown)) if layer is not None]
     return render(
         "card.html",
         title=title_of(method),
+        # The texts as typed tell the script whether the answer is still of what stands in the boxes.
         seen=answer.typed[0],
         unseen=answer.typed[1],
         photo=answer.path,
@@ -63,6 +65,7 @@ def legend(segmentation: Segmentation) -> Markup:
     """
     every = [_row(index, row, segmentation) for index, row in enumerate(legend_rows(segmentation))]
     every.sort(key=lambda row: -segmentation.area[row["index"]])
+    # A class that is switched off has no pixel either, but must stay in sight to be switched on again.
     folded = [row for row in every if row["percent"] == 0 and not row["off"]]
     folded = folded if len(folded) > FEW else []
     all_off = segmentation.off == set(segmentation.names)
@@ -73,6 +76,7 @@ def legend(segmentation: Segmentation) -> Markup:
         rows=[row for row in every if row not in folded],
         folded=folded,
         unpainted=_share(left_over),
+        # Nearly nothing painted while a threshold is set: the legend advises a lower one.
         unsure=left_over > 0.95 and segmentation.threshold > 0 and not all_off,
         all_off=all_off,
         seconds=f"{segmentation.seconds:.1f} s" if segmentation.seconds >= 0.05 else "under 0.1 s",
@@ -106,10 +110,12 @@ def top_scores(segmentation: Segmentation) -> str:
     ys, xs = ((2 * np.arange(cells) + 1) * side // (2 * cells) for cells, side in ((rows, height), (cols, width)))
     scores = segmentation.scores[:, ys[:, None], xs]  # (K, rows, cols)
     penalty = np.where(segmentation.seen, np.float32(segmentation.seen_penalty), np.float32(0))
+    # Minus infinity after the subtraction, so that such a class sorts behind every other one.
     off = np.array([np.inf if name in segmentation.off else 0 for name in segmentation.names], dtype=np.float32)
     best = np.argsort(-(scores - (penalty + off)[:, None, None]), axis=0, kind="stable")[:_BEST]  # (b, rows, cols)
     values = (np.take_along_axis(scores, best, 0) * 255 + 0.5).astype(np.uint8)
     pairs = np.stack([best.astype(np.uint8), values], -1)  # (b, rows, cols, 2)
+    # Row by row, and within a point best first: the order in which the script reads.
     data = base64.b64encode(pairs.transpose(1, 2, 0, 3).tobytes()).decode("ascii")
     head = {"rows": rows, "cols": cols, "best": min(_BEST, count), "names": segmentation.names}
     return json.dumps({**head, "threshold": segmentation.threshold, "data": data})

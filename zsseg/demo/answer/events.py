@@ -34,6 +34,7 @@ def wire_run(page: Page) -> Dependency:
     """
     panel = page.panel
 
+    # Gradio hands in its progress bar where a parameter has such a default.
     def run(values: Values, progress: gr.Progress = gr.Progress()) -> Values:
         return _answer(page, values, progress)
 
@@ -55,7 +56,9 @@ def wire_run(page: Page) -> Dependency:
         trigger_mode="always_last",  # a question that changes while an answer is made is answered after it
         api_visibility="private",
     )
+    # `success` only: a refused question leaves the page where it is.
     event.success(None, js=_SHOW_ANSWER, api_visibility="private")
+    # `then`, after errors as well: tests wait for this mark.
     event.then(None, js=_READY, api_visibility="private")
     return event
 
@@ -65,10 +68,13 @@ def _answer(page: Page, values: Values, progress: gr.Progress) -> Values:
     panel, predictors = page.panel, page.predictors(values)
     seen, unseen = names.route(values[panel.seen], values[panel.unseen], predictors, values[page.flipped])
     with as_error():
+        # Inside `as_error`: a file that was not uploaded here is refused with a sentence.
         photo, model = uploaded(values[panel.photo]), values[panel.model]
         found = actions.segment(predictors, photo, seen, unseen, progress, model, page.methods(values))
     texts = {panel.seen: seen, panel.unseen: unseen}
+    # Boxes that did not change are left out, as the visitor may be typing in one by now.
     new: dict[Any, Any] = {box: typed for box, typed in texts.items() if typed != values[box]}
+    # A new answer starts with every class switched on.
     new |= {panel.marks: names.marks(seen, unseen, predictors), page.answer: found, page.off: frozenset[str]()}
     # Where there is a mask the sentence keeps its place, so that the pictures do not jump.
     waits = render("verdict.html", sentence="The answers are being compared with it.")
@@ -84,6 +90,7 @@ def wire_extra(page: Page) -> None:
         return {card.column: gr.update(visible=card.method in chosen) for card in extra}
 
     extra = [card for card in page.cards if not METHODS[card.method].shown]
+    # Without further methods there is nothing to choose, and the event would have no outputs.
     if extra:
         page.extra.change(show, page.extra, [card.column for card in extra], **QUIET).success(
             None, js=RUN, api_visibility="private"
@@ -121,13 +128,16 @@ def wire_legend(page: Page) -> list[Dependency]:
     """
 
     def switch(values: Values, event: gr.EventData) -> Values:
+        # The index comes from the browser and may be anything.
         found, index, off = values[page.answer], event._data.get("index"), values[page.off]
         if found is not None and isinstance(index, int) and 0 <= index < len(found.vocabulary.names):
+            # The symmetric difference switches on what was off and off what was on.
             off = off ^ {found.vocabulary.names[index]}
         return {page.off: off, **page.draw(found, page.read_display({**values, page.off: off}))}
 
     def read_point(values: Values, event: gr.EventData) -> Values:
         found, point = values[page.answer], tuple(event._data.get(axis) for axis in ("x", "y"))
+        # Likewise from the browser; the comparison refuses NaN as well.
         if found is None or not all(isinstance(value, int | float) and 0 <= value <= 1 for value in point):
             return {page.point: gr.skip()}
         panel = pixel_panel(found, page.read_display(values), page.predictors(values), point)
@@ -137,5 +147,6 @@ def wire_legend(page: Page) -> list[Dependency]:
     switches, inputs = [], {page.answer, page.panel.model, *page.display}
     for card in page.cards:
         switches.append(card.view.select(switch, inputs, [page.off, *page.views], **quick))
+        # A second click while the first is answered counts, as the visitor points elsewhere now.
         card.view.click(read_point, inputs, [page.point, page.pixel], trigger_mode="always_last", **quick)
     return switches

@@ -29,6 +29,7 @@ class Card:
 
 def make_card(method: str, predictors: Predictors) -> Card:
     """Lay out one method's answer; its sliders start at the checkpoint's own settings."""
+    # A method without a checkpoint has a card all the same: another model may bring one.
     threshold, seen_penalty = own_settings(method, predictors)
     able = not isinstance(predictors[method], UserError)
     starts = method in starting(predictors)
@@ -45,6 +46,7 @@ def make_card(method: str, predictors: Predictors) -> Card:
 
 def make_slider(span: tuple[float, float], value: float, label: str, info: str, **more: Any) -> gr.Slider:  # noqa: ANN401
     """Lay out a slider without a button to reset it."""
+    # `more` last, so that a caller's step wins.
     return gr.Slider(*span, value, label=label, info=info, buttons=[], **{"step": 0.005, **more})
 
 

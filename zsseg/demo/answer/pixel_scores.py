@@ -8,7 +8,7 @@ from zsseg.demo.catalog import Predictors, title_of, with_regions
 from zsseg.demo.html.templates import render
 from zsseg.visualize import PixelScore, hex_color, pixel_scores
 
-_SHOWN = 12
+_SHOWN = 12  # bars for each method; the rest is only counted
 
 
 def pixel_panel(answer: Answer, display: DisplaySettings, predictors: Predictors, point: tuple[float, float]) -> Markup:
@@ -21,6 +21,7 @@ def pixel_panel(answer: Answer, display: DisplaySettings, predictors: Predictors
         point: (x, y) relative to the photo, 0..1.
     """
     height, width = answer.photo.shape[:2]
+    # A click on the far edge gives 1.0, which would be one pixel too far.
     x, y = (min(side - 1, max(0, int(part * side))) for part, side in zip(point, (width, height), strict=True))
     panels = [_panel(answer, method, display, y, x) for method in answer.results]
     return render("pixel_scores.html", x=x, y=y, panels=panels, owners=_owners(answer, predictors, y, x))
@@ -39,6 +40,7 @@ def _panel(answer: Answer, method: str, display: DisplaySettings, y: int, x: int
 
 def _bar(row: PixelScore) -> dict[str, object]:
     color = hex_color(row.color)
+    # The score after the penalty may leave 0..1, the bar may not.
     mark = min(max(0.0, row.adjusted), 1.0)
     return {"name": row.name, "seen": row.seen, "hex": color, "score": row.score, "mark": mark}
 
@@ -48,6 +50,7 @@ def _owners(answer: Answer, predictors: Predictors, y: int, x: int) -> list[str]
     sentences = []
     for method, predictor in with_regions(predictors).items():
         if method in answer.results:
+            # Photo and names are cached by now: only the decoder runs.
             view = predictor.region_view(answer.photo, *answer.boxes)
             window, region = region_of(view, y, x)
             where = f" of window {window + 1}" if len(view.boxes) > 1 else ""

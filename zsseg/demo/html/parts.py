@@ -25,6 +25,7 @@ def warning(sentence: str) -> Markup:
 
 def figure(picture: Picture, alt: str, caption: str, photo: bool = False) -> Markup:
     """A picture (H, W, 3) with its caption; `photo` packs it as a photo."""
+    # Pictures travel inside the page, so they are sent in the size in which they are shown.
     small = shrink(picture)
     return macro("figure", jpeg_uri(small) if photo else png_uri(small), alt, caption)
 
@@ -59,6 +60,7 @@ def class_columns(head: Sequence[str], names: Sequence[str], columns: Sequence[S
     rows = [
         (name, *map(number, values))
         for name, *values in zip(names, *columns, strict=True)
+        # A class counts as soon as one column has a value for it.
         if any(value is not None for value in values)
     ]
     return macro("class_table", head, rows, len(names) - len(rows))

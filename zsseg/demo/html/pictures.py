@@ -9,7 +9,7 @@ from markupsafe import Markup
 
 from zsseg.image.load import resize
 
-MAP_SIDE = 320
+MAP_SIDE = 320  # pixels of the longer side: the size in which the tabs show a map
 RAMP: npt.NDArray[np.float32] = np.linspace(0, 1, 256, dtype=np.float32)[None].repeat(8, axis=0)
 """Values 0..1 from left to right, (8, 256), as a colour scale draws them."""
 
@@ -30,6 +30,7 @@ def png_uri(picture: Picture) -> Markup:
     Args:
         picture: (H, W, 3) RGB or (H, W, 4) RGBA.
     """
+    # OpenCV writes blue first.
     order = cv2.COLOR_RGBA2BGRA if picture.shape[2] == 4 else cv2.COLOR_RGB2BGR
     done, data = cv2.imencode(".png", cv2.cvtColor(picture, order), [cv2.IMWRITE_PNG_COMPRESSION, 3])
     return _uri("png", done, data)

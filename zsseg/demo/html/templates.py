@@ -13,6 +13,7 @@ _FOLDER = Path(__file__).parents[1] / "templates"
 def escape(text: object) -> Markup:
     """Make any text harmless inside HTML, and inside Gradio's HTML component, which gives ``{`` and ``$`` a meaning."""
     safe = html.escape(str(text))
+    # Gradio's HTML component evaluates `${...}` and `{{...}}`: a class name must not become code.
     for character in "{}$`":
         safe = safe.replace(character, f"&#{ord(character)};")
     return Markup(safe)
@@ -49,6 +50,7 @@ def _environment() -> Environment:
         loader=FileSystemLoader(_FOLDER),
         autoescape=True,
         finalize=_finalize,
+        # A misspelt name in a template fails in the tests instead of leaving a gap on the page.
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
@@ -57,4 +59,5 @@ def _environment() -> Environment:
 
 def _finalize(value: object) -> object:
     """Jinja escapes only what HTML needs; Gradio needs more, so values are escaped here before Jinja sees them."""
+    # `__html__` marks what is safe already; escaping it again would show its tags.
     return value if hasattr(value, "__html__") else escape(value)

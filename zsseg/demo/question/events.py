@@ -21,16 +21,19 @@ def wire_examples(page: Page) -> None:
     panel, shown = page.panel, available()
 
     def example(values: Values, event: gr.EventData) -> Values:
+        # The key comes from the browser: a number in digits, or "scene".
         key, title = event._data.get("key"), values[panel.model]
         drawn = scene.knows_scenes(page.predictors(values))
         with as_error():
             if key == "scene" and page.catalog.drawn is not None:
+                # A model that knows drawn scenes stays; another one gives way to the first that does.
                 title = title if drawn else page.catalog.drawn
                 question = scene_updates(page, scene.fresh_scene(gallery.SCENE), page.catalog.get(title))
             elif isinstance(key, str) and key.isascii() and key.isdigit() and int(key) < len(shown):
                 title = page.catalog.first if drawn else title
                 question = example_updates(page, shown[int(key)], page.catalog.get(title))
             else:
+                # An event must return something: this leaves everything as it is.
                 return {panel.photo: gr.skip()}
         model = {} if title == values[panel.model] else {panel.model: title, **model_updates(page, title)}
         return {**model, **question}
@@ -72,6 +75,7 @@ def _question(page: Page, predictors: Predictors, parts: tuple[str, str, str, st
         panel.unseen: unseen,
         panel.marks: names.marks(seen, unseen, predictors),
         page.flipped: frozenset(),
+        # None clears the mask of the question before, which would be scored against the wrong photo.
         details.mask: mask,
         details.meanings: meanings,
     }
@@ -87,6 +91,7 @@ def wire_photo(page: Page) -> None:
     outputs = [panel.notice, details.mask, details.meanings]
     # Gradio tells of a photo from the camera only by an event that every other photo causes too: the header's script
     # finds it out.
+    # Not `change`, which examples and links cause as well.
     arrivals = [panel.photo.upload, page.header.upload]
     gr.on(arrivals, forget, None, outputs, **_FAST).success(None, js=RUN, api_visibility="private")
     panel.photo.clear(forget, None, outputs, **_FAST)
@@ -107,6 +112,7 @@ def wire_names(page: Page) -> None:
         return {panel.find: "", **_changed(page, values, *more, values[page.flipped])}
 
     def choose(values: Values, event: gr.EventData) -> Values:
+        # Choosing a name is typing it: one way into the boxes.
         return find({**values, panel.find: str(event._data.get("name"))})
 
     inputs, outputs = _known(page), _boxes(page)
@@ -132,6 +138,7 @@ def wire_marks(page: Page) -> None:
 
     def sort(values: Values) -> Values:
         routed = names.route(values[panel.seen], values[panel.unseen], page.predictors(values))
+        # All names are where the model's lists put them, so no flip is left to remember.
         return _changed(page, values, *routed, frozenset())
 
     def fill(values: Values) -> Values:

@@ -17,7 +17,7 @@ from zsseg.examples import Example, available
 from zsseg.image.load import load_image
 from zsseg.text.vocabulary import parse_names
 
-THUMBNAIL = 200
+THUMBNAIL = 200  # pixels of the longer side
 SCENE = 14
 """Number of the drawn scene among the examples; it shows unseen names."""
 
@@ -39,6 +39,7 @@ def example_of(photo: str | None) -> Example | None:
     """The example whose picture a file is, whatever the file is called; None for any other picture."""
     if photo is None:
         return None
+    # By content, since Gradio serves a copy of an example from its own folder.
     return next((each for each in available() if filecmp.cmp(each.path, photo, shallow=False)), None)
 
 

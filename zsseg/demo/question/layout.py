@@ -36,12 +36,14 @@ class InputPanel:
 def make_panel(catalog: Catalog) -> InputPanel:
     """Lay out photo, examples, class boxes and button, and what few visitors need under "More"."""
     shown = available()
+    # Without the pictures the names of the first example still show what may be typed.
     first = shown[0] if shown else EXAMPLES[0]
     predictors = catalog.get(catalog.first)
     notice = gr.HTML("", visible=False, elem_id="zs-notice")
     photo = gr.Image(
         value=str(first.path) if shown else None,
         type="filepath",
+        # Gradio must not convert the picture: `load_image` reads modes, profiles and orientation of the file itself.
         image_mode=None,
         label="Photo",
         show_label=False,
@@ -59,6 +61,7 @@ def make_panel(catalog: Catalog) -> InputPanel:
     marks = gr.HTML("", js_on_load=script("names.js"), elem_id="zs-names")
     choices = gr.HTML(names.choices(predictors), js_on_load=script("choices.js"), elem_id="zs-choices")
     able = bool(working(predictors))
+    # Off while no method can answer; the banner says why.
     run = gr.Button("Run", variant="primary", size="lg", elem_id="zs-run", interactive=able)
     others = "".join(f", {domain.lower()}" for domain in catalog.domains[1:])
     with gr.Accordion(f"More: presets, other models{others}", open=False, elem_id="zs-more"):

@@ -31,6 +31,7 @@ def wire_load(page: Page) -> None:
 
     def load(request: gr.Request) -> Values:
         shared = link.read_query(dict(request.query_params))
+        # The first model is there already, and an unknown one counts as not said.
         model = shared.model if shared.model in page.catalog.titles[1:] else None
         predictors = page.catalog.get(model or page.catalog.first)
         updates = {} if model is None else {panel.model: model, **model_updates(page, model)}
@@ -53,8 +54,10 @@ def _question(page: Page, predictors: Predictors, shared: link.Shared) -> dict[A
     photo is there and a line asks for it: the page never shows names that were meant for another photo.
     """
     panel, example = page.panel, _example(shared.example)
+    # A chain of identities: true unless both texts are None; an empty text is a text.
     linked = not shared.seen is shared.unseen is None
     updates: dict[Any, Any] = {}
+    # A scene is drawn anew from its number, so a link to one is complete.
     if scene.knows_scenes(predictors):
         updates = scene_updates(page, scene.fresh_scene(shared.scene), predictors)
     elif example is not None or not linked:
@@ -65,6 +68,7 @@ def _question(page: Page, predictors: Predictors, shared: link.Shared) -> dict[A
         updates = {panel.photo: None, panel.notice: gr.update(value=notice, visible=True)}
     if linked:
         seen, unseen = shared.seen or "", shared.unseen or ""
+        # Names stay in the boxes that the sender chose, even against the model's lists.
         flipped = names.flipped_names(seen, unseen, predictors)
         updates |= {panel.seen: seen, panel.unseen: unseen, page.flipped: flipped}
         updates[panel.marks] = names.marks(seen, unseen, predictors)

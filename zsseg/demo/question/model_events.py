@@ -26,6 +26,7 @@ def wire_model(page: Page) -> None:
         updates: dict[Any, Any] = {}
         with as_error():
             predictors = page.predictors(values)
+            # A model of drawn scenes says nothing sensible of a photo, and the other way round.
             asked = fitting_inputs(predictors, uploaded(values[panel.photo]), seen, unseen)
         if asked is not None:
             photo, seen, unseen, mask, meanings = asked
@@ -63,6 +64,7 @@ def fitting_inputs(
         Paths and texts for photo, both boxes, true mask and its meanings; None where the question stays as it is.
     """
     if scene.knows_scenes(predictors):
+        # Somebody's own work is never replaced, even where the model does not know such pictures.
         if scene.is_scene(photo) or not gallery.is_untouched(photo, seen, unseen):
             return None
         drawn = scene.fresh_scene()
@@ -89,6 +91,7 @@ def model_updates(page: Page, model: str) -> dict[Any, Any]:
     panel, details, predictors = page.panel, page.details, page.catalog.get(model)
     draws, content = scene.knows_scenes(predictors), banner(predictors)
     updates: dict[Any, Any] = {
+        # The old answer is of another model: sliders must not move it any more.
         page.answer: None,
         page.banner: gr.update(value=content, visible=bool(content)),
         details.models: models(predictors),
@@ -101,5 +104,6 @@ def model_updates(page: Page, model: str) -> dict[Any, Any]:
         able = not isinstance(predictors[item.method], UserError)
         threshold, seen_penalty = own_settings(item.method, predictors)
         updates |= {item.title: title(item.method, predictors), item.view: text("waiting") if able else ""}
+        # Sliders follow the model: each checkpoint carries settings of its own.
         updates |= {item.threshold: threshold, item.seen_penalty: seen_penalty}
     return updates

@@ -15,7 +15,7 @@ from zsseg.text.presets import PRESETS
 from zsseg.text.vocabulary import build_vocabulary, format_names, parse_names, split_by_seen
 
 _MANY = 60  # with more names than this the chips would hide the page
-_WARNINGS = 2
+_WARNINGS = 2  # open ones; the others are folded away
 _LISTED = 6  # names in one sentence
 _SETS = {"PASCAL VOC": VOC20, "COCO: things": COCO80, "COCO-Stuff: materials and places": COCO171, "CamVid": CAMVID11}
 
@@ -50,6 +50,7 @@ def route(seen: str, unseen: str, predictors: Predictors, flipped: Flipped = fro
         swapped = [[group for group in side if _is_flipped(group, flipped)] for side in right]
         kept = [[group for group in side if not _is_flipped(group, flipped)] for side in right]
         wanted = _ordered(kept[0] + swapped[1], boxes), _ordered(kept[1] + swapped[0], boxes)
+        # The texts as typed, with their spaces and line breaks, unless something has to move.
         return (seen, unseen) if wanted == boxes else _boxes(wanted)
     except UserError:
         return seen, unseen
@@ -62,6 +63,7 @@ def add(text: str, seen: str, unseen: str, predictors: Predictors) -> tuple[str,
         UserError: a name cannot be read.
     """
     boxes = parse_names(seen), parse_names(unseen)
+    # Any synonym counts: adding "kitten" beside "cat | kitten" would make one name belong to two classes.
     there = {synonym.casefold() for box in boxes for group in box for synonym in group}
     new = [group for group in parse_names(text) if not there & {synonym.casefold() for synonym in group}]
     more = split_by_seen(new, _known(predictors))
@@ -79,6 +81,7 @@ def flip(seen: str, unseen: str, name: str, flipped: Flipped = frozenset()) -> t
         if moved:
             boxes[here] = [group for group in boxes[here] if group not in moved]
             boxes[there] += moved
+            # `^=`: a name that is flipped back is forgotten.
             flipped ^= {name.casefold()}
             break
     return format_names(boxes[0]), format_names(boxes[1]), flipped
@@ -96,6 +99,7 @@ def flipped_names(seen: str, unseen: str, predictors: Predictors) -> Flipped:
 
 
 def _known(predictors: Predictors) -> tuple[str, ...]:
+    # Of the first method that works: the methods of an entry share backbone and setting.
     return next((tuple(predictor.metadata.seen) for predictor in working(predictors).values()), ())
 
 
@@ -105,6 +109,7 @@ def _is_flipped(group: _Group, flipped: Flipped) -> bool:
 
 def _ordered(groups: Iterable[_Group], boxes: tuple[list[_Group], list[_Group]]) -> list[_Group]:
     """In the order typed, without a group twice."""
+    # `dict.fromkeys` below keeps the first of equal groups and the order.
     wanted = set(groups)
     return list(dict.fromkeys(group for group in [*boxes[0], *boxes[1]] if group in wanted))
 
@@ -118,6 +123,7 @@ def choices(predictors: Predictors) -> Markup:
     seen = _known(predictors)
     left, sets = dict.fromkeys(seen), {}
     for title, names in _SETS.items():
+        # Taken out of `left`, since things of COCO would come again among those of COCO-Stuff.
         sets[title] = [name for name in names if name in left]
         for name in sets[title]:
             del left[name]
@@ -139,6 +145,7 @@ def marks(seen: str, unseen: str, predictors: Predictors) -> Markup:
     count = len(vocabulary.names)
     if count > MAX_NAMES:
         return warning(f"{count} class names are too many for this page: use at most {MAX_NAMES} at a time.")
+    # What the model knows, while `vocabulary.seen` is what the boxes say: a chip marks where they differ.
     trained = {name.casefold() for name in able[0].metadata.seen}
     chips = [
         _chip(group, flag, any(synonym.casefold() in trained for synonym in group))
@@ -202,6 +209,7 @@ def _clusters(pairs: Iterable[Collection[str]]) -> list[set[str]]:
         if not touched:
             clusters.append(set(pair))
             continue
+        # A pair may join several clusters, which then become one.
         touched[0].update(pair, *touched[1:])
         clusters = [cluster for cluster in clusters if cluster not in touched[1:]]
     return clusters

@@ -48,10 +48,12 @@ def fresh_scene(number: int | None = None) -> Scene:
     Args:
         number: which scene; None takes a random one.
     """
+    # Not from a seeded generator: two visitors should not get the same scene.
     number = secrets.randbelow(2**31) if number is None else number
     photo, mask = _with_unseen(number)
     unseen = set(held_out())
     inside = [NAMES[index] for index in np.unique(mask)]
+    # By the scene's number, so that a link gives the same names again.
     absent = [str(name) for name in np.random.default_rng(number).permutation(NAMES) if name not in inside]
     boxes = []
     for wanted in (False, True):
@@ -59,6 +61,7 @@ def fresh_scene(number: int | None = None) -> Scene:
         boxes.append([name for name in inside if (name in unseen) is wanted] + extra)
     folder = fresh_folder()
     paths = [folder / f"scene-{number}.png", folder / f"scene-{number}-mask.png"]
+    # OpenCV writes blue first; the mask is grey.
     for path, picture in zip(paths, (cv2.cvtColor(photo, cv2.COLOR_RGB2BGR), mask), strict=True):
         cv2.imwrite(str(path), picture)
     texts = [format_names([(name,) for name in box]) for box in boxes]
@@ -68,6 +71,7 @@ def fresh_scene(number: int | None = None) -> Scene:
 
 def _with_unseen(number: int) -> tuple[Pixels, np.ndarray]:
     unseen = [NAMES.index(name) for name in held_out()]
+    # The first index with an unseen name, hence a function of the number alone.
     for index in range(_TRIES):
         photo, mask = render(number, _SPLIT, index)
         if np.isin(mask, unseen).any():

@@ -17,7 +17,7 @@ from zsseg.export.manifest import manifest_of
 from zsseg.image.paths import PhotoPath, find_photos
 from zsseg.visualize import overlay
 
-MAX_PHOTOS = 50
+MAX_PHOTOS = 50  # others wait in the queue meanwhile
 THUMBNAIL = 120
 
 
@@ -50,6 +50,7 @@ def run_batch(
     rows: list[tuple[str, ...]] = []
     problems: list[str] = []
     path = fresh_folder() / "zsseg-photos.zip"
+    # Names are unique here: two photos of one name must not share a folder in the ZIP.
     photos = find_photos(paths)
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
         for number, photo in enumerate(photos):
@@ -57,6 +58,7 @@ def run_batch(
             try:
                 answer = segment(predictors, photo.path, *names)
             except UserError as error:
+                # Kept for the end: one bad photo must not cost the others.
                 problems.append(f"{Path(photo.path).name}: {error}")
                 continue
             problems += [warning for result in answer.results.values() for warning in result.warnings]
@@ -64,6 +66,7 @@ def run_batch(
             rows += _rows(answer, display, photo)
     if not rows:
         raise UserError(" ".join(problems))
+    # `fromkeys`: the same warning would come once for every photo and method.
     notes = Markup().join(help_text(problem) for problem in dict.fromkeys(problems))
     return str(path), table(("photo", "painted", "method", "largest classes"), rows) + notes
 

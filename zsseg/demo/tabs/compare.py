@@ -62,6 +62,7 @@ def comparison(answer: Answer, display: DisplaySettings, predictors: Predictors)
 def _agreement(pairs: Mapping[tuple[str, str], Comparison]) -> float:
     """Share of pixels with the same label in every answer."""
     differ = [found.disagreement for found in pairs.values()]
+    # Answers that differ in no pair are all the same, so pairs are enough.
     return 1.0 - float(np.logical_or.reduce(differ).mean())
 
 
@@ -96,6 +97,7 @@ def _published(answer: Answer, predictors: Predictors) -> Markup:
             metadata = able[method].metadata
             title = f"{title_of(method)}, {metadata.setting}"
             rows += [(title, f"here: {name}", *values) for name, values in _own(metadata.scores).items()]
+            # What no paper reports has no row.
             papers = [(data, PUBLISHED.get((method, metadata.setting, data))) for data in (_VOC, _COCO)]
             rows += [(title, f"paper: {data}", *_percent(found)) for data, found in papers if found is not None]
     return table(("method", "scores in percent", "pAcc", "mIoU of seen", "mIoU of unseen", "hIoU"), rows)
@@ -103,6 +105,7 @@ def _published(answer: Answer, predictors: Predictors) -> Markup:
 
 def _own(scores: Mapping[str, float]) -> dict[str, tuple[str, ...]]:
     """Name of a test set -> its four scores, from keys such as "voc2012 val hIoU"."""
+    # The last word of a key is the score, everything before it the test set; a dict keeps their order.
     sets = dict.fromkeys(key.rpartition(" ")[0] for key in scores)
     found = {name: [scores.get(f"{name} {score}") for score in _SCORES] for name in sets}
     return {

@@ -41,6 +41,7 @@ def wire_answer(page: Page, ran: Dependency) -> None:
 
     def fill(values: Values) -> Values:
         found, display, predictors = values[page.answer], page.read_display(values), page.predictors(values)
+        # The tab of regions starts with the class that has most to show.
         asked = list(found.vocabulary.names)
         largest = max(asked, key=dict(zip(asked, _area(found, predictors), strict=True)).__getitem__)
         return {
@@ -69,6 +70,7 @@ def wire_answer(page: Page, ran: Dependency) -> None:
 def _area(found: Answer, predictors: Predictors) -> tuple[float, ...]:
     """Share of the photo of each class in the answer of the method with region tokens, else in the first one."""
     method = next((m for m in with_regions(predictors) if m in found.results), next(iter(found.results)))
+    # Without the threshold: a cautious one would leave every class at zero.
     return found.results[method].with_settings(threshold=0.0).area
 
 
@@ -100,6 +102,7 @@ def _follow(page: Page, trigger: Callable[..., Dependency]) -> None:
         if truth is not None:
             updates |= _truth(page, found, display, truth)
         if point is not None:
+            # The point stays while sliders move, and its bars follow them.
             updates[page.pixel] = pixel_panel(found, display, predictors, point)
         return updates
 
@@ -124,6 +127,7 @@ def wire_choices(page: Page) -> None:
     def blocks(values: Values) -> object:
         if values[page.answer] is None:
             return gr.skip()
+        # A cleared list gives None.
         name, window = values[details.region_class], values[details.region_window] or 0
         return regions(values[page.answer], page.predictors(values), name, window)
 
@@ -167,10 +171,12 @@ def wire_truth(page: Page, ran: Dependency) -> None:
         nothing = {page.truth: None, details.truth: "", page.verdict: gr.update(visible=False)}
         if path is None:
             return nothing
+        # A mask may arrive while the answer to the photo before is still shown.
         if found is None or found.path != uploaded(values[photo]):
             return {**nothing, details.truth: text("truth_waits")}
         try:
             truth = ground_truth.read(found, path, values[details.meanings])
+        # Shown in the tab and not as an alarm: a table is often half typed.
         except UserError as error:
             return {**nothing, details.truth: warning(str(error))}
         return {page.truth: truth, **_truth(page, found, page.read_display(values), truth)}
@@ -204,6 +210,7 @@ def wire_files(page: Page) -> None:
 
     def make_link(values: Values) -> object:
         found, display = values[page.answer], page.read_display(values)
+        # The query only: the browser knows the address under which it reached the page.
         query = link.write_query(
             values[panel.seen], values[panel.unseen], values[panel.model], display, link_picture(found)
         )

@@ -62,10 +62,12 @@ def verdict(answer: Answer, display: DisplaySettings, truth: Truth) -> str:
     means = {}
     for method in answer.results:
         iou = score(truth, display.apply(answer, method)).iou
+        # Over the classes of the truth: others that were asked have no IoU to gain.
         means[title_of(method)] = sum(iou[index] or 0.0 for index in present) / len(present)
     (best, high), *others = sorted(means.items(), key=lambda pair: -pair[1])
     if not others:
         return f"{best} has a mean IoU of {high:.2f} over the classes of this photo."
+    # Less than a hundredth is not worth a verdict.
     equal = [title for title, value in others if high - value < _EQUAL]
     lower = [f"{title} by {high - value:.2f} ({value:.2f})" for title, value in others if title not in equal]
     first = " and ".join([best, *equal]) + (" are equally good" if equal else " is best")

@@ -22,6 +22,7 @@ def explain(answer: Answer | None, display: DisplaySettings | None, predictors: 
 def _pictures(answer: Answer, display: DisplaySettings, predictors: Predictors) -> dict[str, Markup]:
     method, result = next(iter(answer.results.items()))
     painted = overlay(answer.photo, display.apply(answer, method), display.opacity)
+    # Of the answer without switches and penalty: the text explains the method, not the settings.
     counts = overlap(result, own_level(display.settings[method][0]))
     pictures = {
         "painted": figure(painted, "Your photo, painted", f"Painted by {title_of(method)}", photo=True),
@@ -35,6 +36,7 @@ def _pictures(answer: Answer, display: DisplaySettings, predictors: Predictors) 
         pictures["similarity"] = _similarity(answer, able[method])
     for other, predictor in with_regions(predictors).items():
         if other in answer.results:
+            # The first window stands for all.
             view = predictor.region_view(answer.photo, *answer.boxes)
             blocks = draw_regions(answer.photo, view, 0)
             pictures["regions"] = figure(blocks, "Blocks of the region tokens", "The block of each token", photo=True)

@@ -43,6 +43,7 @@ def make_details(predictors: Predictors, threshold: float) -> Details:
             for title, content in documents():
                 with gr.Accordion(title, open=False):
                     gr.Markdown(content, elem_classes="zs-document")
+    # By name: a component that is missing or unknown fails here, when the page is built.
     return Details(tabs=tabs, **parts)  # type: ignore[arg-type]
 
 

@@ -32,6 +32,7 @@ def recovery(answer: Answer, display: DisplaySettings) -> Markup:
 
 
 def _panel(answer: Answer, title: str, shown: Segmentation) -> dict[str, object]:
+    # One basis for all four, so that equal colours are equal features.
     pictures = pca_rgb([shown.features[key] for key, _ in STEPS])
     figures = [figure(answer.photo, "Your photo", "Photo", photo=True)]
     figures += [
@@ -60,8 +61,9 @@ def similarity(answer: Answer, point: tuple[float, float]) -> Markup:
             rows, cols = features.shape[:2]
             row, col = min(rows - 1, int(point[1] * rows)), min(cols - 1, int(point[0] * cols))
             unit = features / np.maximum(np.linalg.norm(features, axis=2, keepdims=True), 1e-12)
-            cosine = unit @ unit[row, col]
+            cosine = unit @ unit[row, col]  # (h, w)
             picture = cosine_map(cosine)
+            # White marks the patch that was clicked.
             picture[row, col] = 255
             figures.append(figure(_blocks(picture), f"Similarity in {step}", f"{step}: mean {cosine.mean():.2f}"))
     return render(

@@ -10,7 +10,7 @@ from zsseg.demo.html.parts import figure, help_text, scale, text
 from zsseg.demo.html.templates import render
 from zsseg.visualize import draw_attention, draw_mask, draw_regions, enlarge, region_maps, region_ramp
 
-_CELL = 12
+_CELL = 12  # pixels of a patch in the maps
 
 
 def regions(answer: Answer, predictors: Predictors, name: str | None, window: int) -> Markup:
@@ -28,6 +28,7 @@ def regions(answer: Answer, predictors: Predictors, name: str | None, window: in
         return text("regions_help") + help_text(f"No answer here has region tokens: {without} has none.")
     view = able[0].region_view(answer.photo, *answer.boxes)
     window = window if 0 <= window < len(view.boxes) else 0
+    # The list may still hold a name of the question before.
     index = view.names.index(name) if name in view.names else 0
     maps, bound = _maps(view, window, index)
     caption = "Counted row by row; the dark part is not in this window"

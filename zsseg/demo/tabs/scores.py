@@ -42,6 +42,7 @@ def score_grid(answer: Answer, kind: str = SIGMOID) -> Markup:
     scores = {m: softmax_scores(seg) if softmax else seg.scores for m, seg in answer.results.items()}
     first = next(iter(answer.results.values()))
     peaks = np.max([maps.max((1, 2)) for maps in scores.values()], axis=0)  # (K,)
+    # The strongest classes are chosen, and shown in the order of the request.
     shown = sorted(np.argsort(-peaks, kind="stable")[:MOST_MAPS].tolist())
     return render(
         "tabs/scores.html",
@@ -66,6 +67,7 @@ def _block(index: int, first: Segmentation, scores: Mapping[str, FloatArray]) ->
 def sums(answer: Answer) -> Markup:
     """The reason for NEL in one look: a class as sigmoid and as softmax, and the sum of all sigmoids at each pixel."""
     method, seg = next(iter(answer.results.items()))
+    # The class with the highest mean shows most of the difference.
     index = int(np.argmax(seg.scores.mean((1, 2))))
     total, name = seg.scores.sum(0), seg.names[index]
     most = max(1.0, float(total.max()))
@@ -92,6 +94,7 @@ def claims(answer: Answer, display: DisplaySettings, level: float = LEVEL) -> Ma
     """
     on = {method: seg.with_settings(off=display.off) for method, seg in answer.results.items()}
     counts = {method: overlap(seg, level) for method, seg in on.items()}
+    # One scale for all methods, or their maps could not be compared.
     most = max(2, *(int(count.max()) for count in counts.values()))
     return render(
         "tabs/claims.html",
