@@ -66,7 +66,8 @@ def test_the_files_are_the_model(tmp_path: Path, method: str) -> None:
         torch.testing.assert_close(found, expected, atol=1e-3, rtol=1e-4)
         assert torch.equal(found.argmax(1), expected.argmax(1))
         rounded = run(packed, pixels, text)
-        assert float((rounded - expected).abs().mean()) < 0.1 * float(expected.std())
+        # Rounding moves logits less than they differ among patches, even in a network of 16 channels.
+        assert float((rounded - expected).abs().mean()) < 0.25 * float(expected.std())
     with np.load(tmp_path / "exact" / "classes.npz") as arrays:
         assert (arrays["names"].tolist(), arrays["seen"].tolist()) == (["dog", "cow", "sheep"], [True, False, False])
         assert arrays["text"].shape == (3, 16)
