@@ -3,6 +3,7 @@
 # make screenshots   the README's pictures, and every tab into runs/screenshots
 # make train-shapes   a world of drawn shapes, its backbone and heads from nothing; INSTALL=checkpoints keeps them
 # make audit   known weaknesses of the installed packages;   make sbom    sbom.json, the list of what is installed
+# make soak    the real server under sixteen visitors for an hour; MINUTES=...   make fuzz    hostile inputs; SECONDS=...
 # make space SPACE=org/name   the page as a Hugging Face Space;   DRY_RUN=1 lists the files;   MODEL=org/name takes the weights
 # make lint    ruff and mypy;   make setup    only the virtual environment;   make clean    throw it away
 # PYTHON=...   another interpreter (3.11 or newer);   PIP_FLAGS=...   more options for pip install
@@ -15,7 +16,7 @@ PIP_FLAGS ?=
 RUN := $(VENV)/bin/python
 PIP := $(RUN) -m pip install --disable-pip-version-check $(PIP_FLAGS)
 
-.PHONY: demo test test-fast lint audit sbom setup screenshots train-shapes space clean
+.PHONY: demo test test-fast lint audit sbom soak fuzz setup screenshots train-shapes space clean
 .DEFAULT_GOAL := demo
 
 demo: $(VENV)/.demo-installed
@@ -31,6 +32,12 @@ lint: setup
 	$(RUN) -m ruff check .
 	$(RUN) -m ruff format --check .
 	$(RUN) -m mypy zsseg training tools
+
+soak: setup
+	$(RUN) -m tests.load --minutes $(or $(MINUTES),60)
+
+fuzz: setup
+	$(RUN) -m tests.fuzz --seconds $(or $(SECONDS),600)
 
 # Strict: a package that cannot be looked up, as without a network, is an error and no pass.
 audit: $(AUDIT)/.installed $(VENV)/.demo-installed

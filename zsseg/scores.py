@@ -14,7 +14,7 @@ from functools import cache
 import numpy as np
 import numpy.typing as npt
 
-from zsseg.errors import UserError
+from zsseg.errors import UserError, memory_told
 
 FloatArray = npt.NDArray[np.float32]
 
@@ -59,11 +59,12 @@ class ScoreMaps(ABC):
         for start in range(0, len(self), _PLANES_AT_ONCE):
             yield from self.planes(start, min(start + _PLANES_AT_ONCE, len(self)))
 
+    @memory_told()
     def array(self) -> FloatArray:
         """All maps as one array, (K,H,W), which the process keeps while it fits into the budget.
 
         Raises:
-            UserError: there are more than `MAX_SCORES` values.
+            UserError: there are more than `MAX_SCORES` values, or too little memory is free for them.
         """
         # Before the array is made: a request for gigabytes gets a sentence, and the process goes on.
         check_size(*self.shape)

@@ -142,8 +142,8 @@ def predict(folder: Path, extra: int) -> None:
     limit_memory(extra)
     names = [f"name {number}" for number in range(200)]
     try:
-        predictor.predict(np.zeros((1024, 1024, 3), np.uint8), names)
-        say(large="answered")
+        large = predictor.predict(np.zeros((1024, 1024, 3), np.uint8), names)
+        say(large=f"answered with {large.scores.nbytes} bytes")
     except UserError as error:
         say(large=str(error))
     again = predictor.predict(PHOTO, "dog")

@@ -19,7 +19,7 @@ from zsseg.demo.answer.layout import Card
 from zsseg.demo.catalog import Catalog, Predictors
 from zsseg.demo.html.templates import escape
 from zsseg.demo.question.layout import InputPanel
-from zsseg.errors import UserError
+from zsseg.errors import UserError, memory_told
 from zsseg.models import METHODS
 
 MODEL_QUEUE = "model"
@@ -158,12 +158,13 @@ class Page:
 
 @contextmanager
 def as_error(as_html: bool = True) -> Iterator[None]:
-    """Turn the sentence of a `UserError` into Gradio's error; anything else is a defect and stays one.
+    """Turn the sentence of a `UserError` into Gradio's error, and too little memory; anything else is a defect.
 
     The page renders errors as HTML, and the sentence may quote what a visitor typed; a program gets it plain.
     """
     try:
-        yield
+        with memory_told():
+            yield
     except UserError as error:
         # Escaped as everywhere on the page, or a name with a tag in it would be one.
         sentence = str(escape(error)) if as_html else str(error)

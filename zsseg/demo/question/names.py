@@ -1,5 +1,6 @@
 """The class names while they are typed: which box each belongs in, likely slips, names to choose from."""
 
+import json
 from collections.abc import Collection, Iterable, Sequence
 
 from markupsafe import Markup
@@ -130,7 +131,8 @@ def choices(predictors: Predictors) -> Markup:
     sets["Others"] = list(left)
     unseen = [name for name in dict.fromkeys(name for names in PRESETS.values() for name in names) if name not in seen]
     shown = {title: names for title, names in sets.items() if names}
-    return render("choices.html", sets=shown, seen=seen, unseen=unseen)
+    # JSON as plain text, not by Jinja's own filter: that escapes for HTML, and Gradio gives braces and "$" a meaning.
+    return render("choices.html", sets=shown, seen=json.dumps(seen), unseen=json.dumps(unseen))
 
 
 def marks(seen: str, unseen: str, predictors: Predictors) -> Markup:
