@@ -22,7 +22,7 @@ from pathlib import Path
 
 import httpx
 
-from tests.load.visitors import Load, Page, make_questions, press, serial_answers
+from tests.load.visitors import Load, Page, make_questions, press, serial_answers, warm_up
 
 ROOT = Path(__file__).resolve().parents[2]
 WARM_SHARE = 0.25
@@ -43,6 +43,7 @@ def main() -> int:
         with _server(weights) as (url, pid):
             page = Page(url)
             answers = serial_answers(page, make_questions(("zegclip", "clip_rc"), args.side))
+            warm_up(page, list(answers))
             load, memory = _press(page, answers, pid, args)
     return _report(load, memory, args)
 

@@ -192,6 +192,15 @@ def serial_answers(page: Page, questions: Sequence[Question]) -> dict[Question, 
     return answers
 
 
+def warm_up(page: Page, questions: Sequence[Question], tabs: int = 40) -> None:
+    """Open more tabs than the page remembers answers of, so that its memory no longer grows with each new one."""
+    asked = next(question for question in questions if question.on_page)
+    for number in range(tabs):
+        visitor = Visitor(page, number)
+        visitor.ask(asked)
+        visitor.close()
+
+
 def press(page: Page, answers: Mapping[Question, bytes], visitors: int, end: threading.Event, seed: int = 0) -> Load:
     """Let so many visitors ask one question after the other until the end; every tenth is given up while it waits."""
     load, lock = Load(), threading.Lock()
