@@ -18,8 +18,9 @@ class Example:
         title: what the thumbnail says.
         file: name of the picture.
         seen, unseen: texts of the two boxes.
-        finds: the unseen name that must win on this photo, or "" where none is promised. A test holds the shipped
-            weights to it.
+        finds: the unseen name that covers most of its object on this photo, or "" where none is promised. A test holds
+            the shipped weights to it.
+        misses: the unseen name that does not, on a photo that is shown as a failure; "" elsewhere. Tested as well.
         labels: id in the ground-truth mask: its class and synonyms, separated by ``|``; empty where no mask ships.
     """
 
@@ -28,6 +29,7 @@ class Example:
     seen: str
     unseen: str
     finds: str = ""
+    misses: str = ""
     labels: Mapping[int, str] = field(default_factory=dict)
 
     @property
@@ -47,27 +49,25 @@ class Example:
         return "\n".join(f"{number}: {name}" for number, name in self.labels.items())
 
 
-# The first one opens the page. Ids below 80 are those of the 80 things of COCO. On the others no unseen name wins with
-# both methods yet, so nothing is promised there.
+# The first one opens the page. Ids below 80 are those of the 80 things of COCO. The first three keep a promise with
+# both methods, the fourth is a failure that is labelled as one; nothing is promised of the others.
 EXAMPLES: tuple[Example, ...] = (
     Example(
-        "Suitcases", "suitcases.jpg", "person, car, book", "suitcase, carpet", finds="suitcase", labels={28: "suitcase"}
-    ),
-    Example(
-        "A cat on a couch", "cat_on_couch.jpg", "cat, remote, person", "couch, potted plant",
-        labels={15: "cat", 57: "couch | sofa", 58: "potted plant", 65: "remote"},
-    ),
-    Example(
-        "A pizza", "pizza.jpg", "dining table, fork, person", "pizza",
+        "A pizza", "pizza.jpg", "dining table, fork, person", "pizza", finds="pizza",
         labels={40: "wine glass", 41: "cup", 53: "pizza", 60: "dining table"},
+    ),
+    Example("Suitcases", "suitcases.jpg", "person, book", "suitcase", finds="suitcase", labels={28: "suitcase"}),
+    Example(
+        "A bus", "bus.jpg", "bus, car, road", "tree", finds="tree",
+        labels={0: "person", 2: "car", 5: "bus", 7: "truck", 80: "sky", 83: "road", 84: "tree"},
+    ),
+    Example(
+        "A cat on a couch", "cat_on_couch.jpg", "cat, remote, person", "couch, potted plant", misses="couch",
+        labels={15: "cat", 57: "couch | sofa", 58: "potted plant", 65: "remote"},
     ),
     Example(
         "A gull by the sea", "gull.jpg", "bird, sky, person", "sea, beach",
         labels={0: "person", 8: "boat", 14: "bird", 80: "sky", 81: "sea", 82: "beach"},
-    ),
-    Example(
-        "A bus", "bus.jpg", "bus, car, road, sky, building", "tree",
-        labels={0: "person", 2: "car", 5: "bus", 7: "truck", 80: "sky", 83: "road", 84: "tree"},
     ),
     Example(
         "A man and his car", "car.jpg", "car, person, building, sidewalk", "potted plant",

@@ -68,7 +68,8 @@ def thumbnails(shown: Sequence[Example], with_scene: bool) -> Markup:
         {
             "title": each.title,
             "finds": each.finds,
-            "why": "never trained on its masks",
+            "misses": each.misses,
+            "why": "never trained on its masks" if each.finds else "an honest failure",
             "key": index,
             "picture": jpeg_uri(shrink(load_image(each.path), THUMBNAIL)),
         }
