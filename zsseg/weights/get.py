@@ -123,9 +123,9 @@ def _import_head(row: Released, file: Path, out: Path) -> Path:
     It is imported aside, so that a wrong file leaves no checkpoint behind.
     """
     from zsseg.weights.checkpoint import load_checkpoint, replace_metadata
-    from zsseg.weights.official import import_official
+    from zsseg.weights.official import write_imported
 
-    path = import_official(file, out, name=f".{row.name}", setting=row.setting, vocabulary=row.vocabulary)
+    path = write_imported(file, out, f".{row.name}", row.setting, row.vocabulary)
     try:
         model, metadata = load_checkpoint(path)
         # No publisher of heads states a hash, so the sizes have to tell a wrong file.

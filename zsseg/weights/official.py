@@ -141,12 +141,19 @@ def import_official(
     """
     if name is not None and name != safe_name(name):
         raise UserError(f"{name!r:.60} cannot be the name of a file: call the checkpoint {safe_name(name)!r}, say.")
+    return write_imported(path, out, name or safe_name(path.stem), setting, vocabulary, dtype)
+
+
+def write_imported(
+    path: Path, out: Path, name: str, setting: Setting, vocabulary: str | None, dtype: torch.dtype = torch.float32
+) -> Path:
+    """As `import_official`, under any name: one that begins with a dot is not listed among the checkpoints."""
     state = _read_state_dict(path)
     converted = convert_state_dict(state)
     model = build_official(converted)
     out.mkdir(parents=True, exist_ok=True)
     backbone, sha256 = _write_backbone(model.backbone, converted.clip_config, out, dtype)
-    metadata = _metadata(converted, name or safe_name(path.stem), setting, vocabulary)
+    metadata = _metadata(converted, name, setting, vocabulary)
     metadata = replace(metadata, backbone=backbone, backbone_sha256=sha256, recipe=f"imported from {path.name}")
     target = out / f"{metadata.name}{SUFFIX}"
     save_checkpoint(model, metadata, target, dtype)
