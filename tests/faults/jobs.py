@@ -123,18 +123,6 @@ def write_once(writer: str, folder: Path) -> None:
     WRITERS[writer](folder, VALUES[1])
 
 
-def train(folder: Path, resume: bool) -> None:
-    """Train a tiny head, saving after every step."""
-    from tests.training.test_engine import CPU, make_experiment
-    from training.core import engine
-
-    engine._SAVE_SECONDS = -1
-    options = engine.RunOptions(folder / "run", resume=resume)
-    trainer = engine.Trainer(make_experiment(folder, "zegclip", iters=40), options, CPU)
-    say(ready=True)
-    trainer.run()
-
-
 def predict(folder: Path, extra: int) -> None:
     """A large question within little memory, then a small one."""
     predictor = Predictor.from_checkpoint(folder / "head.safetensors")
@@ -178,7 +166,6 @@ def run(request: dict[str, Any]) -> None:
     jobs: dict[str, Callable[[], None]] = {
         "write for ever": lambda: write_for_ever(request["writer"], folder),
         "write once": lambda: write_once(request["writer"], folder),
-        "train": lambda: train(folder, request["resume"]),
         "predict": lambda: predict(folder, request["extra"]),
         "serve": lambda: serve(folder, request.get("extra", 0)),
     }

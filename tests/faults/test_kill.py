@@ -9,14 +9,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 from PIL import Image
 
 from tests.faults.conftest import Jobs
 from tests.faults.jobs import VALUES
-from tests.photosets import draw_voc
 from tests.tiny import tiny_backbone
-from tests.training.test_engine import make_recipe, train
+from tests.training.test_engine import make_recipe
 from training.core.state import read_state
 from zsseg.errors import UserError
 from zsseg.weights.backbone import WEIGHTS_FILE, load_backbone, read_defaults
@@ -122,20 +120,3 @@ def test_a_backbone_that_was_half_moved_is_told(tmp_path: Path, monkeypatch: pyt
         tiny_backbone(tmp_path)
     with pytest.raises(UserError, match="copy the whole folder again"):
         load_backbone(folder)
-
-
-@pytest.mark.slow
-def test_a_killed_training_goes_on_to_the_same_weights(jobs: Jobs, tmp_path: Path) -> None:
-    draw_voc(tmp_path)
-    tiny_backbone(tmp_path)
-    whole = train(tmp_path, "zegclip", "whole", {}, iters=40)
-    for kill in range(3):
-        resume = (tmp_path / "run" / "state.pt").exists()
-        pid = jobs.start("train", tmp_path, resume=resume)
-        assert jobs.read() == {"ready": True}
-        time.sleep(0.4 + 0.3 * kill)
-        jobs.kill(pid)
-    ended = train(tmp_path, "zegclip", "run", {"resume": (tmp_path / "run" / "state.pt").exists()}, iters=40)
-    assert ended.progress.iteration == 40
-    for name, value in whole.model.state_dict().items():
-        torch.testing.assert_close(ended.model.state_dict()[name], value, rtol=0, atol=0)
