@@ -167,7 +167,7 @@ def _run_apart(plan: Plan, options: argparse.Namespace, trial: Trial) -> int:
     threads = max(1, available_cores() // options.jobs)
     folder = plan.out / trial.folder
     folder.mkdir(parents=True, exist_ok=True)
-    # Written anew: what a failed run said is of no use to the next try.
+    # Overwritten: what a failed run said is of no use to the next try.
     with (folder / LOG_FILE).open("w", encoding="utf-8") as log:
         environment = {**os.environ, "OMP_NUM_THREADS": str(threads)}
         return subprocess.run(command, env=environment, stdout=log, stderr=log, check=False).returncode

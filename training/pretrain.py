@@ -104,7 +104,7 @@ def _load_stem(stem: TrunkStem, places: list[tuple[str, PhotoFile]], args: argpa
     path = args.runs / TRUNKS_STATE
     if path.exists():
         state = torch.load(path, weights_only=True)
-        # `mix` is not in the file: it starts anew and is trained.
+        # `mix` is not in the file: it starts at random and is trained.
         stem.load_state_dict({**stem.state_dict(), **state})
         return
     load_trunks(stem, args.vit)

@@ -82,7 +82,7 @@ class Plan:
             "data": self.domain.data,
             "split": self.split,
             "limit": self.limit,
-            # By content: a backbone of the same name can have been trained anew.
+            # By content: a backbone of the same name can have been trained again.
             "backbone_sha256": file_sha256(self.backbone / WEIGHTS_FILE),
         }
 

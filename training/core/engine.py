@@ -199,7 +199,7 @@ class Trainer:
         return add_gradients(self.objective, there, asked, part, pieces=self.options.accumulate, seed=seed)
 
     def _enter_self_training(self) -> None:
-        """Begin the second half: unseen names are asked from here on, optimizer and schedule start anew."""
+        """Begin the second half: unseen names are predicted from here on, optimizer and schedule start again."""
         if self.recipe.setting != "transductive" or self.progress.switch >= 0:
             return
         # A share of `progress.iters`: where a time budget moves the end, it moves the switch too.

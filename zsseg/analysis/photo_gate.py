@@ -1,8 +1,7 @@
 """The photo-level gate: a class that the whole photo does not speak for scores lower in every pixel.
 
-Patches of a sheep may look like those of a dog; the [CLS] token often knows better. Neither paper has this: it is a
-switch, off unless asked for. Of 80 names asked at once it brought the embedded models .01 to .2 of mIoU
-(training/LOG.md).
+Patches of a sheep may look like those of a dog; the [CLS] token sometimes knows better. Neither paper has this: it is
+a switch, off unless asked for. It helps on some photos and costs accuracy on others (training/LOG.md).
 """
 
 import dataclasses
@@ -17,7 +16,7 @@ from zsseg.scores import GatedMaps
 from zsseg.segmentation import Segmentation, check_fraction
 
 GATE = 0.25
-"""Strength of the page's switch; chosen on the development split, see training/LOG.md."""
+"""Strength of the page's switch, the best of .25, .5 and 1 on development photos; see training/LOG.md."""
 
 
 def photo_scores(cls_tokens: Tensor, text: Tensor, synonyms: Sequence[int], scale: float) -> tuple[float, ...]:

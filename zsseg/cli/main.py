@@ -141,7 +141,7 @@ def _add_segment(parser: argparse.ArgumentParser) -> None:
     add("--threshold", type=float, metavar="X", help="0..1, lower scores are none of the classes")
     add(
         "--photo-gate", type=float, metavar="X",
-        help="0..1 (0), lowers classes that the whole photo does not speak for; 0.25 helps with many names",
+        help="0..1 (0), lowers classes that the whole photo does not speak for; 0.25 is the page's",
     )  # fmt: skip
     add("--opacity", type=float, metavar="X", help="0..1, of the paint in overlay.png (0.6)")
     add("--engine", choices=ENGINES, help="what runs the networks (ZSSEG_ENGINE, else auto: the fastest here)")

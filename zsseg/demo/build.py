@@ -24,7 +24,7 @@ from zsseg.demo.tabs import events as tab_events
 from zsseg.demo.tabs.layout import make_details
 from zsseg.demo.theme import script
 
-# Questions that wait, of all visitors; the next one is told that the page is busy.
+# Questions that wait, of all visitors; the next one gets the answer that the page is busy.
 QUEUE_SIZE = 32
 
 

@@ -153,7 +153,7 @@ def catalog_of(checkpoints: Mapping[str, str] | None = None, title: str = "model
 def find_catalog(weights: str | None = None) -> Catalog:
     """Everything that can be found, one entry per backbone and setting; that of the default checkpoints first.
 
-    A method without a checkpoint is told about, and so is a place that cannot be searched.
+    A method without a checkpoint is reported, and so is a place that cannot be searched.
 
     Args:
         weights: searched first; see `zsseg.weights.search.list_checkpoints`.
@@ -161,10 +161,10 @@ def find_catalog(weights: str | None = None) -> Catalog:
     default = {method: _find(name, weights) for method, name in default_checkpoints().items()}
     try:
         found = list_checkpoints(weights)
-    except UserError:  # told by the default checkpoints, which were looked for in the same place
+    except UserError:  # reported for the default checkpoints, which were looked for in the same place
         found = []
     readable = [(path, content) for path, content in found if isinstance(content, Metadata)]
-    # Unreadable files are left out here; a default one among them is told by its own entry.
+    # Unreadable files are left out here; a default one among them is reported by its own entry.
     entries, domains = _group(readable), {str(path): _domain(content) for path, content in readable}
     # Compared as texts, as a source is a path or the sentence that says why there is none.
     wanted = {str(source) for source in default.values()}

@@ -71,7 +71,7 @@ def running(
 
     Args:
         page: what `build_demo` returned.
-        predictors: those of the page, whose health is told.
+        predictors: those of the page, whose health is reported.
         host: address to listen on; None takes that of `launch_options`.
         port: to listen on; None takes the first free one from GRADIO_SERVER_PORT, or 7860, up.
         quiet: do not write the address to stdout.

@@ -121,7 +121,7 @@ class Memory:
         """The remembered choice, if it is one of those allowed; else a measured one, which is then remembered."""
         with self._lock:
             found = self._choices.get(key) or self._read().get(key)
-            # A file can hold anything: what is no candidate is measured anew.
+            # A file can hold anything: what is no candidate is measured again.
             if found not in allowed:
                 found = measure()
                 with suppress(OSError):

@@ -57,7 +57,7 @@ class Packed(Engine):
 
 
 class _PackedWeights:
-    """Packed copies of parameters, made at first use; a copy goes with its parameter and is made anew if that changed.
+    """Packed copies of parameters, made at first use; a copy goes with its parameter and is made again if that changed.
 
     Args:
         dtype: of the copies.

@@ -130,7 +130,7 @@ class Manifest:
 
     def __post_init__(self) -> None:
         """Refuse what could not be followed."""
-        # Called for its refusals: names that no request could have are told when the manifest is read.
+        # Called for its refusals: names that no request could have are refused when the manifest is read.
         build_vocabulary(self.seen, self.unseen)
         folders = [step.folder for step in self.methods]
         if not folders or len(set(folders)) < len(folders):

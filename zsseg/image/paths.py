@@ -20,7 +20,7 @@ class PhotoPath:
     """The path of one photo.
 
     Attributes:
-        path: of a file, as the person would find it; or the folder or pattern itself where it leads to none.
+        path: of a file, as it was given; or the folder or pattern itself where it leads to none.
         name: different from all others of the same list, whatever the case of letters; a `zsseg.files.safe_name`.
         problem: the sentence that says why the folder or pattern leads to nothing, or "".
     """
@@ -42,7 +42,7 @@ def find_photos(places: Sequence[str]) -> list[PhotoPath]:
     seen: set[str] = set()
     for place in places:
         for path, problem in _expanded(place):
-            # By the absolute path "a.jpg" and "./a.jpg" are one photo; what is shown is the person's own spelling.
+            # By the absolute path "a.jpg" and "./a.jpg" are one photo; the path is shown as it was given.
             if os.path.abspath(path) not in seen:
                 seen.add(os.path.abspath(path))
                 problems[path] = problem

@@ -43,7 +43,7 @@ def load_backbone(folder: Path) -> Backbone:
     Raises:
         UserError: a file is missing, damaged, or does not fit the others.
     """
-    # Missing files are told by name; whatever else goes wrong below means that the folder is damaged.
+    # Missing files are named; whatever else goes wrong below means that the folder is damaged.
     weights = folder / WEIGHTS_FILE
     for path in (folder / CONFIG_FILE, weights):
         if not path.is_file():

@@ -36,7 +36,7 @@ def get(row: Released, out: Path, source: str = "", say: Callable[[str], object]
         row: which; see `zsseg.weights.released.released`.
         out: folder of the checkpoints; made if need be.
         source: a file, folder, URL or repository to take them from; by default the published places.
-        say: told, in one line, what happens.
+        say: called with one line about each step.
 
     Raises:
         UserError: they cannot be had, or are not what they should be; what to do about it.

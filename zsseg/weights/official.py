@@ -69,7 +69,7 @@ def convert_state_dict(state: Mapping[str, Tensor]) -> ConvertedOfficial:
         UserError: neither method's state dict.
     """
     try:
-        # Missing entries fail in here, so that any other program's file is told apart before anything is built.
+        # Missing entries fail in here, so that a file of another program is refused before anything is built.
         config, clip_config = _head_config(state), _clip_config(state)
         head = {"encoder.prompts.embeddings": torch.cat([state[_FIRST_PROMPTS], state[_DEEP_PROMPTS]]).float()}
         positions = state["backbone.positional_embedding"].float().clone()

@@ -43,7 +43,7 @@ class Released:
         method: key of the method; empty for a backbone.
         setting: what training knew of the unseen classes.
         vocabulary: key of `zsseg.text.class_lists.DATASETS`.
-        prompts: prompts per layer, by which files of VOC and COCO-Stuff are told apart.
+        prompts: prompts per layer, which tells files of VOC from those of COCO-Stuff.
         scores: published pAcc, mIoU of seen and unseen classes and hIoU, 0..1.
         open_clip: "MODEL/TAG", as open_clip calls a backbone; empty for a head.
     """

@@ -8,6 +8,6 @@ from zsseg.demo.html.templates import render
 
 def banner(predictors: Predictors) -> Markup:
     """Say prominently which checkpoint cannot be used and why; empty when all can."""
-    # Only the main methods raise an alarm; the tab Model tells of the others.
+    # Only the main methods raise an alarm; the tab Model lists the others.
     sentences = {title_of(method): sentence for method, sentence in problems(shown(predictors)).items()}
     return render("banner.html", problems=sentences) if sentences else Markup()

@@ -89,7 +89,7 @@ def wire_photo(page: Page) -> None:
         return {panel.notice: gr.update(value="", visible=False), details.mask: None, details.meanings: ""}
 
     outputs = [panel.notice, details.mask, details.meanings]
-    # Gradio tells of a photo from the camera only by an event that every other photo causes too: the header's script
+    # Gradio reports a photo from the camera only by an event that every other photo causes too: the header's script
     # finds it out.
     # Not `change`, which examples and links cause as well.
     arrivals = [panel.photo.upload, page.header.upload]

@@ -57,7 +57,7 @@ def _question(page: Page, predictors: Predictors, shared: link.Shared) -> dict[A
     # A chain of identities: true unless both texts are None; an empty text is a text.
     linked = not shared.seen is shared.unseen is None
     updates: dict[Any, Any] = {}
-    # A scene is drawn anew from its number, so a link to one is complete.
+    # A scene is drawn again from its number, so a link to one is complete.
     if scene.knows_scenes(predictors):
         updates = scene_updates(page, scene.fresh_scene(shared.scene), predictors)
     elif example is not None or not linked:
