@@ -15,6 +15,8 @@ from zsseg.demo.catalog import Predictors
 from zsseg.engines import EAGER, VARIABLE
 from zsseg.loopback import bypass_proxies
 
+pytest_plugins = ["tests.workers"]
+
 os.environ[VARIABLE] = EAGER
 bypass_proxies()  # the tests' clients, and every program that a test starts, reach this machine directly
 

@@ -265,6 +265,7 @@ def test_a_truth_of_another_question() -> None:
             score(truth, seg)
 
 
+@pytest.mark.alone
 def test_fast_enough_for_a_slider() -> None:
     seg = random_answer(20, (480, 640))
     truth = Truth(seg.names, np.roll(seg.labels, 5), {})

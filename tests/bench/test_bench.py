@@ -16,6 +16,7 @@ from zsseg.cli.main import main
 from zsseg.predictor import Predictor
 
 
+@pytest.mark.alone
 def test_the_product_itself_takes_one_product() -> None:
     matrix = torch.rand(SIDE, SIDE)
     row = Clock(3).measure("test", "product", lambda: matrix @ matrix, count=True, items=5)
@@ -62,6 +63,7 @@ def test_the_papers_size_needs_the_papers_arithmetic() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.alone
 def test_ratios_of_the_embedded_models(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["bench", "--only", *EMBEDDED, "--repeats", "3", "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
@@ -76,6 +78,7 @@ def test_ratios_of_the_embedded_models(capsys: pytest.CaptureFixture[str]) -> No
 
 
 @pytest.mark.slow
+@pytest.mark.alone
 def test_ratios_of_starts(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["bench", "--only", START, "--repeats", "2", "--json"]) == 0
     rows = json.loads(capsys.readouterr().out)["rows"]

@@ -19,6 +19,7 @@ def with_scans(image: Image.Image, scans: int) -> bytes:
     return data[:-2] + last * scans + data[-2:]
 
 
+@pytest.mark.alone
 def test_a_jpeg_of_very_many_scans_is_refused_at_once() -> None:
     data = with_scans(Image.new("RGB", (8000, 8000)), 500)
     assert len(data) < 1_000_000

@@ -12,7 +12,7 @@ from tests.load.visitors import Page, Visitor, make_questions, press, serial_ans
 from zsseg.demo import build_demo, catalog_of
 from zsseg.demo.server import running
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.alone]
 
 SECONDS = 12.0
 

@@ -1,0 +1,70 @@
+"""Two processes share the whole suite, file by file; what measures time or presses a server has the machine to itself.
+
+A pytest plugin, loaded by tests/conftest.py. Some files or a single test, as one runs while writing them, stay in one
+process, where a debugger and -s work. `-n` and PYTEST_XDIST_AUTO_NUM_WORKERS choose otherwise.
+"""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+import torch
+
+try:
+    import fcntl
+except ImportError:  # not a POSIX system: nothing to wait with, so one process runs all tests
+    fcntl = None  # type: ignore[assignment]
+
+WORKERS = 2
+LONGEST = ("tests/test_browser.py", "tests/test_package.py", "tests/bench/test_bench.py", "tests/load/test_load.py")
+"""Files to begin with: begun last, one of them would run while the other process has nothing left to do."""
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int | None:
+    """Two for the whole suite on two cores or more; none, which is this process alone, for anything less."""
+    if "PYTEST_XDIST_AUTO_NUM_WORKERS" in os.environ:
+        return None  # pytest-xdist reads it
+    whole = config.args_source is pytest.Config.ArgsSource.TESTPATHS
+    return WORKERS if whole and fcntl is not None and _cores() >= WORKERS else 0
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """One thread for each process: two that compute with two threads each slow one another down."""
+    if hasattr(config, "workerinput"):
+        os.environ["OMP_NUM_THREADS"] = "1"  # for the programs that a test starts
+        torch.set_num_threads(1)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Long files first, the others as they were."""
+    items.sort(key=lambda item: not item.nodeid.startswith(LONGEST))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
+    """While a test that is marked `alone` runs, no other test does."""
+    if not hasattr(item.config, "workerinput"):
+        return (yield)
+    shared = Path(item.config.option.basetemp).parent  # pytest's folder of this run; each process has one in it
+    with _turn(shared, alone=item.get_closest_marker("alone") is not None):
+        return (yield)
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+@contextmanager
+def _turn(shared: Path, *, alone: bool) -> Iterator[None]:
+    """Hold the machine with others, or alone.
+
+    Who waits for it alone keeps the door shut meanwhile, so that the others cannot go on forever without it.
+    """
+    with (shared / "door").open("a") as door, (shared / "room").open("a") as room:
+        fcntl.flock(door, fcntl.LOCK_EX)
+        fcntl.flock(room, fcntl.LOCK_EX if alone else fcntl.LOCK_SH)
+        fcntl.flock(door, fcntl.LOCK_UN)
+        yield
