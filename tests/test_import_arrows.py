@@ -89,7 +89,9 @@ ARROWS: dict[str, set[str]] = {
     | {f"training.{part}" for part in ("data", "evaluation", "runtime")},
     "training.contact_sheet": {"zsseg.examples", "zsseg.segmentation", "zsseg.models", "zsseg.image"}
     | {"zsseg.visualize", "zsseg.predictor", "training.runtime", "training.data", "training.evaluation"},
-    "training.bench": {"zsseg.models", "zsseg.bench", "training.runtime", "training.recipes", "training.core"},
+    "training.speed": {"zsseg.bench", "zsseg.models", "zsseg.weights"}
+    | {f"training.{part}" for part in ("data", "recipes", "core")},
+    "training.bench": {"zsseg.bench", "training.runtime", "training.speed"},
     "training.ablate": {"zsseg.weights", "training.runtime", "training.evaluation", "training.ablation"},
     "training.pretrain": {"zsseg.layers", "zsseg.models", "zsseg.weights"}
     | {"training.runtime", "training.data", "training.pretraining"},

@@ -1,71 +1,91 @@
-"""Speed of a training step, one part of ``zsseg bench``: python -m training.bench training REPEATS
+"""Speed of training: photos per second, memory, share of the device's peak, and the hours of each paper recipe.
 
-Forward, backward and optimiser of both methods on random pixels, with the losses of the papers' recipes for PASCAL VOC.
+    python -m training.bench --device cuda --json speed.json
+    python -m training.bench --device cpu --tiny
+
+Steps of both methods at ViT-B/16, 512 px, batches of 16, with random weights and made-up photos: no weights and no data
+sets are needed. `--rows N` measures the steps that are a part of `zsseg bench`, on the CPU.
 """
 
-import dataclasses
+import argparse
 import json
 import sys
-from collections.abc import Callable, Iterator
+import time
+from pathlib import Path
+from typing import Any
 
-import torch
-from torch import Tensor
-
-from training.core.objective import Objective
-from training.core.optim import build_optimizer
-from training.recipes import Recipe, load_recipe
+from training.runtime.console import check_outputs, positive, positive_number, run_for_person
 from training.runtime.devices import flush_denormals
+from training.speed.compiled import measure_compiled
+from training.speed.device import describe
+from training.speed.measure import measure_loader, measure_methods, measure_operators, measure_recipes
+from training.speed.report import table
+from training.speed.rows import measure_rows
+from training.speed.sizes import build_bench
 from zsseg.bench.machine import describe_machine, peak_memory_gb
-from zsseg.bench.models import MODELS
-from zsseg.bench.timing import Clock, Row
-from zsseg.models import SegmentationModel
-
-PART = "training"
-# The 15 names that VOC's inductive setting trains on.
-_CLASSES, _BATCH = 15, 2
-_METHODS = ("zegclip", "clip_rc")
+from zsseg.bench.timing import Clock
+from zsseg.devices import find_device
+from zsseg.files import write_text
 
 
-def measure_steps(clock: Clock) -> Iterator[Row]:
-    """A step of each method over the embedded backbone and over ViT-B/16 with random weights."""
-    for size, make in MODELS.items():
-        for method in _METHODS:
-            predictor = make(method)
-            # The recipe's losses and optimizer, over the head at hand.
-            recipe = dataclasses.replace(load_recipe(f"{method}_voc_inductive"), model=predictor.model.config)
-            side = predictor.metadata.size
-            step = make_step(predictor.model, recipe, side)
-            yield clock.measure(PART, f"{size} {method}, {side} px", step, items=_BATCH)
-
-
-def make_step(model: SegmentationModel, recipe: Recipe, side: int) -> Callable[[], None]:
-    """One optimiser step on a fixed random batch of squares of `side` pixels."""
-    # Random pixels: how long a step takes depends on sizes alone.
-    pixels = torch.randn(_BATCH, 3, side, side)
-    labels = torch.randint(0, _CLASSES, (_BATCH, side, side), dtype=torch.uint8)  # (B, S, S)
-    text = torch.nn.functional.normalize(torch.randn(_CLASSES, model.backbone.joint_dim), dim=-1)  # (K, D)
-    objective, optimizer = Objective(model.train(), recipe, autocast=False), build_optimizer(model, recipe)
-
-    def step() -> None:
-        losses: dict[str, Tensor] = objective(pixels, labels, text, _CLASSES, False)
-        optimizer.zero_grad(set_to_none=True)
-        torch.stack(list(losses.values())).sum().backward()  # type: ignore[no-untyped-call]
-        optimizer.step()
-
-    return step
-
-
-def main() -> None:
-    """Measure, and write JSON to stdout as `zsseg.bench.parts.measure_part` does."""
+def main(arguments: list[str] | None = None) -> int:
+    """Entry point. Returns 0, or 2 after printing a UserError."""
+    options = _parser().parse_args(arguments)
     # As in training: tiny gradients would make steps slow by chance.
     flush_denormals()
-    # argv[1] is the part, as for `zsseg.bench`; here there is one only.
-    clock = Clock(int(sys.argv[2]))
-    rows = [row.as_dict() for row in measure_steps(clock)]
+    return run_for_person(lambda: _rows(options.rows) if options.rows else _bench(options))
+
+
+def _bench(options: argparse.Namespace) -> None:
+    began = time.monotonic()
+    check_outputs(options.json)
+    device = find_device(options.device)
+    bench = build_bench(device, options.tiny, deadline=began + options.limit, photos=options.photos)
+    found: dict[str, Any] = {"device": describe(device), "tiny": options.tiny}
+    found["product_gflops"] = bench.product_gflops
+    found["loader"] = measure_loader(bench.recipe("zegclip_voc_inductive"))
+    found["steps"] = list(measure_methods(bench))
+    if options.compile:
+        found["compiled"] = measure_compiled(options.device, options.tiny, options.compile)
+    if options.operators:
+        found["operators"] = measure_operators(bench, options.operators)
+    found["recipes"] = list(measure_recipes(bench))
+    found["seconds"] = time.monotonic() - began
+    print("\n".join(table(found)))
+    if options.json:
+        write_text(options.json, json.dumps(found, indent=2) + "\n")
+
+
+def _rows(repeats: int) -> None:
+    """Write JSON to stdout as `zsseg.bench.parts.measure_part` makes it."""
+    clock = Clock(repeats)
+    rows = [row.as_dict() for row in measure_rows(clock)]
     memory = {"all steps": peak_memory_gb()}
     found = {"rows": rows, "memory_gb": memory, "gflops": clock.gflops, "machine": describe_machine()}
     sys.stdout.write(json.dumps(found))
 
 
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m training.bench", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--device", default="cpu", help="cpu or cuda (cpu)")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write everything that was measured")
+    parser.add_argument("--photos", type=positive, metavar="N", help="in a batch, instead of 16")
+    parser.add_argument("--tiny", action="store_true", help="a tiny model and tiny photos, to try the command itself")
+    parser.add_argument(
+        "--limit", type=positive_number, default=90.0, metavar="S", help="begin no measurement after S seconds (90)"
+    )
+    parser.add_argument(
+        "--compile",
+        type=positive_number,
+        metavar="S",
+        help="also measure steps under torch.compile, in a process of their own that is ended after S seconds",
+    )
+    parser.add_argument("--operators", type=positive, metavar="N", help="also list the N slowest operators of a step")
+    parser.add_argument("--rows", type=positive, metavar="N", help="only what `zsseg bench` shows, each step N times")
+    return parser
+
+
 if __name__ == "__main__":
-    main()
+    raise SystemExit(main())

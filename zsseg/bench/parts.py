@@ -78,7 +78,9 @@ def _modules(parts: Sequence[str]) -> Iterator[tuple[str, str]]:
 
 
 def _in_own_process(part: str, module: str, repeats: int) -> dict[str, Any]:
-    command = [sys.executable, "-m", module, part, str(repeats)]
+    # The module of the training has other uses too; that of the package has the parts.
+    which = ["--rows"] if part == TRAINING else [part]
+    command = [sys.executable, "-m", module, *which, str(repeats)]
     result = subprocess.run(command, capture_output=True, text=True, check=False)
     if result.returncode != 0:
         reason = result.stderr.strip().splitlines() or [f"exit code {result.returncode}"]

@@ -152,8 +152,19 @@ def _cpu_attention(query: Tensor, key: Tensor, value: Tensor, *_: object, **_opt
     return int(sdpa_flop_count(query.shape, key.shape, value.shape))  # type: ignore[no-untyped-call]
 
 
-# The attention kernel of the CPU is not in torch's table.
+def _attention_backward(_: Tensor, query: Tensor, key: Tensor, value: Tensor, *__: object, **_options: object) -> int:
+    """Twice the forward's: the gradients of both factors of both products. Scores that a kernel computes again to save
+    memory are not counted, unlike in torch's own table: they are no work of the model."""
+    return 2 * _cpu_attention(query, key, value)
+
+
+_ATEN = torch.ops.aten
 _FORMULAS: dict[Any, Callable[..., int]] = {
     **flop_registry,
-    torch.ops.aten._scaled_dot_product_flash_attention_for_cpu: _cpu_attention,
+    # The kernels of the CPU are not in torch's table.
+    _ATEN._scaled_dot_product_flash_attention_for_cpu: _cpu_attention,
+    _ATEN._scaled_dot_product_flash_attention_for_cpu_backward: _attention_backward,
+    _ATEN._scaled_dot_product_flash_attention_backward: _attention_backward,
+    _ATEN._scaled_dot_product_efficient_attention_backward: _attention_backward,
+    _ATEN._scaled_dot_product_cudnn_attention_backward: _attention_backward,
 }

@@ -1,0 +1,1 @@
+"""How fast a device trains, beside how fast it multiplies matrices."""
