@@ -70,7 +70,7 @@ ARROWS: dict[str, set[str]] = {
         "zsseg.predictor",
     }
     | {"zsseg.image", "training.runtime", "training.data"},
-    "training.core": {"zsseg.layers", "zsseg.models", "zsseg.text", "zsseg.weights"}
+    "training.core": {"zsseg.layers", "zsseg.models", "zsseg.text", "zsseg.weights", "zsseg.bench"}
     | {"training.runtime", "training.data", "training.recipes", "training.evaluation"},
     "training.pretraining": {"zsseg.layers", "zsseg.models", "zsseg.image", "zsseg.weights"}
     | {"training.runtime", "training.data", "training.evaluation"},

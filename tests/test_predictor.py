@@ -17,7 +17,7 @@ import torch.nn.functional as F
 from tests.tiny import SIDE, tiny_checkpoint, tiny_metadata
 from zsseg.errors import UserError
 from zsseg.image.windows import window_boxes
-from zsseg.models import ClipRC, ImageTokens, MaskOutput, TrainingFreeConfig
+from zsseg.models import Backbone, ClipRC, ImageTokens, MaskOutput, TrainingFreeConfig
 from zsseg.predictor import Predictor
 from zsseg.text.vocabulary import build_vocabulary
 from zsseg.weights.backbone import load_backbone
@@ -100,6 +100,25 @@ def test_new_words_do_not_encode_the_photo_again(predictor: Predictor, calls: li
     calls.clear()
     predictor.predict(PHOTO.copy(), "dog", "cow, sheep")
     assert calls == ["encode_text", "decode"]
+
+
+def test_heads_over_one_backbone_encode_a_name_once(folder: Path) -> None:
+    backbones: dict[str, Backbone] = {}
+    first, second = (
+        Predictor.from_checkpoint(folder / f"{method}-tiny-inductive.safetensors", backbones=backbones)
+        for method in METHODS
+    )
+    vocabulary = build_vocabulary("dog", "cow")
+    with torch.inference_mode():
+        vectors = first.encode_text(vocabulary)
+    with patch.object(Backbone, "encode_text", side_effect=AssertionError("encoded again")):
+        assert torch.equal(second.encode_text(vocabulary), vectors)
+        with pytest.raises(AssertionError, match="again"):
+            second.encode_text(build_vocabulary("cat"))
+    # What was encoded while answering may be trained with.
+    head = torch.ones(vectors.shape[1], requires_grad=True)
+    (second.encode_text(vocabulary) @ head).sum().backward()
+    assert head.grad is not None
 
 
 def test_a_new_photo_does_not_encode_the_words_again(predictor: Predictor, calls: list[str]) -> None:

@@ -14,13 +14,13 @@ from pathlib import Path
 from typing import Any, get_args
 
 from training.core.assemble import Experiment, assemble
-from training.core.dry_run import find_or_make_backbone, shortened, write_data
+from training.core.dry_run import announcement, find_or_make_backbone, peak_memory, shortened, write_data
 from training.core.engine import Evaluator, RunOptions, Trainer
 from training.data.datasets import has_development, open_set
 from training.data.files import check_photos
 from training.evaluation.protocol import Scores, build_protocol, evaluate_predictor, protocol_for, summarise
 from training.recipes import Recipe, load_recipe, recipe_names
-from training.runtime.console import check_outputs, count, positive, positive_number, run_for_person
+from training.runtime.console import check_outputs, count, positive, positive_number, run_for_person, say
 from training.runtime.devices import DeviceContext, Precision, setup_device, teardown
 from training.runtime.runlog import read_log
 from zsseg.errors import UserError
@@ -55,11 +55,8 @@ def train(options: argparse.Namespace) -> Path | None:
     experiment = assemble(recipe, options.data_root, folder, options.features)
     if not options.resume and (out / "state.pt").exists():
         raise UserError(f"{out} holds a run already: add --resume to continue it, or choose another --out.")
-    run = RunOptions(
-        out, options.resume, options.minutes, options.workers, options.accumulate, options.checkpoint_activations,
-        options.save_seconds,
-    )  # fmt: skip
-    trainer = Trainer(experiment, run, context, development_evaluator(recipe, options.data_root, context))
+    evaluator = development_evaluator(recipe, options.data_root, context)
+    trainer = Trainer(experiment, run_options(options, out), context, evaluator)
     progress = trainer.run()
     # Before the export, which the main process makes alone.
     teardown(context)
@@ -74,31 +71,48 @@ def dry_run(options: argparse.Namespace) -> dict[str, Any]:
     Raises:
         UserError: something does not fit or is not installed.
     """
-    recipe = shortened(chosen_recipe(options))
+    # Without --batch, so that the announcement compares with the recipe's own.
+    whole = chosen_recipe(argparse.Namespace(**{**vars(options), "batch": None}))
+    context = setup_device(whole.precision, options.device)
+    # One photo for each device, unless --batch asks for more.
+    recipe = shortened(whole, options.batch or context.world_size)
+    say(context, announcement(whole, recipe))
     with tempfile.TemporaryDirectory(prefix="zsseg-dry-run-") as name:
         folder = Path(name)
         write_data(recipe, folder)
         backbone = find_or_make_backbone(options.backbone or recipe.backbone, folder)
-        context = setup_device(recipe.precision, options.device)
         experiment = assemble(recipe, folder, backbone, folder / "features")
-        trainer = Trainer(experiment, RunOptions(folder / "run"), context)
+        say(context, f"Encoding {len(experiment.metadata.seen) + len(experiment.metadata.unseen)} names.")
+        how = dataclasses.replace(run_options(options, folder / "run"), resume=False, minutes=None)
+        trainer = Trainer(experiment, how, context)
         progress = trainer.run()
+        say(context, "Segmenting one photo as the evaluation does.")
         photos = open_set(recipe.sources[0].name, folder, "trainval")
         predictor = Predictor(trainer.model, experiment.metadata, str(context.device))
         protocol = protocol_for(photos, experiment.metadata)
         # A minimum of 1: one photo has to give scores.
         scores = summarise(evaluate_predictor(predictor, photos.items[:1], protocol, recipe.seen_penalty), protocol, 1)
-        losses = [row["total"] for row in read_log(folder / "run/train.csv")]
+        teardown(context)
+        losses = [row["total"] for row in read_log(folder / "run/train.csv")] if context.is_main else []
     trained = sum(parameter.numel() for parameter in trainer.model.parameters())
-    print(
+    say(
+        context,
         f"{recipe.name}: dry run passed, {progress.iteration} iterations of {recipe.batch} photos of {recipe.size} px, "
-        f"losses {losses}, {trained:,} parameters."
+        f"losses {losses}, {trained:,} parameters{peak_memory(context.device)}.",
     )
     return scores.as_dict()
 
 
+def run_options(options: argparse.Namespace, out: Path) -> RunOptions:
+    """The options of the command line that belong to the run in `out` and not to the recipe."""
+    return RunOptions(
+        out, options.resume, options.minutes, options.workers, options.accumulate, options.checkpoint_activations,
+        options.save_seconds,
+    )  # fmt: skip
+
+
 def chosen_recipe(options: argparse.Namespace) -> Recipe:
-    """Return the recipe with the changes of the options `data`, `iters`, `seed` and `precision`.
+    """Return the recipe with the changes of the options `data`, `iters`, `batch`, `seed` and `precision`.
 
     Raises:
         UserError: there is no such recipe.
@@ -109,7 +123,7 @@ def chosen_recipe(options: argparse.Namespace) -> Recipe:
         source = dataclasses.replace(recipe.sources[0], name=options.data, weight=1.0, unseen=None)
         # Under another name, so that neither run nor checkpoint replaces the recipe's own.
         recipe = dataclasses.replace(recipe, name=f"{recipe.name}_{options.data}", sources=(source,))
-    changes = {"iters": options.iters, "seed": options.seed, "precision": options.precision}
+    changes = {name: getattr(options, name) for name in ("iters", "batch", "seed", "precision")}
     return dataclasses.replace(recipe, **{name: value for name, value in changes.items() if value is not None})
 
 
@@ -180,9 +194,12 @@ def _parser() -> argparse.ArgumentParser:
 
 def _add_scale(parser: argparse.ArgumentParser) -> None:
     """Options of memory and speed."""
+    parser.add_argument(
+        "--batch", type=positive, help="photos per batch, over all devices; overrides the recipe's (dry run: 1 each)"
+    )
     parser.add_argument("--precision", choices=get_args(Precision), help="overrides the recipe's")
     parser.add_argument(
-        "--accumulate", type=_positive, default=1, metavar="N", help="take each batch in N pieces, for less memory (1)"
+        "--accumulate", type=positive, default=1, metavar="N", help="take each batch in N pieces, for less memory (1)"
     )
     parser.add_argument(
         "--checkpoint-activations", action="store_true", help="compute encoder layers twice, for less memory"
@@ -190,12 +207,6 @@ def _add_scale(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--save-seconds", type=float, default=180.0, metavar="S", help="time between writes of state.pt (180)"
     )
-
-
-def _positive(text: str) -> int:
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text} is no whole number from 1 up")
-    return int(text)
 
 
 if __name__ == "__main__":

@@ -2,11 +2,13 @@
 
 import dataclasses
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import pytest
 from sklearn.metrics import accuracy_score, confusion_matrix, jaccard_score
+from torch import Tensor
 
 from tests.tiny import tiny_backbone, tiny_checkpoint, tiny_config
 from training import evaluate, train
@@ -17,6 +19,7 @@ from training.evaluation.metrics import ConfusionMatrix
 from training.recipes import Recipe, load_recipe, recipe_names
 from training.recipes.papers.published import PUBLISHED, command, overview, projected_hours
 from zsseg.analysis.confusion import harmonic_mean
+from zsseg.models import Backbone
 
 PAPERS = [name for name in recipe_names() if any(f"_{one}_" in name for one in ("voc", "coco", "context"))]
 SEEN, UNSEEN = split_names("voc2012", DATA_SETS["voc2012"].unseen["papers"])
@@ -67,6 +70,35 @@ def test_dry_run__says_what_is_missing(monkeypatch: pytest.MonkeyPatch, capsys: 
     monkeypatch.setattr(train, "load_recipe", miniature)
     assert train.main(["--recipe", "zegclip_voc_inductive", "--dry-run", "--backbone", "nowhere"]) == 2
     assert "nowhere" in capsys.readouterr().err
+
+
+def test_dry_run__says_how_it_is_less_than_the_recipe(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    tiny_backbone(tmp_path)
+    monkeypatch.setenv("ZSSEG_WEIGHTS", str(tmp_path))
+    monkeypatch.setattr(train, "load_recipe", miniature)
+    asked: list[str] = []
+    encode = Backbone.encode_text
+
+    def count(self: Backbone, texts: Sequence[str]) -> Tensor:
+        asked.extend(texts)
+        return encode(self, texts)
+
+    monkeypatch.setattr(Backbone, "encode_text", count)
+    dry = ["--recipe", "zegclip_coco_inductive", "--dry-run", "--device", "cpu"]
+    assert train.main(dry) == 0
+    first, *_, last = capsys.readouterr().out.splitlines()
+    assert "2 of 80,000 iterations, with 1 of 16 photos each, 1 of 15 prompt templates" in first
+    assert "dry run passed, 2 iterations of 1 photos of 64 px" in last
+    assert "GB" in last
+    # The evaluation asks the names that training has encoded.
+    assert len(asked) == len(set(asked)) == 171
+    # Options of memory and speed act as in the run that is meant.
+    assert train.main([*dry, "--batch", "3", "--accumulate", "2", "--checkpoint-activations", "--resume"]) == 0
+    first, *_, last = capsys.readouterr().out.splitlines()
+    assert "with 3 of 16 photos each" in first
+    assert "2 iterations of 3 photos" in last
 
 
 def test_metrics__agree_with_scikit_learn() -> None:

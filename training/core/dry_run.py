@@ -12,6 +12,7 @@ import torch
 from training.data.sets import DATA_SETS
 from training.data.synthetic import write_synthetic
 from training.recipes import Recipe
+from zsseg.bench.machine import peak_memory_gb
 from zsseg.errors import UserError
 from zsseg.models import build_clip
 from zsseg.weights.backbone import save_backbone
@@ -19,18 +20,44 @@ from zsseg.weights.clip import VIT_B16
 from zsseg.weights.search import find_backbone
 
 # Two iterations: a transductive recipe has one in each stage. Three photos: one of them is for development.
-ITERS, BATCH, _PHOTOS = 2, 2, 3
+ITERS, _PHOTOS = 2, 3
 
 
-def shortened(recipe: Recipe) -> Recipe:
-    """Return the recipe with two iterations of two photos; a transductive one has one iteration of each stage.
+def shortened(recipe: Recipe, batch: int) -> Recipe:
+    """Return the recipe with two iterations; a transductive one has one iteration of each stage.
 
     Names are embedded with the first template only: 171 names with 15 templates take minutes on one core.
+
+    Args:
+        recipe: the recipe.
+        batch: photos per batch, summed over all devices.
     """
     # Without warm-up: the papers' 1,500 iterations of it would leave both steps at a rate of almost 0.
     return dataclasses.replace(
-        recipe, iters=ITERS, batch=BATCH, warmup=0, eval_every=ITERS, eval_photos=1, templates=recipe.templates[:1]
+        recipe, iters=ITERS, batch=batch, warmup=0, eval_every=ITERS, eval_photos=1, templates=recipe.templates[:1]
     )
+
+
+def announcement(recipe: Recipe, short: Recipe) -> str:
+    """Say in which ways a dry run is less than the recipe.
+
+    Args:
+        recipe: the whole recipe.
+        short: what `shortened` made of it.
+    """
+    templates = f", 1 of {len(recipe.templates)} prompt templates" if len(recipe.templates) > 1 else ""
+    return (
+        f"{recipe.name}: dry run on synthetic photos of {recipe.size} px. It makes {short.iters} of {recipe.iters:,} "
+        f"iterations, with {short.batch} of {recipe.batch} photos each{templates}."
+    )
+
+
+def peak_memory(device: torch.device) -> str:
+    """The most memory that this process has used so far, in words; empty where the system does not tell."""
+    if device.type == "cuda":
+        return f", peak memory {torch.cuda.max_memory_allocated(device) / 1e9:.1f} GB of the GPU"
+    peak = peak_memory_gb()
+    return "" if peak is None else f", peak memory {peak:.1f} GB"
 
 
 def write_data(recipe: Recipe, root: Path) -> None:
@@ -42,8 +69,8 @@ def write_data(recipe: Recipe, root: Path) -> None:
     for source in recipe.sources:
         if source.name not in DATA_SETS:
             raise UserError(f"--dry-run needs a known data set, not {source.name}: use training.data check.")
-        # The augmentation resizes photos to the crop anyway, so small ones are enough.
-        write_synthetic(DATA_SETS[source.name], root, _PHOTOS, side=min(recipe.size, 256))
+        # Of the recipe's size, so that reading, scaling and cropping do what they do with real photos.
+        write_synthetic(DATA_SETS[source.name], root, _PHOTOS, side=recipe.size)
 
 
 def find_or_make_backbone(name: str, folder: Path) -> Path:

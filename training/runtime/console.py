@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+from training.runtime.devices import DeviceContext
 from zsseg.errors import UserError
 from zsseg.files import check_writable
 
@@ -33,6 +34,12 @@ def _drop_output() -> None:
         sys.stdout.flush()
     except OSError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def say(context: DeviceContext, text: str) -> None:
+    """Print a line, of several processes only in the main one; at once, since what follows may take a while."""
+    if context.is_main:
+        print(text, flush=True)
 
 
 def check_outputs(*paths: Path | None) -> None:

@@ -21,6 +21,8 @@ from zsseg.open_clip_compat import OpenClip, import_open_clip
 # Texts per batch: it bounds the memory, however many are asked.
 _TEXT_BATCH = 256
 _PHOTOS_KEPT = 8  # heads over one backbone, asked in turn, embed a photo once
+# Above `MAX_ALL_SYNONYMS`, so that the names of one request never push each other out.
+_NAMES_KEPT = 4096
 
 
 class Backbone(nn.Module):
@@ -44,6 +46,8 @@ class Backbone(nn.Module):
         self.context_length = int(clip.context_length)
         # Not a buffer: the cached patch embeddings of the last photos must not be saved or moved with the weights.
         self.patch_cache: LRU[Tensor] = LRU(_PHOTOS_KEPT)
+        # Vectors of names in their templates: heads over one backbone that ask the same names encode them once.
+        self.name_cache: LRU[Tensor] = LRU(_NAMES_KEPT)
         # Weak values: a copy lives as long as a head that stands on it, not as long as this backbone.
         self._copies: WeakValueDictionary[tuple[torch.device, torch.dtype], Backbone] = WeakValueDictionary()
         self._converting = threading.Lock()

@@ -12,8 +12,8 @@ from zsseg.models import Backbone
 from zsseg.text.checks import VocabularyWarning, about_truncated_names, check_vocabulary, lists_read_as_one
 from zsseg.text.vocabulary import Vocabulary, with_templates
 
-# Above `MAX_ALL_SYNONYMS`, so that the names of one request never push each other out.
-_TEXTS_KEPT = 4096
+# As many as the backbone keeps vectors of names.
+_COUNTS_KEPT = 4096
 _NAMES_TO_A_REPORT = 16  # names between two calls of `report`
 
 
@@ -30,8 +30,7 @@ class TextEncoder:
         self.backbone = backbone
         self.templates = templates
         self.known_names = known_names
-        self._texts: LRU[Tensor] = LRU(_TEXTS_KEPT)
-        self._counts: LRU[int] = LRU(_TEXTS_KEPT)
+        self._counts: LRU[int] = LRU(_COUNTS_KEPT)
 
     def encode(self, vocabulary: Vocabulary, report: Callable[[float], object] = lambda _share: None) -> Tensor:
         """Encode every synonym, class after class, or return the cached vectors: (synonyms, D) unit norm.
@@ -47,12 +46,8 @@ class TextEncoder:
             if index % _NAMES_TO_A_REPORT == 0:
                 report(index / len(synonyms))
             # One by one: in a batch, a name's vector would depend on its neighbours in the last bit.
-            vectors.append(self._texts.get(name, partial(self._encode_name, name)))
+            vectors.append(name_embedding(self.backbone, name, self.templates))
         return torch.stack(vectors)  # (S, D)
-
-    @torch.inference_mode()
-    def _encode_name(self, name: str) -> Tensor:
-        return name_embedding(self.backbone, name, self.templates)
 
     def token_counts(self, vocabulary: Vocabulary) -> list[int]:
         """Tokens of every synonym in its longest template, class after class."""
@@ -82,13 +77,21 @@ class TextEncoder:
 def name_embedding(backbone: Backbone, name: str, templates: Sequence[str]) -> Tensor:
     """The vector (D,) of one class name: the mean of its unit vectors in all templates, of unit norm again.
 
+    The backbone keeps it for all heads that stand on it.
+
     Args:
         backbone: whose text encoder is run.
         name: without a template.
         templates: texts with one ``{}`` for the name.
     """
-    # Normalised before and after the mean, as in ZegCLIP's notebook `get_embedding.ipynb`: each template counts alike.
-    return F.normalize(backbone.encode_text(with_templates(name, templates)).mean(0), dim=0)
+
+    # Not in inference mode, whoever asks first: training may take the same tensor into a graph.
+    @torch.inference_mode(mode=False)
+    def encode() -> Tensor:
+        # Normalised before and after the mean, as in ZegCLIP's notebook `get_embedding.ipynb`: templates count alike.
+        return F.normalize(backbone.encode_text(with_templates(name, templates)).mean(0), dim=0)
+
+    return backbone.name_cache.get((tuple(templates), name), encode)
 
 
 def _synonyms(vocabulary: Vocabulary) -> list[str]:
