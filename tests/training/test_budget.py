@@ -1,6 +1,10 @@
 """The plan of a time budget."""
 
+import pytest
+
+from training.runtime import loop
 from training.runtime.budget import MEASURE, SKIP, TimeBudget
+from training.runtime.loop import StepLoop
 
 
 def test_time_budget__follows_the_measured_pace() -> None:
@@ -20,3 +24,19 @@ def test_time_budget__never_lengthens_and_always_ends() -> None:
     assert late.plan(30, 90.0) == 30
     assert not TimeBudget(None, 10).is_time_to_plan(30)
     assert TimeBudget(None, 10).plan(30, 1.0) == 10
+
+
+def test_the_loop_follows_a_budget_and_counts_each_step_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    seconds = 0.0
+    monkeypatch.setattr(loop.time, "monotonic", lambda: seconds)
+    steps = StepLoop(1000, start=50, elapsed=7.0, budget=TimeBudget(1, 1000), quiet=True)
+    seen = []
+    for step in steps:
+        seen.append(step)
+        seconds += 0.5
+        if step % 2:
+            steps.count()  # what follows in the body sees the step counted, and the loop does not count it again
+            assert (steps.done, steps.elapsed) == (step + 1, 7.0 + seconds)
+    # Half a second for each step: 53 s are left for 106 steps, planned after 30 and 100 steps of this invocation.
+    assert seen == list(range(50, 156))
+    assert (steps.done, steps.total, steps.elapsed) == (156, 156, 60.0)

@@ -16,7 +16,6 @@ import torch
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 from torch.utils.data import DataLoader, Subset
-from tqdm import tqdm
 
 from training.core.accumulate import add_gradients
 from training.core.assemble import Experiment, text_vectors
@@ -29,6 +28,7 @@ from training.evaluation.plots import plot_run
 from training.evaluation.protocol import Scores
 from training.runtime.budget import TimeBudget
 from training.runtime.devices import DeviceContext
+from training.runtime.loop import StepLoop
 from training.runtime.runlog import RunLog
 from training.runtime.schedules import poly_lr
 from zsseg.models import SegmentationModel
@@ -112,32 +112,27 @@ class Trainer:
 
     def run(self) -> Progress:
         """Train to the end (or to the interruption), leaving state, logs and weights in the run's folder."""
-        # Monotonic: setting the machine's clock must not change the time budget.
-        last_save = began = time.monotonic()
-        earlier, done = self.progress.elapsed, 0
-        with tqdm(total=self.progress.iters, initial=self.progress.iteration, disable=not self.context.is_main) as bar:
-            for batch in self._batches():
-                self._step(batch)
-                done += 1
-                self.progress.elapsed = earlier + time.monotonic() - began
-                if self.budget.is_time_to_plan(done):
-                    self.progress.iters = self.budget.plan(self.progress.iteration, self.progress.elapsed)
-                    bar.total = self.progress.iters
-                bar.update()
-                # The final evaluation follows the loop; here it would run twice where `eval_every` divides `iters`.
-                if self._is_over():
-                    break
-                if self.progress.iteration % self.recipe.eval_every == 0:
-                    self._evaluate()
-                # By time, not by iterations: a step takes anything from a tenth of a second to several seconds.
-                if time.monotonic() - last_save > self.options.save_seconds:
-                    self._save()
-                    last_save = time.monotonic()
+        progress, quiet = self.progress, not self.context.is_main
+        last_save = time.monotonic()
+        loop = StepLoop(progress.iters, progress.iteration, progress.elapsed, self.budget, quiet=quiet)
+        for _, batch in zip(loop, self._batches(), strict=False):
+            self._step(batch)
+            loop.count()
+            progress.iteration, progress.iters, progress.elapsed = loop.done, loop.total, loop.elapsed
+            # The final evaluation follows the loop; here it would run twice where `eval_every` divides `iters`.
+            if self._is_over():
+                break
+            if progress.iteration % self.recipe.eval_every == 0:
+                self._evaluate()
+            # By time, not by iterations: a step takes anything from a tenth of a second to several seconds.
+            if time.monotonic() - last_save > self.options.save_seconds:
+                self._save()
+                last_save = time.monotonic()
         # Not after an interruption: the schedule has not ended, so these weights are not the recipe's.
-        if self.progress.iteration >= self.progress.iters:
+        if progress.iteration >= progress.iters:
             self._evaluate()
         self._save()
-        return self.progress
+        return progress
 
     def _is_over(self) -> bool:
         return self.progress.iteration >= min(self.progress.iters, self.options.stop_at or self.progress.iters)
@@ -181,8 +176,7 @@ class Trainer:
         self.optimizer.step()
         if self.average is not None:
             self.average.update()
-        self.progress.iteration += 1
-        if self.context.is_main and (iteration % _LOG_EVERY == 0 or self.progress.iteration == self.progress.iters):
+        if self.context.is_main and (iteration % _LOG_EVERY == 0 or iteration + 1 == self.progress.iters):
             # float() waits for the device, so losses are read at logged steps only.
             values = {name: float(loss) for name, loss in losses.items()}
             extra = {"lr": lr, "total": float(total), "grad_norm": float(norm)}

@@ -14,12 +14,12 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
-from tqdm import tqdm
 
 from training.data.feature_cache import FeatureCache
 from training.pretraining.alignment import AlignmentLoss, ImageLabels, saliency_loss
 from training.pretraining.photos import LabelledPhoto
 from training.runtime.devices import has_bf16
+from training.runtime.loop import StepLoop
 from training.runtime.runlog import RunLog
 from zsseg.errors import UserError
 from zsseg.files import atomic_path
@@ -120,13 +120,11 @@ class AlignmentRun:
     def train(self) -> None:
         """Run to the last step, saving the state every few minutes."""
         saved = time.monotonic()
-        with tqdm(total=self.steps, initial=self.step) as bar:
-            while self.step < self.steps:
-                self._step()
-                bar.update()
-                if time.monotonic() - saved > _SAVE_SECONDS:
-                    self._save()
-                    saved = time.monotonic()
+        for _ in StepLoop(self.steps, self.step):
+            self._step()
+            if time.monotonic() - saved > _SAVE_SECONDS:
+                self._save()
+                saved = time.monotonic()
         self._save()
 
     def _step(self) -> None:

@@ -21,6 +21,7 @@ from training.data.datasets import open_set
 from training.data.splits import split_names
 from training.data.transforms import Augmentation
 from training.pretraining.text_tower import encode_short
+from training.runtime.budget import TimeBudget
 from training.runtime.console import positive, positive_number, run_for_person
 from training.runtime.devices import DeviceContext, setup_device
 from training.runtime.loop import StepLoop
@@ -236,7 +237,7 @@ def _stream(part: Part, recipe: ShapesRecipe) -> BatchStream:
 
 def follow(run: ShapesRun, stream: BatchStream, minutes: float | None, log: RunLog) -> int:
     """Train to the end of the recipe or of the time budget; return the number of iterations."""
-    loop = StepLoop(run.recipe.iters, minutes=minutes)
+    loop = StepLoop(run.recipe.iters, budget=TimeBudget(minutes, run.recipe.iters))
     for step in loop:
         terms = run.step(stream[step], step, loop.total)
         if step % _LOG_EVERY == 0:
