@@ -12,8 +12,8 @@ import pytest
 from tests.demo_server import serve, tiny_checkpoints
 from zsseg.demo import catalog_of
 from zsseg.demo.catalog import Predictors
+from zsseg.demo.loopback import bypass_proxies
 from zsseg.engines import EAGER, VARIABLE
-from zsseg.loopback import bypass_proxies
 
 pytest_plugins = ["tests.workers"]
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
-LEAVES = {f"zsseg.{leaf}" for leaf in ("errors", "version", "open_clip_compat", "characters", "devices")}
-LEAVES |= {f"zsseg.{leaf}" for leaf in ("files", "imagenet", "documents", "loopback")}
+LEAVES = {f"zsseg.{leaf}" for leaf in ("errors", "version", "open_clip_compat", "files", "documents")}
+LEAVES |= {"zsseg.text.characters", "zsseg.image.imagenet", "zsseg.engines.devices"}
 
 # part -> parts it may import, from the bottom up: a part may import only what stands above it here. Every part may
 # import itself and LEAVES, and nothing that is not named here. A folder is one part.
@@ -16,12 +16,11 @@ ARROWS: dict[str, set[str]] = {
     "zsseg.errors": set(),
     "zsseg.version": set(),
     "zsseg.open_clip_compat": set(),
-    "zsseg.characters": set(),
-    "zsseg.devices": set(),
-    "zsseg.loopback": set(),
+    "zsseg.text.characters": set(),
+    "zsseg.engines.devices": set(),
     "zsseg.files": set(),
     "zsseg.documents": set(),
-    "zsseg.imagenet": set(),
+    "zsseg.image.imagenet": set(),
     "zsseg.cache": set(),
     "zsseg.synthetic": set(),
     "zsseg.examples": set(),
@@ -40,7 +39,7 @@ ARROWS: dict[str, set[str]] = {
     | {"zsseg.scores"},
     "zsseg.predictor": {"zsseg.cache", "zsseg.segmentation", "zsseg.models", "zsseg.text", "zsseg.image"}
     | {"zsseg.weights", "zsseg.analysis", "zsseg.engines", "zsseg.scores"},
-    "zsseg.onnx_export": {"zsseg.models", "zsseg.text", "zsseg.predictor"},
+    "zsseg.export.onnx": {"zsseg.models", "zsseg.text", "zsseg.predictor"},
     "zsseg": {"zsseg.segmentation", "zsseg.text", "zsseg.image", "zsseg.predictor"},
     "zsseg.demo": {"zsseg.synthetic", "zsseg.examples", "zsseg.segmentation", "zsseg.models", "zsseg.text"}
     | {"zsseg.image", "zsseg.weights", "zsseg.analysis", "zsseg.visualize", "zsseg.export", "zsseg.predictor"},
@@ -54,7 +53,7 @@ ARROWS: dict[str, set[str]] = {
         "zsseg.predictor",
     },
     "zsseg.cli": {"zsseg.segmentation", "zsseg.models", "zsseg.text", "zsseg.image", "zsseg.weights", "zsseg.export"}
-    | {"zsseg.predictor", "zsseg.demo", "zsseg.bench", "zsseg.engines", "zsseg.onnx_export"},
+    | {"zsseg.predictor", "zsseg.demo", "zsseg.bench", "zsseg.engines", "zsseg.export.onnx"},
     "zsseg.__main__": {"zsseg.cli"},
     "app": {"zsseg.cli"},
     "training": set(),
@@ -99,7 +98,7 @@ ARROWS: dict[str, set[str]] = {
 ONLY_IN = {
     "gradio": ("zsseg.demo",),
     "matplotlib": ("zsseg.visualize", "zsseg.export", "zsseg.demo", "training"),
-    "onnx": ("zsseg.onnx_export", "training"),
+    "onnx": ("zsseg.export.onnx", "training"),
     "onnxscript": (),
     "onnxruntime": ("training",),
     "open_clip": (),  # through zsseg.open_clip_compat only

@@ -24,7 +24,7 @@ from training.speed.rows import measure_rows
 from training.speed.sizes import build_bench
 from zsseg.bench.machine import describe_machine, peak_memory_gb
 from zsseg.bench.timing import Clock
-from zsseg.devices import find_device
+from zsseg.engines.devices import find_device
 from zsseg.files import write_text
 
 

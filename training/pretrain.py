@@ -28,7 +28,7 @@ from training.runtime.console import positive, run_for_person
 from training.runtime.devices import flush_denormals
 from zsseg.errors import UserError
 from zsseg.files import atomic_path
-from zsseg.imagenet import MEAN, STD
+from zsseg.image.imagenet import MEAN, STD
 from zsseg.layers import TrunkStem
 from zsseg.models import Backbone, build_clip
 from zsseg.open_clip_compat import OpenClip, import_open_clip

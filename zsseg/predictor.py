@@ -16,10 +16,10 @@ from torch import Tensor
 
 from zsseg.analysis.photo_gate import apply_photo_gate, photo_scores
 from zsseg.analysis.regions import RegionView, check_regions, view_regions
-from zsseg.devices import find_device
 from zsseg.engines import EAGER, engine_name
 from zsseg.engines.base import Engine
 from zsseg.engines.build import build_engine
+from zsseg.engines.devices import find_device
 from zsseg.errors import UserError, memory_told
 from zsseg.files import file_sha256
 from zsseg.image.encoder import EncodedImage, ImageEncoder

@@ -19,7 +19,7 @@ from training.data.views import PhotoFile, View, ViewPlan, draw_views
 from training.runtime.devices import has_bf16
 from zsseg.errors import UserError
 from zsseg.files import atomic_path, write_text
-from zsseg.imagenet import MEAN, STD
+from zsseg.image.imagenet import MEAN, STD
 from zsseg.layers import TrunkStem
 
 # Views in a file: what an interruption can cost at most.

@@ -9,7 +9,7 @@ from training.data.views import ViewPlan
 from training.pretraining.image_encoder import ImageRecipe
 from training.pretraining.text_targets import JOINT_DIM
 from training.pretraining.text_tower import TextRecipe
-from zsseg.imagenet import MEAN, STD
+from zsseg.image.imagenet import MEAN, STD
 
 CONFIG: dict[str, Any] = {
     "model_cfg": {

@@ -9,7 +9,7 @@ from typing import Literal
 import torch
 import torch.distributed as dist
 
-from zsseg.devices import find_device
+from zsseg.engines.devices import find_device
 
 Precision = Literal["auto", "bf16", "fp32"]
 

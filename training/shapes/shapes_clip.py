@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from zsseg.imagenet import MEAN, STD
+from zsseg.image.imagenet import MEAN, STD
 
 CONFIG: dict[str, Any] = {
     "model_cfg": {

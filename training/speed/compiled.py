@@ -8,7 +8,7 @@ from typing import Any
 from training.speed.measure import METHODS, seconds_per_step
 from training.speed.sizes import build_bench
 from training.speed.step import Step, StepSpec
-from zsseg.devices import find_device
+from zsseg.engines.devices import find_device
 
 
 def measure_compiled(device: str, tiny: bool, limit: float) -> list[dict[str, Any]]:

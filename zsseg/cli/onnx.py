@@ -24,7 +24,7 @@ def run(args: argparse.Namespace) -> int:
     Raises:
         UserError: the checkpoint or the packages are missing, or the files cannot be written.
     """
-    from zsseg.onnx_export import export_onnx
+    from zsseg.export.onnx import export_onnx
     from zsseg.predictor import Predictor
 
     predictor = Predictor.from_checkpoint(args.checkpoint, engine="eager")

@@ -16,10 +16,10 @@ from starlette.types import Scope
 
 from zsseg.demo.catalog import Predictors, working
 from zsseg.demo.folders import CLEAN_EVERY_SECONDS, delete_folders, temporary_files_problem
+from zsseg.demo.loopback import bypass_proxies
 from zsseg.demo.protection import Gate, Limits, Protection
 from zsseg.demo.theme import launch_options
 from zsseg.errors import UserError
-from zsseg.loopback import bypass_proxies
 from zsseg.predictor import Predictor
 from zsseg.version import __version__
 

@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from zsseg.imagenet import MEAN, STD
+from zsseg.image.imagenet import MEAN, STD
 from zsseg.layers.grid import resize_positions
 from zsseg.open_clip_compat import OpenClip, import_timm
 

@@ -3,8 +3,8 @@
 import re
 import unicodedata
 
-from zsseg.characters import JOINERS, without_invisible
 from zsseg.errors import UserError
+from zsseg.text.characters import JOINERS, without_invisible
 
 MAX_NAME_LENGTH = 500
 MAX_TEXT_LENGTH = 1_000_000
@@ -45,7 +45,7 @@ def clean_name(name: str) -> str:
     """One synonym: composed characters, single spaces, and nothing around it that belongs to a list.
 
     Quotes, a bullet and a lone dot around it go, and brackets that hold it or have no other half. Control characters
-    and what nobody sees (`zsseg.characters`) go as well.
+    and what nobody sees (`zsseg.text.characters`) go as well.
 
     Raises:
         UserError: the name is too long to be one.

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from zsseg.loopback import bypass_proxies
+from zsseg.demo.loopback import bypass_proxies
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.mark.parametrize("known", ["", "intranet, .office.example", "*"])

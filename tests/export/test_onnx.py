@@ -16,10 +16,10 @@ from PIL import Image
 from tests.tiny import tiny_checkpoint
 from zsseg.cli.main import main
 from zsseg.errors import UserError
-from zsseg.onnx_export import PARTS, _pack, _quantized, export_onnx
+from zsseg.export.onnx import PARTS, _pack, _quantized, export_onnx
 from zsseg.predictor import Predictor
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 MISSING = [name for name in ("onnx", "onnxscript", "onnxruntime") if importlib.util.find_spec(name) is None]
 needs_onnx = pytest.mark.skipif(bool(MISSING), reason=f"optional packages that are not here: {', '.join(MISSING)}")
 
@@ -97,7 +97,7 @@ def test_the_example_runs_without_torch(tmp_path: Path) -> None:
 
 def test_missing_packages_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     predictor = Predictor.from_checkpoint(tiny_checkpoint(tmp_path, "zegclip"))
-    monkeypatch.setattr("zsseg.onnx_export.importlib.util.find_spec", lambda _: None)
+    monkeypatch.setattr("zsseg.export.onnx.importlib.util.find_spec", lambda _: None)
     with pytest.raises(UserError, match=r'needs onnx and onnxscript: pip install "zsseg\[onnx\]"'):
         export_onnx(predictor, tmp_path / "out", "dog", "")
 
