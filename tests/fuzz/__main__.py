@@ -8,6 +8,7 @@ its releases say), else they are mutated at random, the same for the same seed.
 import argparse
 import os
 import resource
+import signal
 import sys
 import tempfile
 import warnings
@@ -25,6 +26,7 @@ def main() -> int:
     """Fuzz and return the exit code: 1 if anything was found."""
     args = _arguments()
     warnings.simplefilter("ignore")  # Pillow's, about damaged files
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # one that is stopped reports what it has
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
     found = total = 0
     for name in args.target or TARGETS:
@@ -41,7 +43,7 @@ def main() -> int:
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.fuzz", description=__doc__)
     parser.add_argument("target", nargs="*", choices=[*TARGETS, []], help="what to fuzz; without one all")
-    parser.add_argument("--seconds", type=float, default=60.0, help="for each target")
+    parser.add_argument("--seconds", type=float, default=60.0, help="of the processor, for each target")
     parser.add_argument("--inputs", type=int, default=sys.maxsize, help="for each target, at most")
     parser.add_argument("--seed", type=int, default=0, help="of the random numbers")
     parser.add_argument("--keep", type=Path, nargs="?", const=FINDINGS, help="write findings, here or among the tests'")

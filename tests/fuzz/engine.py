@@ -5,7 +5,7 @@ import signal
 import time
 import traceback
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
@@ -29,6 +29,7 @@ class Tally:
         answered, refused: with a result that holds, and with a sentence.
         findings: what was raised -> one input that did it.
         slowest: seconds of the slowest input.
+        seconds: of the processor, for all of them.
     """
 
     inputs: int = 0
@@ -36,12 +37,13 @@ class Tally:
     refused: int = 0
     findings: dict[str, bytes] = field(default_factory=dict)
     slowest: float = 0.0
+    seconds: float = 0.0
 
     def line(self, name: str) -> str:
         """One row of the report."""
         return (
             f"{name:9} {self.inputs:7} inputs, {self.answered:6} answered, {self.refused:6} refused, "
-            f"{len(self.findings)} findings, slowest {self.slowest:.2f} s"
+            f"{len(self.findings)} findings, slowest {self.slowest:.2f} s, {self.seconds:.0f} s"
         )
 
 
@@ -95,10 +97,15 @@ def _limit() -> Iterator[None]:
 
 
 def fuzz(target: Target, source: Callable[[], bytes], count: int, seconds: float = float("inf")) -> Tally:
-    """Try that many inputs of a source, or as many as the time allows."""
-    tally, end = Tally(), time.monotonic() + seconds
-    while tally.inputs < count and time.monotonic() < end:
-        try_input(target, source(), tally)
+    """Try that many inputs of a source, or as many as the processor's time allows.
+
+    A `KeyboardInterrupt` ends the run early; what was tried until then counts.
+    """
+    tally, began = Tally(), time.process_time()
+    with suppress(KeyboardInterrupt):
+        while tally.inputs < count and tally.seconds < seconds:
+            try_input(target, source(), tally)
+            tally.seconds = time.process_time() - began
     return tally
 
 

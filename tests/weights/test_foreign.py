@@ -12,13 +12,14 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from tests.cases import case
-from tests.tiny import tiny_checkpoint
+from tests.tiny import tiny_backbone, tiny_checkpoint
 from tests.weights.test_checkpoint import header
 from zsseg.cli.main import main
 from zsseg.demo import find_catalog
 from zsseg.demo.catalog import working
 from zsseg.errors import UserError
 from zsseg.predictor import Predictor
+from zsseg.weights.backbone import load_backbone
 from zsseg.weights.metadata import FORMAT_VERSION, Metadata, read_metadata
 from zsseg.weights.search import find_backbone, find_checkpoint, list_checkpoints
 
@@ -110,6 +111,50 @@ def test_a_header_cannot_ask_for_all_memory(tmp_path: Path) -> None:
         damage(path, config=config)
         with pytest.raises(UserError, match="damaged"):
             Predictor.from_checkpoint(path)
+
+
+@pytest.mark.parametrize(
+    ("tower", "changes"),
+    [
+        *(("vision_cfg", {"layers": value}) for value in (10**300, 10**6, 2.5, [1, 1, 1, 1], "2", None, -1)),
+        *((tower, {"width": 60_000}) for tower in ("vision_cfg", "text_cfg")),
+        ("vision_cfg", {"width": float("nan")}), ("vision_cfg", {"mlp_ratio": 1e9}), ("vision_cfg", {"patch_size": 0}),
+        ("vision_cfg", {"image_size": 60_000, "patch_size": 1}), ("text_cfg", {"vocab_size": 10**9}),
+        ("vision_cfg", {"timm_model_name": "resnet18", "timm_model_pretrained": True}),
+        ("text_cfg", {"hf_model_name": "some/text-model"}),
+    ],
+    ids=str,
+)  # fmt: skip
+def test_a_backbone_cannot_ask_for_all_memory_or_for_other_networks(
+    tower: str, changes: dict[str, object], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tiny_checkpoint(tmp_path, "zegclip")
+    file = tmp_path / "tiny-clip" / "open_clip_config.json"
+    config = json.loads(file.read_text())
+    config["model_cfg"][tower].update(changes)
+    file.write_text(json.dumps(config))
+    monkeypatch.setattr("zsseg.weights.backbone.build_clip", lambda _: pytest.fail("a network is built"))
+    with pytest.raises(UserError, match="damaged"):
+        Predictor.from_checkpoint(path)
+
+
+def test_a_stem_cannot_ask_for_all_memory(tmp_path: Path) -> None:
+    folder = tiny_backbone(tmp_path, stem=True)
+    load_backbone(folder)
+    file = folder / "open_clip_config.json"
+    config = json.loads(file.read_text())
+    for changes in ({"stem": [60_000] * 9}, {"stem": [8] * 10**6}, {"stem_dilations": [1] * 10**5}):
+        file.write_text(json.dumps(config | changes))
+        with pytest.raises(UserError, match="damaged"):
+            load_backbone(folder)
+
+
+def test_an_unknown_method_of_many_letters_is_a_short_sentence(tmp_path: Path) -> None:
+    path = tiny_checkpoint(tmp_path, "zegclip")
+    damage(path, method="x" * 10_000)
+    with pytest.raises(UserError, match="no method") as problem:
+        read_metadata(path)
+    assert len(str(problem.value)) < 600
 
 
 def test_one_damaged_head_leaves_the_other_method(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -153,7 +153,7 @@ def method_of(key: str) -> Method:
         UserError: there is none.
     """
     if key not in METHODS:
-        raise UserError(f"There is no method {key!r}: choose one of {', '.join(METHODS)}.")
+        raise UserError(f"There is no method {key!r:.60}: choose one of {', '.join(METHODS)}.")
     return METHODS[key]
 
 

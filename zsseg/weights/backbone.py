@@ -27,6 +27,7 @@ from zsseg.image import Layout
 from zsseg.image.imagenet import Triple
 from zsseg.models.backbone import Backbone, build_clip
 from zsseg.weights import packing
+from zsseg.weights.backbone_config import check_config
 from zsseg.weights.metadata import damaged
 from zsseg.weights.search import CONFIG_FILE
 
@@ -50,7 +51,9 @@ def load_backbone(folder: Path) -> Backbone:
             raise UserError(f"The backbone {folder} has no {path.name}: copy the whole folder again.")
     try:
         # The model is built before the tensors are read: a configuration that makes no model fails quickly.
-        clip = build_clip(json.loads((folder / CONFIG_FILE).read_text(encoding="utf-8")))
+        config = json.loads((folder / CONFIG_FILE).read_text(encoding="utf-8"))
+        check_config(config, sum(path.stat().st_size for path in folder.glob("*.safetensors")))
+        clip = build_clip(config)
         tensors = packing.unpack(load_file(weights) | _read_trunks(weights))
         packing.check_finite(tensors)
         # Strict: an entry too many is as suspicious as one that is missing.
