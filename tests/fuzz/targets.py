@@ -14,7 +14,7 @@ from urllib.parse import parse_qsl
 import numpy as np
 import torch
 
-from tests.fuzz import seeds
+from tests.fuzz import http_target, seeds
 from zsseg.analysis.ground_truth import NO_CLASS, read_truth
 from zsseg.analysis.label_table import MAX_ID, parse_table
 from zsseg.demo.actions import DisplaySettings
@@ -212,5 +212,6 @@ TARGETS = {
         Target("pth", _pth, seeds.released),
         Target("jittor", _jittor, seeds.jittor),
         Target("state", _state, seeds.steps),
+        Target("http", http_target.read_request, http_target.requests),
     )
 }

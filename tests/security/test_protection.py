@@ -173,3 +173,26 @@ def test_there_is_no_way_past_the_queue(url: str) -> None:
         code, _, content = ask(url, "POST", path, json.dumps(body).encode(), **{"Content-Type": "application/json"})
         assert code == 404, content
         assert b"queue" in content
+
+
+BAD_BODIES = (
+    ("/gradio_api/upload", b'--b\r\nContent-Disposition: form-data; name="files"\r\n\r\nx\r\n--b--\r\n'),
+    ("/gradio_api/upload", b"\xff\xfe"),
+    *(("/gradio_api/mcp/", body) for body in (b"", b"\xff", b"{", b"[" * 100_000, b'{"id": "\\ud800"}')),
+    *(("/gradio_api/call/segment", body) for body in (b"", b"\xff", b"[" * 100_000, b"5", b'{"data": {"a": 1}}')),
+    *(("/gradio_api/queue/join", body) for body in (b"", b"{}", b'{"data": [], "fn_index": -1}')),
+)
+
+
+@pytest.mark.parametrize(("path", "body"), BAD_BODIES)
+def test_a_body_that_is_none_is_refused_and_not_a_defect(url: str, path: str, body: bytes) -> None:
+    headers = {
+        "Content-Type": "multipart/form-data; boundary=b" if path.endswith("upload") else "application/json",
+        "Accept": "application/json, text/event-stream",
+    }
+    connection = http.client.HTTPConnection(urlsplit(url).netloc, timeout=60)
+    connection.request("POST", path, body, headers)
+    reply = connection.getresponse()
+    assert 400 <= reply.status < 500
+    assert reply.read()
+    connection.close()

@@ -57,11 +57,13 @@ def _endpoint(catalog: Catalog) -> Callable[..., tuple[dict[str, Any], str, str]
             photo_gate: 0..1, lowers classes that the whole photo does not speak for; 0 is off
         """
         with as_error(as_html=False):
-            predictors = catalog.get(model or catalog.first)
-            # A program may send null for what it leaves out.
+            predictors = catalog.get(catalog.first if model in (None, "") else model)
             boxes = ["" if box is None else box for box in (seen, unseen)]
-            settings, asked = (seen_penalty, threshold, photo_gate or 0.0), first if method is None else method
-            return actions.segment_one(predictors, uploaded(photo), (boxes[0], boxes[1]), settings, asked)
+            # A program may send null for what it leaves out.
+            gate, asked = 0.0 if photo_gate is None else photo_gate, first if method is None else method
+            return actions.segment_one(
+                predictors, uploaded(photo), (boxes[0], boxes[1]), (seen_penalty, threshold, gate), asked
+            )
 
     return segment
 

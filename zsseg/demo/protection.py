@@ -4,6 +4,8 @@ Gradio itself keeps paths inside its upload folder; here is what it leaves open 
 """
 
 import ipaddress
+import json
+import logging
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
@@ -13,14 +15,17 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+_LOG = logging.getLogger(__name__)
+
 MEGABYTE = 1_000_000
 # Bounds the memory that strangers can make this page use.
 MAX_VISITORS = 10_000
 """Addresses that are remembered; the one that was quiet for longest is forgotten first."""
 
 UPLOAD_PATH = "/gradio_api/upload"
+_PROTOCOL_PATH = "/gradio_api/mcp"
 # Every way to put a question into the queue: the page, programs, the Model Context Protocol.
-QUEUE_PATHS = ("/gradio_api/queue/join", "/gradio_api/call/", "/gradio_api/mcp")
+QUEUE_PATHS = ("/gradio_api/queue/join", "/gradio_api/call/", _PROTOCOL_PATH)
 # Gradio fetches these for whoever asks, from any public server: nothing on the page needs it.
 RELAY_PATHS = ("/gradio_api/file=http:", "/gradio_api/file=https:", "/gradio_api/proxy=")
 
@@ -96,6 +101,9 @@ class Refusal:
 
     status: int
     sentence: str
+
+
+_UNREADABLE = Refusal(400, "The request cannot be read: send what the description of the interface says.")
 
 
 def visitor_of(scope: Scope) -> str:
@@ -204,14 +212,65 @@ class Protection:
             await self._app(scope, receive, send)
             return
 
+        started = False
+
         async def send_with_headers(message: Message) -> None:
+            nonlocal started
             if message["type"] == "http.response.start":
+                started = True
                 headers = MutableHeaders(scope=message)
                 for name, value in HEADERS.items():
                     # A reply's own header wins, where Gradio sets one.
                     headers.setdefault(name, value)
             await send(message)
 
+        try:
+            await self._answer(scope, receive, send_with_headers)
+        except Exception as error:
+            # The libraries below fail in many ways on a body that is none. A GET has no body, so there it is a defect.
+            if started or scope["method"] == "GET":
+                raise
+            _LOG.warning("%s %s: %s: %.200s", scope["method"], scope["path"], type(error).__name__, error)
+            await _refuse(_UNREADABLE)(scope, receive, send_with_headers)
+
+    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         refused = self._gate.refusal(scope)
-        answer = self._app if refused is None else JSONResponse({"detail": refused.sentence}, refused.status)
-        await answer(scope, receive, send_with_headers)
+        if refused is None and scope["method"] == "POST" and str(scope["path"]).startswith(_PROTOCOL_PATH):
+            body = await _whole_body(receive)
+            # Its library answers what is no text with an internal error, and half characters not at all.
+            refused = None if _is_json(body) else _UNREADABLE
+            receive = _again(body, receive)
+        await (self._app if refused is None else _refuse(refused))(scope, receive, send)
+
+
+def _refuse(refusal: Refusal) -> ASGIApp:
+    return JSONResponse({"detail": refusal.sentence}, refusal.status)
+
+
+async def _whole_body(receive: Receive) -> bytes:
+    """The body of a request, whose length the gate has bounded."""
+    parts, is_more = [], True
+    while is_more:
+        message = await receive()
+        parts.append(message.get("body", b""))
+        is_more = message.get("more_body", False)  # neither has the message of a caller who is gone
+    return b"".join(parts)
+
+
+def _is_json(body: bytes) -> bool:
+    """Whether a body is JSON that can be written again, which text with half characters cannot."""
+    try:
+        json.dumps(json.loads(body), ensure_ascii=False).encode()
+    except (ValueError, RecursionError):
+        return False
+    return True
+
+
+def _again(body: bytes, receive: Receive) -> Receive:
+    """Give the body once more, then what comes after it."""
+    messages: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
+
+    async def give() -> Message:
+        return messages.pop() if messages else await receive()
+
+    return give
