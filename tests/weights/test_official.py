@@ -3,6 +3,7 @@
 import gzip
 import json
 import re
+import time
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,7 @@ from zsseg.weights.official import build_official, convert_state_dict, import_of
 
 State = dict[str, Tensor]
 METHODS = ("zegclip", "clip_rc")
+TOKENS = "text_encoder.token_embedding.weight"
 FOLDED = ("backbone.class_embedding", "backbone.prompt_embeddings", "backbone.deep_prompt_embeddings")
 IN_SELF_ATTENTION = ("in_proj_weight", "in_proj_bias", "out_proj.weight", "out_proj.bias")
 
@@ -235,3 +237,38 @@ def test_damaged_files(content: bytes, tmp_path: Path) -> None:
 def test_missing_file(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="no file"):
         import_official(tmp_path / "gone.pth", tmp_path)
+
+
+HOSTILE = (
+    *("sizes by strides", "sizes by strides of half precision", "one storage for many", "layers"),
+    *("complex", "sparse", "boolean"),
+)
+
+
+def _hostile_states() -> dict[str, State]:
+    good = small_state("zegclip")
+    deep, words, projection = "backbone.transformer.resblocks.9999999.ln_1.weight", TOKENS, "backbone.proj"
+    huge, huge_half = (torch.zeros(1, dtype=kind).expand(100_000, 10_000_000) for kind in (torch.float, torch.half))
+    return {
+        "sizes by strides": {**good, projection: huge},
+        "sizes by strides of half precision": {**good, projection: huge_half},
+        "one storage for many": {**good, **{f"x{number}": good[words] for number in range(99)}},
+        "layers": {**good, deep: good[projection]},
+        "complex": {**good, projection: good[projection].cfloat()},
+        "sparse": {**good, projection: good[projection].to_sparse()},
+        "boolean": {**good, words: good[words] > 0},
+    }
+
+
+@pytest.mark.parametrize("kind", HOSTILE)
+def test_a_file_that_declares_more_than_it_holds(kind: str, tmp_path: Path) -> None:
+    path = tmp_path / "released.pth"
+    torch.save({"state_dict": _hostile_states()[kind]}, path)
+    if kind == "boolean":  # of numbers 0 and 1: strange, but all there
+        assert import_official(path, tmp_path / "out").is_file()
+        return
+    began = time.process_time()
+    with pytest.raises(UserError):
+        import_official(path, tmp_path / "out")
+    assert time.process_time() - began < 5
+    assert not list((tmp_path / "out").glob("*"))

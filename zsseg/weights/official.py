@@ -22,6 +22,7 @@ from zsseg.models import Backbone, ClipRCConfig, ModelConfig, SegmentationModel,
 from zsseg.text.class_lists import DATASETS
 from zsseg.text.templates import SCENE_TEMPLATES, SINGLE_TEMPLATE
 from zsseg.weights.backbone import save_backbone
+from zsseg.weights.backbone_config import check_config
 from zsseg.weights.checkpoint import save_checkpoint
 from zsseg.weights.jittor import read_jittor
 from zsseg.weights.metadata import Metadata, Setting
@@ -31,6 +32,7 @@ from zsseg.weights.search import SUFFIX
 _FIRST_PROMPTS, _DEEP_PROMPTS = "backbone.prompt_embeddings", "backbone.deep_prompt_embeddings"
 _CLASS_TOKEN, _RECOVERY = "backbone.class_embedding", "recovery."
 _HEAD_WIDTH = 64  # channels per attention head, in both encoders and in the decoder
+_MOST_SHARED = 2  # tensors may share what is stored; in the released files none do
 _LOGIT_SCALE = math.log(100)  # CLIP's; the released files do not hold it, and neither method uses it
 
 
@@ -104,13 +106,14 @@ def build_official(converted: ConvertedOfficial, name: str = "official", sha256:
         UserError: an entry that inference needs is missing, or one has another shape.
     """
     try:
+        check_config(converted.clip_config, sum(value.nbytes for value in converted.backbone.values()))
         clip = build_clip(converted.clip_config)
         clip.load_state_dict(converted.backbone)
         model = build_model(converted.config, Backbone(clip, name, sha256))
         # Zeros, not a random start: what is shown must not look like something that was learned.
         absent = {} if converted.has_recovery else _zeros_like(model.state_dict(), _RECOVERY)
         model.load_state_dict({**absent, **converted.head})
-    except RuntimeError as error:
+    except (RuntimeError, ValueError) as error:
         reason = " ".join(str(error).split())[:300]
         raise UserError(f"The checkpoint is incomplete or of another shape ({reason}): download it again.") from error
     return model.eval()
@@ -174,7 +177,21 @@ def _read_state_dict(path: Path) -> Mapping[str, Tensor]:
     state = content.get("state_dict", content) if isinstance(content, Mapping) else None
     if not isinstance(state, Mapping) or not all(isinstance(value, Tensor) for value in state.values()):
         raise UserError(f"{path} holds no state dict: give a released .pth file.")
+    _check_stored(state, path)
     return state
+
+
+def _check_stored(state: Mapping[str, Tensor], path: Path) -> None:
+    """Refuse tensors that say more than the file holds: a few bytes can stand for any size, repeated by strides.
+
+    Raises:
+        UserError: there are such, or tensors of a kind that no released file has.
+    """
+    kinds = {(value.layout, value.device.type, value.is_quantized, value.is_complex()) for value in state.values()}
+    if kinds - {(torch.strided, "cpu", False, False)}:
+        raise UserError(f"{path} holds tensors of a rare kind: download it again.")
+    if sum(value.numel() * value.element_size() for value in state.values()) > _MOST_SHARED * path.stat().st_size:
+        raise UserError(f"{path} declares larger tensors than it holds: download it again.")
 
 
 def _write_backbone(backbone: Backbone, config: dict[str, Any], out: Path, dtype: torch.dtype) -> tuple[str, str]:
