@@ -24,7 +24,7 @@ import numpy as np
 from tqdm import tqdm
 
 from training.data.datasets import Item, PhotoSet, open_set, read_mask
-from training.data.files import check_photos
+from training.data.sets.run_files import check_photos
 from training.evaluation.metrics import ConfusionMatrix
 from training.evaluation.models import add_data_options, add_model_options, open_predictor, rewrite_metadata
 from training.evaluation.protocol import MIN_PHOTOS, PENALTIES, EvalProtocol, PenaltySweep, predictions, protocol_for

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from training.data.datasets import open_set
-from training.data.files import check_photos
+from training.data.sets.run_files import check_photos
 from training.evaluation.models import (
     add_data_options,
     add_model_options,

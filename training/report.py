@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from training.data.datasets import Item, open_set
-from training.data.files import check_photos
+from training.data.sets.run_files import check_photos
 from training.evaluation.metrics import Reliability, ReliabilityCurve
 from training.evaluation.models import add_data_options, add_device_options, open_baseline, open_checkpoint
 from training.evaluation.plots import plot_confusion, plot_penalties, plot_reliability

@@ -17,7 +17,7 @@ from training.core.assemble import Experiment, assemble
 from training.core.dry_run import announcement, find_or_make_backbone, peak_memory, shortened, write_data
 from training.core.engine import Evaluator, RunOptions, Trainer
 from training.data.datasets import has_development, open_set
-from training.data.files import check_photos
+from training.data.sets.run_files import check_photos
 from training.evaluation.protocol import Scores, build_protocol, evaluate_predictor, protocol_for, summarise
 from training.recipes import Recipe, load_recipe, recipe_names
 from training.runtime.console import check_outputs, count, positive, positive_number, run_for_person, say

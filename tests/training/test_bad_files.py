@@ -10,7 +10,7 @@ from tests.cases import case
 from tests.tiny import tiny_checkpoint
 from training import calibrate, evaluate, train
 from training.data.datasets import Item, open_set
-from training.data.files import check_files, check_photos
+from training.data.sets.run_files import check_files, check_photos
 from training.evaluation.protocol import fitted_mask, predictions, protocol_for
 from zsseg.errors import UserError
 from zsseg.predictor import Predictor

@@ -9,12 +9,12 @@ from PIL import Image
 from scipy.io import savemat
 
 from training.data.__main__ import main
-from training.data.check import check_set, find_sets
-from training.data.convert import coco_train_ids, context_ids, convert_coco_stuff, convert_context, convert_sbd
 from training.data.datasets import has_development, open_set, read_mask, read_photo
-from training.data.sets import DATA_SETS
+from training.data.sets.check import check_set, find_sets
+from training.data.sets.convert import coco_train_ids, context_ids, convert_coco_stuff, convert_context, convert_sbd
+from training.data.sets.known import DATA_SETS
+from training.data.sets.synthetic import write_synthetic
 from training.data.splits import split_names
-from training.data.synthetic import write_synthetic
 from zsseg.errors import UserError
 from zsseg.text.class_lists import COCO80, COCO171, CONTEXT59
 

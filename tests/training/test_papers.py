@@ -12,9 +12,9 @@ from torch import Tensor
 
 from tests.tiny import tiny_backbone, tiny_checkpoint, tiny_config
 from training import evaluate, train
-from training.data.sets import DATA_SETS
+from training.data.sets.known import DATA_SETS
+from training.data.sets.synthetic import write_synthetic
 from training.data.splits import split_names
-from training.data.synthetic import write_synthetic
 from training.evaluation.metrics import ConfusionMatrix
 from training.recipes import Recipe, load_recipe, recipe_names
 from training.recipes.papers.published import PUBLISHED, command, overview, projected_hours

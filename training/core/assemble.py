@@ -13,7 +13,7 @@ from training.data.balance import repeats
 from training.data.batches import Part
 from training.data.datasets import open_set
 from training.data.feature_cache import FeatureCache, fill_cache
-from training.data.files import check_photos
+from training.data.sets.run_files import check_photos
 from training.data.splits import union_names
 from training.data.transforms import Augmentation
 from training.data.views import PhotoFile

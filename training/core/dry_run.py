@@ -9,8 +9,8 @@ from pathlib import Path
 
 import torch
 
-from training.data.sets import DATA_SETS
-from training.data.synthetic import write_synthetic
+from training.data.sets.known import DATA_SETS
+from training.data.sets.synthetic import write_synthetic
 from training.recipes import Recipe
 from zsseg.bench.machine import peak_memory_gb
 from zsseg.errors import UserError

@@ -14,8 +14,8 @@ import dataclasses
 import json
 from pathlib import Path
 
-from training.data.check import SetReport, check_set, describe_report, find_sets
-from training.data.convert import convert_coco_stuff, convert_context, convert_sbd
+from training.data.sets.check import SetReport, check_set, describe_report, find_sets
+from training.data.sets.convert import convert_coco_stuff, convert_context, convert_sbd
 from training.runtime.console import check_outputs, positive, run_for_person
 from zsseg.files import write_text
 

@@ -12,9 +12,9 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from training.data.description import DataSet
-from training.data.own import describe_own, is_own
-from training.data.sets import DATA_SETS
+from training.data.sets.description import DataSet
+from training.data.sets.known import DATA_SETS
+from training.data.sets.own import describe_own, is_own
 from training.data.splits import divide_names, is_development
 from zsseg.errors import UserError
 

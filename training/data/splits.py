@@ -3,7 +3,7 @@
 import zlib
 from collections.abc import Iterable, Sequence
 
-from training.data.sets import DATA_SETS
+from training.data.sets.known import DATA_SETS
 
 # The development split is 1 in this many training photos. It is used for choices (threshold, best weights).
 _DEVELOPMENT_OF = 16

@@ -14,8 +14,8 @@ from torch.profiler import ProfilerActivity, profile
 
 from training.core.assemble import build_parts
 from training.data.batches import BatchStream
-from training.data.sets import DATA_SETS
-from training.data.synthetic import write_synthetic
+from training.data.sets.known import DATA_SETS
+from training.data.sets.synthetic import write_synthetic
 from training.data.transforms import Augmentation
 from training.recipes import Recipe, load_recipe, recipe_names
 from training.speed.device import (

@@ -14,7 +14,7 @@ from training.core.optim import build_optimizer
 from training.data.batches import Batch, Part
 from training.data.datasets import PhotoSet
 from training.data.labels import HIDDEN, VOID
-from training.data.sets import DATA_SETS
+from training.data.sets.known import DATA_SETS
 from training.recipes import Recipe
 from training.speed.device import seconds_on
 from zsseg.models import Backbone, build_model

@@ -9,7 +9,7 @@ count background as a 50th seen class, so their scores are not comparable with t
 
 import dataclasses
 
-from training.data.sets import DATA_SETS
+from training.data.sets.known import DATA_SETS
 from training.recipes.base import Recipe, Source
 from training.recipes.papers.settings import PaperMethod, fully_supervised, inductive, transductive
 from zsseg.text.templates import SCENE_TEMPLATES

@@ -1,4 +1,4 @@
-"""Converts the published annotation files to the layouts that `training.data.sets` describes.
+"""Converts the published annotation files to the layouts that `training.data.sets.known` describes.
 
 - COCO-Stuff 164k: `stuffthingmaps_trainval2017` has raw ids 0..181 with gaps; the papers use 171 train ids.
 - SBD: `benchmark_RELEASE/dataset/cls/*.mat` are the masks that VOC's augmented training split adds.

@@ -4,7 +4,7 @@ Class names are ordinary English: "tv monitor" for the data set's own "tvmonitor
 garments without a labelled pixel) is None.
 """
 
-from training.data.description import DataSet, Files
+from training.data.sets.description import DataSet, Files
 from zsseg import synthetic
 from zsseg.text.class_lists import CAMVID11, COCO80, COCO171, CONTEXT59, DATASETS, VOC20
 

@@ -14,7 +14,7 @@ Without the two lists every fifth photo, chosen by its id, is a validation photo
 import zlib
 from pathlib import Path
 
-from training.data.description import DataSet, Files
+from training.data.sets.description import DataSet, Files
 from zsseg.errors import UserError
 
 CLASSES_FILE, UNSEEN_FILE = "classes.txt", "unseen.txt"

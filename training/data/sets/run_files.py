@@ -12,7 +12,7 @@ from PIL import Image
 
 from training.data.datasets import Item, PhotoSet, read_mask
 from training.data.labels import VOID
-from training.data.sets import DATA_SETS
+from training.data.sets.known import DATA_SETS
 from training.runtime.devices import available_cores
 from zsseg.errors import UserError
 from zsseg.image.pages import orientation

@@ -10,10 +10,10 @@ import numpy as np
 from tqdm import tqdm
 
 from training.data.datasets import Item, describe, read_mask, read_photo
-from training.data.description import DataSet
 from training.data.labels import VOID
-from training.data.own import is_own
-from training.data.sets import DATA_SETS
+from training.data.sets.description import DataSet
+from training.data.sets.known import DATA_SETS
+from training.data.sets.own import is_own
 from zsseg.errors import UserError
 
 _EXAMPLES = 5  # of each kind of problem, in the text

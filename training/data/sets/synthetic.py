@@ -6,8 +6,8 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from training.data.description import DataSet, Files
 from training.data.labels import VOID
+from training.data.sets.description import DataSet, Files
 from training.data.splits import is_development
 
 _CELLS = 3  # a photo is a grid of so many cells a side, each of one class

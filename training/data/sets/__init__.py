@@ -1,0 +1,1 @@
+"""Data sets on disk: their descriptions and class names, checks, converters, small synthetic copies."""
