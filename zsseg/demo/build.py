@@ -15,11 +15,12 @@ from zsseg.demo.answer.layout import (
     make_opacity,
     own_settings,
 )
-from zsseg.demo.catalog import Catalog
+from zsseg.demo.catalog import Catalog, title_of
 from zsseg.demo.html.parts import text
+from zsseg.demo.html.templates import render
 from zsseg.demo.page import Page
 from zsseg.demo.question import events, load, model_events
-from zsseg.demo.question.layout import make_panel
+from zsseg.demo.question.layout import make_gallery, make_panel
 from zsseg.demo.tabs import events as tab_events
 from zsseg.demo.tabs.layout import make_details
 from zsseg.demo.theme import script
@@ -70,11 +71,14 @@ def _lay_out(catalog: Catalog) -> Page:
     predictors = catalog.get(catalog.first)
     header = gr.HTML(text("header"), js_on_load=script("page.js"))
     banner = make_banner(predictors)
+    gallery = make_gallery(catalog)
     with gr.Row(elem_id="zs-first"):
         with gr.Column(scale=3, min_width=300, elem_id="zs-inputs"):
-            panel = make_panel(catalog)
+            panel = make_panel(catalog, gallery)
         with gr.Column(scale=9, min_width=300, elem_id="zs-answer"):
             verdict = gr.HTML("", visible=False, elem_id="zs-verdict")
+            # Only a narrow screen shows it.
+            gr.HTML(render("jump.html", methods={key: title_of(key) for key in predictors}), elem_id="zs-jump")
             with gr.Row(elem_id="zs-cards"):
                 cards = [make_card(method, predictors) for method in predictors]
             with gr.Row(elem_id="zs-look"):

@@ -20,7 +20,7 @@ _SHOW_ANSWER = """() => {
   window.zssegFirst = false;
   window.zssegPoint = null;
   document.querySelectorAll(".zs-cross").forEach((cross) => { cross.style.display = "none"; });
-  if (window.innerWidth < 800 && !byItself) document.getElementById("zs-answer")?.scrollIntoView({behavior: "smooth"});
+  if (window.innerWidth < 800 && !byItself) document.getElementById("zs-cards")?.scrollIntoView({behavior: "smooth"});
 }"""
 
 _READY = """() => { document.body.dataset.zsReady = "yes"; }"""

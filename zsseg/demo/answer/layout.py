@@ -37,10 +37,10 @@ def make_card(method: str, predictors: Predictors) -> Card:
         heading = gr.HTML(title(method, predictors))
         view = gr.HTML(text("waiting") if able else "", js_on_load=script("card.js"), elem_classes="zs-answer")
         with gr.Column(elem_classes="zs-sliders"):
-            info = "Where no class scores higher nothing is painted."
-            none_below = make_slider((0, 1), threshold, f"Score threshold, {title_of(method)}", info)
-            info = "Subtracted from seen classes, which training favours."
-            penalty = make_slider(PENALTIES, seen_penalty, f"Seen penalty, {title_of(method)}", info)
+            info = "Nothing is painted where no class scores higher."
+            none_below = make_slider((0, 1), threshold, f"Score threshold\nof {title_of(method)}", info)
+            info = "Subtracted from seen classes, favoured in training."
+            penalty = make_slider(PENALTIES, seen_penalty, f"Seen penalty\nof {title_of(method)}", info)
     return Card(method, column, heading, view, none_below, penalty)
 
 
@@ -75,7 +75,7 @@ def make_extra(predictors: Predictors) -> gr.CheckboxGroup:
 
 def make_opacity() -> gr.Slider:
     """Lay out the one slider that all pictures share."""
-    info = "0 shows the photo alone, 1 the colours alone."
+    info = "0 shows the photo, 1 the colours."
     return make_slider((0, 1), 0.6, "Opacity of the colours", info, step=0.05, elem_id="zs-opacity")
 
 
@@ -85,17 +85,15 @@ def make_edges() -> gr.Checkbox:
     The figures are those of `python -m training.edges --checkpoint clip_rc-mini-inductive --limit 150` (VOC val).
     """
     info = (
-        "A guided filter on the scores, on screen only: files keep the model’s own. On VOC val it changes CLIP-RC’s "
-        "mIoU by +0.3 points for seen and for unseen classes (150 photos)."
+        "A guided filter on the scores, on screen only. On VOC val CLIP-RC’s mIoU rises by 0.3 points, for seen and "
+        "for unseen classes (150 photos)."
     )
     return gr.Checkbox(False, label="Follow the photo’s edges", info=info, elem_id="zs-edges")
 
 
 def make_gate() -> gr.Checkbox:
     """Lay out the switch of the photo-level gate."""
-    info = (
-        "Lowers classes that the whole photo does not speak for. Better or worse, by the photo; neither paper has it."
-    )
+    info = "Lowers classes that the whole photo does not speak for. It may help or harm, and neither paper has it."
     return gr.Checkbox(False, label="Photo-level gate", info=info, elem_id="zs-gate")
 
 

@@ -13,7 +13,7 @@ from zsseg.demo.html.pictures import jpeg_uri, shrink
 from zsseg.demo.html.templates import render
 from zsseg.demo.question import scene
 from zsseg.errors import UserError
-from zsseg.examples import Example, available
+from zsseg.examples import Example, Promise, available
 from zsseg.image.load import load_image
 from zsseg.text.vocabulary import parse_names
 
@@ -63,30 +63,16 @@ def link_picture(answer: Answer | None) -> dict[str, str]:
 
 
 def thumbnails(shown: Sequence[Example], with_scene: bool) -> Markup:
-    """Show the examples, and a drawn scene where a model knows such scenes, as buttons with pictures and captions."""
-    examples: list[dict[str, object]] = [
-        {
-            "title": each.title,
-            "finds": each.finds,
-            "misses": each.misses,
-            "why": "never trained on its masks" if each.finds else "an honest failure",
-            "key": index,
-            "picture": jpeg_uri(shrink(load_image(each.path), THUMBNAIL)),
-        }
-        for index, each in enumerate(shown)
-    ]
+    """Show the examples, and a drawn scene where a model knows such scenes, as buttons grouped by what they promise."""
+    groups: dict[str, list[dict[str, object]]] = {}
+    for index, each in enumerate(shown):
+        picture = jpeg_uri(shrink(load_image(each.path), THUMBNAIL))
+        entry = {"title": each.title, "finds": each.finds, "misses": each.misses, "key": index, "picture": picture}
+        groups.setdefault(each.promise, []).append(entry)
     if with_scene:
         drawn = scene.fresh_scene(SCENE)
-        name = parse_names(drawn.unseen)[0][0]
-        picture = jpeg_uri(load_image(drawn.photo))
-        why = "a new mix of known words"
-        # After the first photos, where a visitor sees it without scrolling.
-        entry: dict[str, object] = {
-            "title": "A drawn scene",
-            "finds": name,
-            "why": why,
-            "key": "scene",
-            "picture": picture,
-        }
-        examples.insert(2, entry)
-    return render("gallery.html", examples=examples)
+        name, picture = parse_names(drawn.unseen)[0][0], jpeg_uri(load_image(drawn.photo))
+        entry = {"title": "A drawn scene", "finds": name, "misses": "", "key": "scene", "picture": picture}
+        # Among the first, where a visitor on a phone sees it as well: its words are mixes that no mask was trained on.
+        groups.setdefault(Promise.UNSEEN, []).insert(2, entry)
+    return render("gallery.html", groups=groups)

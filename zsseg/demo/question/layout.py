@@ -33,8 +33,19 @@ class InputPanel:
     model: gr.Dropdown
 
 
-def make_panel(catalog: Catalog) -> InputPanel:
-    """Lay out photo, examples, class boxes and button, and what few visitors need under "More"."""
+def make_gallery(catalog: Catalog) -> gr.HTML:
+    """Lay out the examples, above everything else: they are what a visitor clicks first."""
+    pictures = thumbnails(available(), with_scene=catalog.drawn is not None)
+    return gr.HTML(pictures, js_on_load=script("gallery.js"), elem_id="zs-examples")
+
+
+def make_panel(catalog: Catalog, gallery: gr.HTML) -> InputPanel:
+    """Lay out photo, class boxes and button, and what few visitors need under "More".
+
+    Args:
+        catalog: the models.
+        gallery: what `make_gallery` laid out.
+    """
     shown = available()
     # Without the pictures the names of the first example still show what may be typed.
     first = shown[0] if shown else EXAMPLES[0]
@@ -52,8 +63,6 @@ def make_panel(catalog: Catalog) -> InputPanel:
         buttons=[],
         alt_text="The photo to segment",
     )
-    pictures = thumbnails(shown, with_scene=catalog.drawn is not None)
-    gallery = gr.HTML(pictures, js_on_load=script("gallery.js"), elem_id="zs-examples")
     with gr.Column(visible=scene.knows_scenes(predictors), elem_id="zs-drawing") as drawing:
         gr.HTML(text("scene_note"))
         draw = gr.Button("Draw a new scene", size="sm", elem_id="zs-draw")
@@ -79,8 +88,8 @@ def _name_boxes(seen: str, unseen: str) -> tuple[gr.Textbox, gr.Textbox, gr.Text
     find_box = gr.Textbox(
         "",
         label="Find anything",
-        info="Type a word and press Enter. It goes to the box below where it belongs.",
-        placeholder="for example: umbrella",
+        info="It goes to the box where it belongs.",
+        placeholder="type a word, press Enter",
         submit_btn="Find",
         elem_id="zs-find",
         max_lines=1,
@@ -88,14 +97,14 @@ def _name_boxes(seen: str, unseen: str) -> tuple[gr.Textbox, gr.Textbox, gr.Text
     seen_box = gr.Textbox(
         seen,
         label="Seen classes",
-        info="This model was trained with masks of them. Separate names by commas.",
+        info="Trained with their masks. Separate names by commas.",
         elem_id="zs-seen",
         max_lines=4,
     )
     unseen_box = gr.Textbox(
         unseen,
         label="Unseen classes",
-        info="Any word: the model was never trained on masks of it. Separate names by commas.",
+        info="Any word. Never trained on its masks.",
         placeholder="any word",
         elem_id="zs-unseen",
         max_lines=4,

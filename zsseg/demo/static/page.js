@@ -1,5 +1,5 @@
-// Works for the whole page: marks an answer that is not of the present question, tells of a photo from the camera, and
-// keeps slider numbers in range.
+// Works for the whole page: marks an answer that is not of the present question, tells of a photo from the camera, keeps
+// slider numbers in range, opens tabs and brings cards into sight.
 // Gradio runs this once; it replaces parts of the page at will, so everything is looked up anew.
 
 // ---- an answer that is not of what is asked now
@@ -39,7 +39,7 @@ const tellOfCapture = () => {
   trigger("upload");
 };
 // Text or a photo that arrives in another way than by typing fires no event, so both are looked at on a clock.
-setInterval(() => { markStale(); tellOfCapture(); }, 150);
+setInterval(() => { markStale(); tellOfCapture(); tellCard(); }, 150);
 
 // ---- the number beside a slider: what is empty or out of range never reaches the server
 const isNumber = (target) => target?.matches?.("input[type=number]") && target.closest("#zs-answer, #zs-tabs");
@@ -79,3 +79,23 @@ document.addEventListener("click", (event) => {
   tabs.find((tab) => tab.textContent.trim() === link.dataset.openTab && tab.offsetParent)?.click();
   document.getElementById("zs-tabs").scrollIntoView({ behavior: "smooth" });
 });
+
+// ---- buttons that bring a card into sight, and tell which one is
+const jumps = () => [...document.querySelectorAll("#zs-jump [data-card]")];
+document.addEventListener("click", (event) => {
+  const jump = event.target.closest?.("#zs-jump [data-card]");
+  const card = jump && document.getElementById(jump.dataset.card);
+  card?.parentElement.scrollTo({ left: card.offsetLeft - card.parentElement.offsetLeft, behavior: "smooth" });
+});
+const tellCard = () => {
+  const row = document.getElementById("zs-cards");
+  if (!row) return;
+  const middle = row.getBoundingClientRect().left + row.clientWidth / 2;
+  jumps().forEach((jump) => {
+    const box = document.getElementById(jump.dataset.card)?.getBoundingClientRect();
+    jump.hidden = !box?.width; // a card that was hidden, or never shown
+    if (box && box.left <= middle && middle < box.right) jump.setAttribute("aria-current", "true");
+    else jump.removeAttribute("aria-current");
+  });
+};
+document.addEventListener("scroll", tellCard, { capture: true, passive: true });
