@@ -24,6 +24,7 @@ from training.pretraining.saliency import fit_saliency
 from training.pretraining.text_targets import load_text_targets
 from training.pretraining.text_tower import TextRun
 from training.pretraining.trunks import fit_reduction, load_trunks
+from training.pretraining.view_sources import CachedViews
 from training.runtime.console import positive, run_for_person
 from training.runtime.devices import flush_denormals
 from zsseg.errors import UserError
@@ -131,7 +132,8 @@ def _image_run(
     if args.start_from is not None:
         load_trained(clip.visual, torch.load(args.start_from, weights_only=True)["visual"])
     saliency = _saliency(caches[0], args.runs / SALIENCY_STATE) if recipe.saliency_weight else None
-    return AlignmentRun(clip.visual.train(), caches, photos, vocabulary, text, recipe, args.runs / "image", saliency)
+    source = CachedViews(caches, photos, recipe.tokens)
+    return AlignmentRun(clip.visual.train(), source, photos, vocabulary, text, recipe, args.runs / "image", saliency)
 
 
 def _saliency(cache: FeatureCache, path: Path) -> torch.nn.Linear:

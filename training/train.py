@@ -52,7 +52,7 @@ def train(options: argparse.Namespace) -> Path | None:
     folder = find_backbone(options.backbone) if options.backbone else None
     out = options.out or Path("runs") / recipe.name
     check_outputs(out / "state.pt", options.export / f"{recipe.name}{SUFFIX}")
-    experiment = assemble(recipe, options.data_root, folder, options.features)
+    experiment = assemble(recipe, options.data_root, folder, options.features, str(context.device))
     if not options.resume and (out / "state.pt").exists():
         raise UserError(f"{out} holds a run already: add --resume to continue it, or choose another --out.")
     evaluator = development_evaluator(recipe, options.data_root, context)

@@ -19,6 +19,7 @@ from training.pretraining.alignment import AlignmentLoss, ImageLabels, saliency_
 from training.pretraining.image_encoder import AlignmentRun, ImageRecipe, encode_features, trainable_parameters
 from training.pretraining.photos import ANY, LABELLED_SETS, LabelledPhoto, list_photos, vocabulary_of, without_names
 from training.pretraining.saliency import fit_readout
+from training.pretraining.view_sources import CachedViews
 from zsseg.errors import UserError
 from zsseg.models import Backbone, build_clip, plain_image_tokens
 
@@ -246,14 +247,16 @@ def run(photos: list[LabelledPhoto], cache: FeatureCache, folder: Path, recipe: 
     torch.manual_seed(0)
     text = torch.nn.functional.normalize(torch.randn(3, 16), dim=-1)
     saliency = torch.nn.Linear(cache.features(0).shape[-1], 1).requires_grad_(False)
-    return AlignmentRun(source.visual, [cache], photos, VOCABULARY, text, recipe, folder, saliency)
+    views = CachedViews([cache], photos, recipe.tokens)
+    return AlignmentRun(source.visual, views, photos, VOCABULARY, text, recipe, folder, saliency)
 
 
 @torch.no_grad()
 def loss_of(trained: AlignmentRun) -> float:
     """Of the patches of all views, at once."""
-    listed = [photo for _, _, photo in trained.items]
-    features = torch.from_numpy(np.stack([cache.features(row) for cache, row, _ in trained.items])).float()
+    listed, source = list(trained.source.owners), trained.source
+    assert isinstance(source, CachedViews)
+    features = torch.from_numpy(np.stack([cache.features(row) for cache, row in source._places])).float()
     tokens = encode_features(trained.visual, features)
     shares, candidates = trained.labels.shares(listed), trained.labels.candidates(listed)
     return float(trained.loss(*tokens, trained.text, shares, candidates)["patches"])
@@ -313,7 +316,7 @@ def test_the_exported_folder_answers_as_the_run(
     trained = run(photos, cache, tmp_path / "image", dataclasses.replace(RECIPE, passes=2))
     trained.train()
     monkeypatch.setattr("training.pretraining.mini_clip.CONFIG", CONFIG)
-    fresh = build_clip(CONFIG)
+    fresh = build_clip(CONFIG).eval()
     networks = {n: v for n, v in trained.visual.state_dict().items() if not n.startswith("conv1.mix")}
     fresh.visual.load_state_dict({**fresh.visual.state_dict(), **networks})
     export(fresh, tmp_path, tmp_path / "out")

@@ -54,7 +54,11 @@ class Experiment:
 
 
 def assemble(
-    recipe: Recipe, data_root: Path, backbone_folder: Path | None = None, features: Path | None = None
+    recipe: Recipe,
+    data_root: Path,
+    backbone_folder: Path | None = None,
+    features: Path | None = None,
+    device: str = "cpu",
 ) -> Experiment:
     """Build everything that a recipe describes. The initial weights depend on the recipe's seed only.
 
@@ -63,6 +67,7 @@ def assemble(
         data_root: folder that holds the data sets.
         backbone_folder: overrides the recipe's backbone.
         features: folder of the cached views, for a recipe with `views`; missing views are computed.
+        device: that computes them; the model stays on the CPU.
 
     Raises:
         UserError: the backbone or the photos do not exist, or the cache belongs to others.
@@ -74,11 +79,11 @@ def assemble(
     torch.manual_seed(recipe.seed)
     model = build_head(recipe, backbone)
     metadata = build_metadata(recipe, backbone, parts, recipe.normalisation or read_normalisation(folder))
-    return Experiment(recipe, model, parts, metadata, _cached_views(recipe, backbone, parts, features))
+    return Experiment(recipe, model, parts, metadata, _cached_views(recipe, backbone, parts, features, device))
 
 
 def _cached_views(
-    recipe: Recipe, backbone: Backbone, parts: Sequence[Part], folder: Path | None
+    recipe: Recipe, backbone: Backbone, parts: Sequence[Part], folder: Path | None, device: str
 ) -> FeatureCache | None:
     if recipe.views is None:
         return None
@@ -87,7 +92,9 @@ def _cached_views(
         raise UserError(
             f"{recipe.name} trains on cached views: it needs a backbone of frozen networks, and --features."
         )
-    fill_cache(folder, [(i.key, PhotoFile(str(i.photo))) for p in parts for i in p.photos.items], recipe.views, stem)
+    places = [(i.key, PhotoFile(str(i.photo))) for p in parts for i in p.photos.items]
+    fill_cache(folder, places, recipe.views, stem.to(device))
+    stem.cpu()
     return FeatureCache(folder)
 
 

@@ -8,6 +8,7 @@ import dataclasses
 import hashlib
 import json
 from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from training.data.views import PhotoFile, View, ViewPlan, draw_views
-from training.runtime.devices import has_bf16
+from training.runtime.devices import available_cores, has_bf16
 from zsseg.errors import UserError
 from zsseg.files import atomic_path, write_text
 from zsseg.image.imagenet import MEAN, STD
@@ -24,7 +25,8 @@ from zsseg.layers import TrunkStem
 
 # Views in a file: what an interruption can cost at most.
 SHARD = 256
-_BATCH = 8
+# A CPU gains nothing from more; a GPU waits for the pictures.
+_BATCH, _BATCH_ON_GPU = 8, 64
 _VIEWS_FILE = "views.json"
 
 
@@ -81,7 +83,7 @@ def fill_cache(
         folder: of the cache; made where it does not exist.
         photos: (key, place) of each; every one must have a view in a folder that exists.
         plan: how views are drawn.
-        stem: with its networks' weights and its fixed reduction.
+        stem: with its networks' weights and its fixed reduction, on the device that computes.
         part: this process's share (number, of how many): several processes with one thread each can work side by side.
 
     Raises:
@@ -92,25 +94,27 @@ def fill_cache(
     number, parts = part
     # Every `parts`-th shard: processes need not speak with each other.
     shards = range(number, -(-len(views) // SHARD), parts)
-    for shard in tqdm([s for s in shards if not (folder / f"{s:05d}.npy").exists()], desc=folder.name):
-        rows = [_features(views[i : i + _BATCH], stem) for i in _batches(shard, len(views))]
-        # Under its final name a shard is whole, so one that exists is never computed again.
-        with atomic_path(folder / f"{shard:05d}.npy") as partial:
-            np.save(partial, np.concatenate(rows))
-
-
-def _batches(shard: int, views: int) -> range:
-    # The last batch of a shard ends where the shard does, since both are powers of two.
-    return range(shard * SHARD, min((shard + 1) * SHARD, views), _BATCH)
+    device = next(stem.parameters()).device
+    batch = _BATCH if device.type == "cpu" else _BATCH_ON_GPU
+    with ThreadPoolExecutor(available_cores()) as readers:
+        for shard in tqdm([s for s in shards if not (folder / f"{s:05d}.npy").exists()], desc=folder.name):
+            own = views[shard * SHARD : (shard + 1) * SHARD]
+            rows = [
+                _features(list(readers.map(View.rgb, own[i : i + batch])), stem, device)
+                for i in range(0, len(own), batch)
+            ]
+            # Under its final name a shard is whole, so one that exists is never computed again.
+            with atomic_path(folder / f"{shard:05d}.npy") as partial:
+                np.save(partial, np.concatenate(rows))
 
 
 @torch.inference_mode()
-def _features(views: Sequence[View], stem: TrunkStem) -> np.ndarray:
-    rgb = torch.from_numpy(np.stack([view.rgb() for view in views])).permute(0, 3, 1, 2).float() / 255  # NHWC -> NCHW
-    pixels = (rgb - torch.tensor(MEAN).view(3, 1, 1)) / torch.tensor(STD).view(3, 1, 1)
-    with torch.autocast("cpu", torch.bfloat16, enabled=has_bf16(torch.device("cpu"))):
-        maps = stem.trunk_features(pixels)  # (B, F, h, w)
-    return maps.flatten(2).transpose(1, 2).half().numpy()  # (B, N, F)
+def _features(pictures: Sequence[np.ndarray], stem: TrunkStem, device: torch.device) -> np.ndarray:
+    rgb = torch.from_numpy(np.stack(pictures)).to(device).permute(0, 3, 1, 2).float() / 255  # NHWC -> NCHW
+    mean, std = (torch.tensor(values, device=device).view(3, 1, 1) for values in (MEAN, STD))
+    with torch.autocast(device.type, torch.bfloat16, enabled=has_bf16(device)):
+        maps = stem.trunk_features((rgb - mean) / std)  # (B, F, h, w)
+    return maps.flatten(2).transpose(1, 2).half().cpu().numpy()  # (B, N, F)
 
 
 def _claim(folder: Path, photos: list[tuple[str, PhotoFile]], plan: ViewPlan, stem: TrunkStem) -> list[View]:

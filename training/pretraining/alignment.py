@@ -140,3 +140,27 @@ def saliency_loss(
     # log1p(-1) is -inf; with .999 a patch costs at most 6.9.
     absent = -torch.log1p(-own[outside].exp().clamp(max=0.999)).sum() / outside.sum().clamp(min=1)
     return shown + absent
+
+
+def self_training_loss(
+    logits: Tensor, teacher: Tensor, shares: Tensor, candidates: Tensor, confident: float = 0.5
+) -> Tensor:
+    """Dense pseudo-labels of photos with several labels: each patch shows the one that a teacher sees there.
+
+    The labels bound what the teacher can get wrong: a patch never counts as a name that the photo does not show.
+
+    Args:
+        logits: (B, N, V) from `AlignmentLoss.patch_logits`.
+        teacher: (B, N, V) the same of the teacher.
+        shares, candidates: as in `AlignmentLoss`.
+        confident: patches are left out where the teacher's softmax over all candidates gives the label less, 0..1.
+
+    Returns:
+        A scalar: the mean cross-entropy, each patch weighted by the teacher's probability; 0 where no patch counts.
+    """
+    target = teacher.masked_fill(shares[:, None] == 0, _ABSENT).argmax(-1, keepdim=True)  # (B, N, 1)
+    sure = teacher.masked_fill(~candidates[:, None], _ABSENT).softmax(-1).gather(2, target)[..., 0]  # (B, N)
+    several = (shares > 0).sum(1) > 1  # (B,)
+    weight = sure * ((sure > confident) & several[:, None])
+    log_shares = logits.masked_fill(~candidates[:, None], _ABSENT).log_softmax(-1).gather(2, target)[..., 0]
+    return -(weight * log_shares).sum() / weight.sum().clamp(min=1)

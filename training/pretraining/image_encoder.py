@@ -1,10 +1,12 @@
-"""Train the transformer above the frozen networks by image-level labels, on cached features.
+"""Train the image encoder by image-level labels: the transformer alone, or the networks below it as well.
 
 Step i is a function of (recipe, seed, i): a run that was interrupted and resumed ends with the same weights.
 """
 
+import copy
 import dataclasses
 import math
+import re
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,9 +17,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from training.data.feature_cache import FeatureCache
-from training.pretraining.alignment import AlignmentLoss, ImageLabels, saliency_loss
+from training.pretraining.alignment import AlignmentLoss, ImageLabels, saliency_loss, self_training_loss
 from training.pretraining.photos import LabelledPhoto
+from training.pretraining.view_sources import ViewFeatures, ViewSource
 from training.runtime.devices import has_bf16
 from training.runtime.loop import StepLoop
 from training.runtime.runlog import RunLog
@@ -29,7 +31,8 @@ from zsseg.open_clip_compat import OpenClip
 STATE_FILE = "state.pt"
 _SAVE_SECONDS = 180.0
 _LOG_EVERY = 20
-_COLUMNS = ("lr", "patches", "cls", "saliency", "scale", "grad_norm", "seconds")
+_COLUMNS = ("lr", "patches", "cls", "saliency", "self_training", "scale", "grad_norm", "seconds")
+_DENSE = ("saliency", "self_training")
 
 
 @dataclass(frozen=True)
@@ -37,7 +40,7 @@ class ImageRecipe:
     """Numbers of a run of the image encoder.
 
     Attributes:
-        passes: over all cached views.
+        passes: over all views.
         batch: views per step.
         tokens: patches of a view that a step sees, drawn by chance: cheaper, and no view is seen twice alike.
         negatives: names drawn by chance that each step compares with, beside those of its photos and of the labelled
@@ -47,6 +50,11 @@ class ImageRecipe:
             cosines everywhere: half of the photos of COCO show a person.
         saliency_weight: of the dense term, `alignment.saliency_loss`.
         saliency_bounds: its bounds, 0..1.
+        self_training_weight: of `alignment.self_training_loss`, in which the encoder at the start of the run is the
+            teacher.
+        trunk_lr: peak learning rate of the networks below, for views of a source that runs them; 0 leaves them as they
+            are. Each earlier layer of the ViT learns `trunk_decay` times as fast as the one after it.
+        trunk_decay: see `trunk_lr`.
         lr: peak learning rate; warmup: steps of its linear rise; it ends at a hundredth, by a cosine.
         weight_decay: AdamW's, for matrices only.
         clip_norm: largest norm of the gradient.
@@ -61,6 +69,9 @@ class ImageRecipe:
     prior: float = 0.0
     saliency_weight: float = 0.0
     saliency_bounds: tuple[float, float] = (0.2, 0.6)
+    self_training_weight: float = 0.0
+    trunk_lr: float = 0.0
+    trunk_decay: float = 0.8
     lr: float = 1e-3
     warmup: int = 60
     weight_decay: float = 0.05
@@ -73,9 +84,10 @@ class AlignmentRun:
 
     Args:
         visual: the image encoder, an open_clip VisionTransformer over a `TrunkStem`; trained in place, but for the
-            stem's networks and the positions, which stay zero: the networks below know where a patch lies.
-        caches: features of views.
-        photos: with their labels; views of other photos are left out.
+            positions, which stay zero: the networks below know where a patch lies. The stem's networks are trained
+            with `recipe.trunk_lr` only, and their reduction never.
+        source: of the views and their features.
+        photos: with their labels; the source's owners are their indices.
         vocabulary: V names.
         text: (V, D) unit-norm vectors of the names.
         recipe: the run's numbers.
@@ -87,7 +99,7 @@ class AlignmentRun:
     def __init__(
         self,
         visual: OpenClip,
-        caches: Sequence[FeatureCache],
+        source: ViewSource,
         photos: Sequence[LabelledPhoto],
         vocabulary: Sequence[str],
         text: Tensor,
@@ -95,23 +107,21 @@ class AlignmentRun:
         folder: Path,
         saliency: nn.Linear | None = None,
     ) -> None:
-        self.visual, self.text, self.recipe, self.folder, self.saliency = visual, text, recipe, folder, saliency
-        self.labels, self.loss = ImageLabels(photos, vocabulary), AlignmentLoss()
-        index = {photo.key: i for i, photo in enumerate(photos)}
-        self.items = [
-            (cache, row, index[view.key])
-            for cache in caches
-            for row, view in enumerate(cache.views)
-            if view.key in index
-        ]
-        if len(self.items) < recipe.batch:
-            raise UserError(f"There are features of {len(self.items)} views, fewer than a batch of {recipe.batch}.")
+        self.visual, self.source, self.recipe, self.folder, self.saliency = visual, source, recipe, folder, saliency
+        self.device = next(visual.parameters()).device
+        self.text = text.to(self.device)
+        self.labels, self.loss = ImageLabels(photos, vocabulary), AlignmentLoss().to(self.device)
+        if len(source.owners) < recipe.batch:
+            raise UserError(f"There are features of {len(source.owners)} views, fewer than a batch of {recipe.batch}.")
         nn.init.zeros_(visual.positional_embedding)
-        self.trained = trainable_parameters(visual)
+        # Batch norms keep the statistics of their own training: those of a step's views would be noise.
+        visual.conv1.lite2.eval()
+        self.trained = trainable_parameters(visual, recipe.trunk_lr > 0)
         self.optimizer = self._build_optimizer()
         # A pass leaves out what does not fill a batch: other views each time, since every pass has a new order.
-        self.step, self.steps = 0, recipe.passes * (len(self.items) // recipe.batch)
-        self.autocast = has_bf16(torch.device("cpu"))
+        self.step, self.steps = 0, recipe.passes * (len(source.owners) // recipe.batch)
+        self.autocast = has_bf16(self.device)
+        self.teacher = _Teacher(visual, self.loss) if recipe.self_training_weight else None
         folder.mkdir(parents=True, exist_ok=True)
         # Before the log, which keeps the rows of the steps that were restored.
         self._resume()
@@ -129,20 +139,11 @@ class AlignmentRun:
 
     def _step(self) -> None:
         began, recipe = time.monotonic(), self.recipe
-        # Seeds say what they decide: 0 the order of a pass, 1 everything else that a step draws.
-        rng = np.random.default_rng([recipe.seed, 1, self.step])
-        rows = self._rows_of_step()
-        photos = [self.items[i][2] for i in rows]
-        columns = self._columns(photos, rng)
-        text, shares = self.text[columns], self.labels.shares(photos)[:, columns]  # (V', D), (B, V')
-        candidates = self.labels.candidates(photos)[:, columns]  # (B, V')
-        offset = recipe.prior * self.labels.log_prior(photos)[:, columns]
-        with torch.autocast("cpu", torch.bfloat16, enabled=self.autocast):
-            features = self._features(rows, rng)
-            cls_token, patches = encode_features(self.visual, features)
-            terms = self.loss(cls_token, patches, text, shares, candidates, offset)
-            terms["saliency"] = self._dense_term(features, patches, text, shares, candidates)
-        total = terms["patches"] + recipe.cls_weight * terms["cls"] + recipe.saliency_weight * terms["saliency"]
+        terms = self._terms()
+        total = terms["patches"] + recipe.cls_weight * terms["cls"]
+        total = (
+            total + recipe.saliency_weight * terms["saliency"] + recipe.self_training_weight * terms["self_training"]
+        )
         rate = self._set_rate()
         self.optimizer.zero_grad(set_to_none=True)
         total.backward()
@@ -154,10 +155,27 @@ class AlignmentRun:
             values |= {"scale": float(self.loss.patch_scale.detach().exp()), "lr": rate, "grad_norm": float(norm)}
             self.log.write(self.step, {**values, "seconds": time.monotonic() - began})
 
+    def _terms(self) -> dict[str, Tensor]:
+        """The unweighted terms of this step's loss, scalars."""
+        # Seeds say what they decide: 0 the order of a pass, 1 everything else that a step draws.
+        rng = np.random.default_rng([self.recipe.seed, 1, self.step])
+        rows = self._rows_of_step()
+        photos = [self.source.owners[i] for i in rows]
+        columns = self._columns(photos, rng)
+        text = self.text[columns.to(self.device)]  # (V', D)
+        shares = self.labels.shares(photos)[:, columns].to(self.device)  # (B, V')
+        candidates = self.labels.candidates(photos)[:, columns].to(self.device)  # (B, V')
+        offset = (self.recipe.prior * self.labels.log_prior(photos)[:, columns]).to(self.device)
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.autocast):
+            features = self.source.features(rows, rng)
+            cls_token, patches = encode_features(self.visual, features.trained)
+            terms = self.loss(cls_token, patches, text, shares, candidates, offset)
+            return terms | self._dense_terms(features, patches, text, shares, candidates)
+
     def _rows_of_step(self) -> list[int]:
         """The views of this step; each pass is a new order."""
-        epoch, place = divmod(self.step, len(self.items) // self.recipe.batch)
-        order = np.random.default_rng([self.recipe.seed, 0, epoch]).permutation(len(self.items))
+        epoch, place = divmod(self.step, len(self.source.owners) // self.recipe.batch)
+        order = np.random.default_rng([self.recipe.seed, 0, epoch]).permutation(len(self.source.owners))
         return [int(i) for i in order[place * self.recipe.batch : (place + 1) * self.recipe.batch]]
 
     def _columns(self, photos: list[int], rng: np.random.Generator) -> Tensor:
@@ -166,54 +184,57 @@ class AlignmentRun:
         own[torch.from_numpy(rng.choice(len(own), min(self.recipe.negatives, len(own)), replace=False))] = True
         return own.nonzero()[:, 0]  # (V',)
 
-    def _features(self, rows: list[int], rng: np.random.Generator) -> Tensor:
-        """(B, tokens, F) features of some cells of each view."""
-        drawn = []
-        for cache, row, _ in (self.items[i] for i in rows):
-            features = cache.features(row)
-            cells = rng.permutation(len(features))[: self.recipe.tokens]
-            drawn.append(features[cells])
-        return torch.from_numpy(np.stack(drawn)).float()
-
-    def _dense_term(
-        self, features: Tensor, patches: Tensor, text: Tensor, shares: Tensor, candidates: Tensor
-    ) -> Tensor:
-        if self.saliency is None or not self.recipe.saliency_weight:
-            # A zero, so that the log keeps its columns.
-            return patches.new_zeros(())
-        with torch.no_grad():
-            salient = self.saliency(features).float().sigmoid()[..., 0]  # (B, tokens)
-        logits = self.loss.patch_logits(patches, text)
-        return saliency_loss(logits, shares, candidates, salient, self.recipe.saliency_bounds)
+    def _dense_terms(
+        self, features: ViewFeatures, patches: Tensor, text: Tensor, shares: Tensor, candidates: Tensor
+    ) -> dict[str, Tensor]:
+        # Zeros, so that the log keeps its columns.
+        terms = dict.fromkeys(_DENSE, patches.new_zeros(()))
+        logits = self.loss.patch_logits(patches, text) if self.saliency or self.teacher else None
+        if self.saliency is not None and logits is not None and self.recipe.saliency_weight:
+            with torch.no_grad():
+                salient = self.saliency(features.frozen).float().sigmoid()[..., 0]  # (B, N)
+            terms["saliency"] = saliency_loss(logits, shares, candidates, salient, self.recipe.saliency_bounds)
+        if self.teacher is not None and logits is not None:
+            terms["self_training"] = self_training_loss(logits, self.teacher(features.frozen, text), shares, candidates)
+        return terms
 
     def _build_optimizer(self) -> torch.optim.AdamW:
-        parameters = [*self.trained, *self.loss.parameters()]
-        # Norms, biases, the class token and both temperatures have at most one dimension.
-        matrices = [p for p in parameters if p.ndim > 1]
-        others = [p for p in parameters if p.ndim <= 1]
-        groups = [
-            {"params": matrices, "weight_decay": self.recipe.weight_decay},
-            {"params": others, "weight_decay": 0.0},
-        ]
-        return torch.optim.AdamW(groups, self.recipe.lr)
+        recipe = self.recipe
+        groups: dict[tuple[float, bool], list[nn.Parameter]] = {}
+        for name, parameter in self.visual.named_parameters():
+            if parameter.requires_grad:
+                rate = _trunk_rate(name, recipe) if _is_trunk(name) else recipe.lr
+                # Norms, biases, the class token and both temperatures have at most one dimension.
+                groups.setdefault((rate, parameter.ndim > 1), []).append(parameter)
+        groups.setdefault((recipe.lr, False), []).extend(self.loss.parameters())
+        return torch.optim.AdamW(
+            [
+                {"params": group, "peak": rate, "lr": rate, "weight_decay": recipe.weight_decay if decays else 0.0}
+                for (rate, decays), group in groups.items()
+            ]
+        )
 
     def _set_rate(self) -> float:
         recipe, share = self.recipe, self.step / self.steps
         # Step + 1, since the first step's rate would be 0.
-        rate = recipe.lr * min(1.0, (self.step + 1) / recipe.warmup) * max(0.01, 0.5 * (1 + math.cos(math.pi * share)))
+        factor = min(1.0, (self.step + 1) / recipe.warmup) * max(0.01, 0.5 * (1 + math.cos(math.pi * share)))
         for group in self.optimizer.param_groups:
-            group["lr"] = rate
-        return rate
+            group["lr"] = factor * group["peak"]
+        return factor * recipe.lr
 
     def _save(self) -> None:
         state = {
-            # The frozen networks come from their packages again, not from the state.
-            "visual": {name: value for name, value in self.visual.state_dict().items() if not _is_frozen(name)},
+            # Networks that are not trained come from their packages again, not from the state.
+            "visual": {
+                name: value
+                for name, value in self.visual.state_dict().items()
+                if not _is_frozen(name, self.recipe.trunk_lr > 0)
+            },
             "loss": self.loss.state_dict(),
             "optimizer": self.optimizer.state_dict(),
             "step": self.step,
             "recipe": _numbers(self.recipe),
-            "views": len(self.items),
+            "views": len(self.source.owners),
         }
         with atomic_path(self.folder / STATE_FILE) as partial:
             torch.save(state, partial)
@@ -222,8 +243,8 @@ class AlignmentRun:
         path = self.folder / STATE_FILE
         if not path.exists():
             return
-        state = torch.load(path, weights_only=True)
-        if (state["recipe"], state["views"]) != (_numbers(self.recipe), len(self.items)):
+        state = torch.load(path, self.device, weights_only=True)
+        if (state["recipe"], state["views"]) != (_numbers(self.recipe), len(self.source.owners)):
             raise UserError(f"{path} is of another recipe or other photos: delete it, or choose another --runs.")
         load_trained(self.visual, state["visual"])
         self.loss.load_state_dict(state["loss"])
@@ -247,19 +268,46 @@ def encode_features(visual: OpenClip, features: Tensor) -> tuple[Tensor, Tensor]
     return joint[:, 0], joint[:, 1:]
 
 
-def trainable_parameters(visual: OpenClip) -> list[nn.Parameter]:
-    """Freeze the stem's networks and the positions; return what is trained."""
+class _Teacher:
+    """The encoder as it is now, whose scores of a view's patches are taken for labels."""
+
+    def __init__(self, visual: OpenClip, loss: AlignmentLoss) -> None:
+        self._visual, self._loss = copy.deepcopy(visual).eval(), copy.deepcopy(loss)
+
+    @torch.no_grad()
+    def __call__(self, features: Tensor, text: Tensor) -> Tensor:
+        """Scaled cosines (B, N, V) of patches and names, from features (B, N, F)."""
+        return self._loss.patch_logits(encode_features(self._visual, features)[1], text)
+
+
+def trainable_parameters(visual: OpenClip, trunks: bool = False) -> list[nn.Parameter]:
+    """Freeze the positions, the reductions and, unless `trunks`, the stem's networks; return what is trained."""
     trained = []
     for name, parameter in visual.named_parameters():
-        parameter.requires_grad_(not _is_frozen(name))
+        parameter.requires_grad_(not _is_frozen(name, trunks))
         if parameter.requires_grad:
             trained.append(parameter)
     return trained
 
 
-def _is_frozen(name: str) -> bool:
-    # `conv1` is the stem: its networks and reductions are fixed, `mix` alone is trained.
+def _is_trunk(name: str) -> bool:
+    return name.startswith(("conv1.lite2.", "conv1.vit."))
+
+
+def _is_frozen(name: str, trunks: bool) -> bool:
+    # `conv1` is the stem: its reductions are fixed, its networks only trained if asked, `mix` always.
+    if _is_trunk(name):
+        return not trunks
     return name == "positional_embedding" or (name.startswith("conv1.") and not name.startswith("conv1.mix."))
+
+
+def _trunk_rate(name: str, recipe: ImageRecipe) -> float:
+    """The peak learning rate of a parameter of the networks below."""
+    block = re.match(r"conv1\.vit\.blocks\.(\d+)\.", name)
+    if block:
+        return recipe.trunk_lr * recipe.trunk_decay ** (11 - int(block[1]))
+    # The embedding lies below all twelve blocks. The last norm has no part in the decay, as little as Lite2.
+    return recipe.trunk_lr * (recipe.trunk_decay**12 if name.startswith("conv1.vit.p") else 1.0)
 
 
 def load_trained(visual: OpenClip, state: dict[str, Tensor]) -> None:

@@ -18,7 +18,7 @@ CONFIG: dict[str, Any] = {
             "image_size": 320,  # 20 x 20 patches
             "patch_size": 16,
             "width": 384,
-            "layers": 2,
+            "layers": 3,
             "head_width": 64,
             "no_ln_pre": True,
             "ls_init_value": 0.1,
