@@ -2,10 +2,13 @@
 
     python -m training.pretrain --data-root DATA --out checkpoints/mini-clip
 
-Every part resumes from `--runs`; `--part` runs one of them alone.
+Every part resumes from `--runs`; `--part` runs one of them alone. `--part whole` goes on from there where there is a
+GPU: it trains the networks below the transformer as well, on photos in the GPU's memory, and `--part export` then takes
+its result.
 """
 
 import argparse
+import copy
 import dataclasses
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,15 +21,16 @@ from training.data.feature_cache import FeatureCache, fill_cache
 from training.data.splits import UNSEEN
 from training.data.views import PhotoFile, View, draw_views
 from training.pretraining import mini_clip
+from training.pretraining.alignment import Vocabulary
 from training.pretraining.image_encoder import STATE_FILE, AlignmentRun, load_trained
 from training.pretraining.photos import LABELLED_SETS, LabelledPhoto, list_photos, vocabulary_of, without_names
 from training.pretraining.saliency import fit_saliency
 from training.pretraining.text_targets import load_text_targets
 from training.pretraining.text_tower import TextRun
 from training.pretraining.trunks import fit_reduction, load_trunks
-from training.pretraining.view_sources import CachedViews
-from training.runtime.console import positive, run_for_person
-from training.runtime.devices import flush_denormals
+from training.pretraining.view_sources import CachedViews, LivePhotos
+from training.runtime.console import count, positive, run_for_person
+from training.runtime.devices import flush_denormals, setup_device
 from zsseg.errors import UserError
 from zsseg.files import atomic_path
 from zsseg.image.imagenet import MEAN, STD
@@ -36,6 +40,8 @@ from zsseg.open_clip_compat import OpenClip, import_open_clip
 from zsseg.weights.backbone import load_backbone, save_backbone
 
 TRUNKS_STATE, SALIENCY_STATE = "trunks.pt", "saliency.pt"
+# Folders of the runs of the image encoder.
+IMAGE, WHOLE = "image", "whole"
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -63,6 +69,8 @@ def pretrain(args: argparse.Namespace) -> None:
         fill_cache(cache, places, mini_clip.VIEWS, clip.visual.conv1, tuple(args.share))
     if args.part in ("all", "image"):
         _image_run(clip, [FeatureCache(cache)], photos, args).train()
+    if args.part == "whole":
+        _whole_run(clip, photos, args).train()
     if args.part in ("all", "export"):
         export(clip, args.runs, args.out)
 
@@ -81,7 +89,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--share", type=int, nargs=2, default=(0, 1), metavar=("I", "N"), help="compute share I of N of the features"
     )
-    parser.add_argument("--part", choices=("all", "text", "features", "image", "export"), default="all")
+    parser.add_argument("--part", choices=("all", "text", "features", "image", "whole", "export"), default="all")
+    parser.add_argument("--device", help="of --part whole: cpu or cuda (default: cuda if available)")
+    parser.add_argument("--workers", type=count, default=0, help="processes that read the photos of --part whole")
     return parser
 
 
@@ -127,13 +137,34 @@ def _image_run(
     clip: OpenClip, caches: list[FeatureCache], photos: list[LabelledPhoto], args: argparse.Namespace
 ) -> AlignmentRun:
     recipe = mini_clip.IMAGE if args.passes is None else dataclasses.replace(mini_clip.IMAGE, passes=args.passes)
-    vocabulary = vocabulary_of(photos)
-    text = Backbone(clip, "mini-clip").encode_text([f"a photo of a {name}" for name in vocabulary]).clone()
-    if args.start_from is not None:
-        load_trained(clip.visual, torch.load(args.start_from, weights_only=True)["visual"])
+    begin = None if args.start_from is None else torch.load(args.start_from, map_location="cpu", weights_only=True)
     saliency = _saliency(caches[0], args.runs / SALIENCY_STATE) if recipe.saliency_weight else None
     source = CachedViews(caches, photos, recipe.tokens)
-    return AlignmentRun(clip.visual.train(), source, photos, vocabulary, text, recipe, args.runs / "image", saliency)
+    names = _vocabulary(clip, photos)
+    return AlignmentRun(clip.visual.train(), source, photos, names, recipe, args.runs / IMAGE, saliency, begin)
+
+
+def _whole_run(clip: OpenClip, photos: list[LabelledPhoto], args: argparse.Namespace) -> AlignmentRun:
+    """The run that begins with the result of `_image_run` and trains the networks below the transformer too."""
+    begin, device = args.runs / IMAGE / STATE_FILE, setup_device("auto", args.device).device
+    if not (begin.exists() and (args.runs / SALIENCY_STATE).exists()):
+        raise UserError(f"There is no image encoder in {args.runs} yet: run --part image first.")
+    names = _vocabulary(clip, photos)
+    visual = clip.visual.to(device).train()
+    # Copied before anything is trained: saliency and pseudo-labels come from the networks as they are now.
+    source = LivePhotos(photos, visual, copy.deepcopy(visual.conv1).eval().requires_grad_(False), workers=args.workers)
+    recipe = mini_clip.WHOLE if args.passes is None else dataclasses.replace(mini_clip.WHOLE, passes=args.passes)
+    saliency = torch.nn.Linear(visual.conv1.features, 1).requires_grad_(False)
+    saliency.load_state_dict(torch.load(args.runs / SALIENCY_STATE, weights_only=True))
+    state = torch.load(begin, map_location=device, weights_only=True)
+    return AlignmentRun(visual, source, photos, names, recipe, args.runs / WHOLE, saliency.to(device), state)
+
+
+def _vocabulary(clip: OpenClip, photos: list[LabelledPhoto]) -> Vocabulary:
+    names = vocabulary_of(photos)
+    return Vocabulary(
+        names, Backbone(clip, "mini-clip").encode_text([f"a photo of a {name}" for name in names]).clone()
+    )
 
 
 def _saliency(cache: FeatureCache, path: Path) -> torch.nn.Linear:
@@ -159,12 +190,13 @@ def export(clip: OpenClip, runs: Path, out: Path) -> str:
     Raises:
         UserError: the image encoder has not been trained yet.
     """
-    path = runs / "image" / STATE_FILE
+    whole, image = (runs / name / STATE_FILE for name in (WHOLE, IMAGE))
+    path = whole if whole.exists() else image
     if not path.exists():
         raise UserError(f"There is no image encoder in {runs} yet: run --part image first.")
     # The state has no positions, for they are not trained; training had zeros.
     torch.nn.init.zeros_(clip.visual.positional_embedding)
-    load_trained(clip.visual, torch.load(path, weights_only=True)["visual"])
+    load_trained(clip.visual, torch.load(path, map_location="cpu", weights_only=True)["visual"])
     return save_backbone(clip, mini_clip.CONFIG, out, pack=True)
 
 

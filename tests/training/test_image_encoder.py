@@ -1,6 +1,7 @@
 """Image-level labels of photos, the views and cached features they are learnt from, and the run that learns them."""
 
 import argparse
+import copy
 import dataclasses
 import json
 import tarfile
@@ -15,11 +16,11 @@ from training.data.feature_cache import FeatureCache, fill_cache
 from training.data.splits import UNSEEN, class_names, is_development
 from training.data.views import PhotoFile, View, ViewPlan, draw_views
 from training.pretrain import _image_run, export
-from training.pretraining.alignment import AlignmentLoss, ImageLabels, saliency_loss
+from training.pretraining.alignment import AlignmentLoss, ImageLabels, Vocabulary, saliency_loss, self_training_loss
 from training.pretraining.image_encoder import AlignmentRun, ImageRecipe, encode_features, trainable_parameters
 from training.pretraining.photos import ANY, LABELLED_SETS, LabelledPhoto, list_photos, vocabulary_of, without_names
 from training.pretraining.saliency import fit_readout
-from training.pretraining.view_sources import CachedViews
+from training.pretraining.view_sources import CachedViews, LivePhotos
 from zsseg.errors import UserError
 from zsseg.models import Backbone, build_clip, plain_image_tokens
 
@@ -238,6 +239,22 @@ def test_a_readout_of_saliency_finds_what_lies_in_the_features() -> None:
     assert not layer.weight.requires_grad
 
 
+def test_a_teachers_pseudo_labels_are_bounded_by_the_photos_own_labels() -> None:
+    shares = torch.tensor([[0.5, 0.5, 0, 0], [1, 0, 0, 0]])
+    candidates = torch.tensor([[True, True, True, False]] * 2)
+    # Patch 0: sure of a label. Patch 1: sure of a name that the photo does not show. Patch 2: sure of nothing.
+    teacher = torch.tensor([[[9.0, 0, 0, 0], [0, 0, 9, 0], [0, 0, 0, 0]]] * 2)
+    logits = torch.zeros(2, 3, 4, requires_grad=True)
+    loss = self_training_loss(logits, teacher, shares, candidates)
+    assert loss.item() == pytest.approx(np.log(3), rel=1e-3)
+    loss.backward()  # type: ignore[no-untyped-call]
+    assert logits.grad is not None
+    counted = logits.grad.abs().sum(-1) > 0
+    assert counted.tolist() == [[True, False, False], [False, False, False]]
+    assert logits.grad[0, 0, 0] < 0 < logits.grad[0, 0, 1]
+    assert (logits.grad[..., 3] == 0).all()
+
+
 RECIPE = ImageRecipe(passes=12, batch=12, tokens=3, negatives=2, warmup=4, lr=1e-2, saliency_weight=0.5)
 
 
@@ -248,7 +265,7 @@ def run(photos: list[LabelledPhoto], cache: FeatureCache, folder: Path, recipe: 
     text = torch.nn.functional.normalize(torch.randn(3, 16), dim=-1)
     saliency = torch.nn.Linear(cache.features(0).shape[-1], 1).requires_grad_(False)
     views = CachedViews([cache], photos, recipe.tokens)
-    return AlignmentRun(source.visual, views, photos, VOCABULARY, text, recipe, folder, saliency)
+    return AlignmentRun(source.visual, views, photos, Vocabulary(VOCABULARY, text), recipe, folder, saliency)
 
 
 @torch.no_grad()
@@ -327,6 +344,55 @@ def test_the_exported_folder_answers_as_the_run(
         tokens = plain_image_tokens(fresh.visual, pixels)
     torch.testing.assert_close(tokens.patch_tokens, patches, atol=1e-5, rtol=1e-4)
     torch.testing.assert_close(tokens.cls_token, cls_token, atol=1e-5, rtol=1e-4)
+
+
+def test_photos_of_a_device_are_cut_into_new_views_that_are_what_the_labels_say(tmp_path: Path) -> None:
+    # Left half red, right half green: a mirrored view has the halves exchanged, and black margins never show.
+    photo = np.zeros((40, 60, 3), np.uint8)
+    photo[:, :30, 0], photo[:, 30:, 1] = 255, 255
+    Image.fromarray(photo).save(tmp_path / "a.png")
+    listed = [LabelledPhoto("a", PhotoFile(str(tmp_path / "a.png")), ("red",), ANY)]
+    views = LivePhotos(listed, build_clip(CONFIG).eval().visual, None, side=48, grid=2, scale=(0.5, 1.0))
+    cuts = torch.cat([views._cut([0], np.random.default_rng(seed)) for seed in range(40)])  # (40, 3, 32, 32)
+    assert cuts.shape == (40, 3, 32, 32)
+    assert (cuts[:, :2].sum(1) > 0.9).all()
+    left, right = cuts[:, 0, :, 0].mean(1), cuts[:, 0, :, -1].mean(1)
+    assert (left > right + 0.5).any()
+    assert (right > left + 0.5).any()
+    features = views.features([0, 0], np.random.default_rng(0))
+    assert features.trained.shape == features.frozen.shape == (2, 4, views._visual.conv1.features)
+    assert not features.trained.requires_grad
+
+
+def test_the_networks_below_are_trained_only_where_the_recipe_says_so_and_resume_exactly(
+    photos: list[LabelledPhoto], tmp_path: Path
+) -> None:
+    recipe = dataclasses.replace(RECIPE, passes=2, batch=4, trunk_lr=1e-3, self_training_weight=0.5)
+    whole = whole_run(photos, tmp_path / "whole", recipe)
+    before = {name: value.clone() for name, value in whole.visual.state_dict().items()}
+    whole.train()
+    moved = {name for name, value in whole.visual.state_dict().items() if not torch.equal(value, before[name])}
+    assert any(name.startswith("conv1.vit.blocks.") for name in moved)
+    assert any(name.startswith("conv1.lite2.") for name in moved)
+    assert not any(name.startswith("conv1.reduce") or "running" in name for name in moved)
+    cut = whole_run(photos, tmp_path / "cut", recipe)
+    cut._step()
+    cut._save()
+    resumed = whole_run(photos, tmp_path / "cut", recipe)
+    assert resumed.step == 1
+    resumed.train()
+    for name, value in whole.visual.state_dict().items():
+        torch.testing.assert_close(value, resumed.visual.state_dict()[name], atol=1e-6, rtol=1e-5)
+
+
+def whole_run(photos: list[LabelledPhoto], folder: Path, recipe: ImageRecipe) -> AlignmentRun:
+    torch.manual_seed(1)
+    visual = build_clip(CONFIG).visual.train()
+    torch.manual_seed(0)
+    text = torch.nn.functional.normalize(torch.randn(3, 16), dim=-1)
+    frozen = copy.deepcopy(visual.conv1).eval().requires_grad_(False)
+    source = LivePhotos(photos, visual, frozen, side=48, grid=2)
+    return AlignmentRun(visual, source, photos, Vocabulary(VOCABULARY, text), recipe, folder)
 
 
 def test_only_what_lies_above_the_networks_is_trained(backbone: Backbone) -> None:

@@ -7,6 +7,7 @@ labels, since the relationship descriptor of both methods is made of it.
 """
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -20,6 +21,18 @@ _MAX_SCALE = 100.0
 _START_SCALE = 2.5  # log of the softmax's inverse temperature
 # Not -inf: its product with a share of 0 would be nan.
 _ABSENT = -1e4
+
+
+class Vocabulary(NamedTuple):
+    """All names of a run.
+
+    Attributes:
+        names: V of them.
+        vectors: (V, D) unit norm, their embeddings.
+    """
+
+    names: Sequence[str]
+    vectors: Tensor
 
 
 class ImageLabels:

@@ -8,16 +8,17 @@ import dataclasses
 import math
 import re
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from training.pretraining.alignment import AlignmentLoss, ImageLabels, saliency_loss, self_training_loss
+from training.pretraining.alignment import AlignmentLoss, ImageLabels, Vocabulary, saliency_loss, self_training_loss
 from training.pretraining.photos import LabelledPhoto
 from training.pretraining.view_sources import ViewFeatures, ViewSource
 from training.runtime.devices import has_bf16
@@ -32,7 +33,6 @@ STATE_FILE = "state.pt"
 _SAVE_SECONDS = 180.0
 _LOG_EVERY = 20
 _COLUMNS = ("lr", "patches", "cls", "saliency", "self_training", "scale", "grad_norm", "seconds")
-_DENSE = ("saliency", "self_training")
 
 
 @dataclass(frozen=True)
@@ -88,12 +88,15 @@ class AlignmentRun:
             with `recipe.trunk_lr` only, and their reduction never.
         source: of the views and their features.
         photos: with their labels; the source's owners are their indices.
-        vocabulary: V names.
-        text: (V, D) unit-norm vectors of the names.
+        vocabulary: names of all photos, and their embeddings.
         recipe: the run's numbers.
         folder: of the run.
         saliency: (F) -> (1), the logit of a patch's saliency from its features, `saliency.fit_saliency`; needed where
             the recipe weighs its term.
+        begin: state of an earlier run whose weights and temperatures this one starts with; None for those of `visual`.
+
+    Raises:
+        UserError: there are too few views, or a state in `folder` or `begin` does not fit.
     """
 
     def __init__(
@@ -101,22 +104,26 @@ class AlignmentRun:
         visual: OpenClip,
         source: ViewSource,
         photos: Sequence[LabelledPhoto],
-        vocabulary: Sequence[str],
-        text: Tensor,
+        vocabulary: Vocabulary,
         recipe: ImageRecipe,
         folder: Path,
         saliency: nn.Linear | None = None,
+        begin: Mapping[str, Any] | None = None,
     ) -> None:
         self.visual, self.source, self.recipe, self.folder, self.saliency = visual, source, recipe, folder, saliency
         self.device = next(visual.parameters()).device
-        self.text = text.to(self.device)
-        self.labels, self.loss = ImageLabels(photos, vocabulary), AlignmentLoss().to(self.device)
+        self.text = vocabulary.vectors.to(self.device)
+        self.labels, self.loss = ImageLabels(photos, vocabulary.names), AlignmentLoss().to(self.device)
         if len(source.owners) < recipe.batch:
             raise UserError(f"There are features of {len(source.owners)} views, fewer than a batch of {recipe.batch}.")
         nn.init.zeros_(visual.positional_embedding)
+        if begin is not None:
+            load_trained(visual, begin["visual"])
+            self.loss.load_state_dict(begin["loss"])
         # Batch norms keep the statistics of their own training: those of a step's views would be noise.
         visual.conv1.lite2.eval()
         self.trained = trainable_parameters(visual, recipe.trunk_lr > 0)
+        self._dense_weights = {"saliency": recipe.saliency_weight, "self_training": recipe.self_training_weight}
         self.optimizer = self._build_optimizer()
         # A pass leaves out what does not fill a batch: other views each time, since every pass has a new order.
         self.step, self.steps = 0, recipe.passes * (len(source.owners) // recipe.batch)
@@ -140,10 +147,8 @@ class AlignmentRun:
     def _step(self) -> None:
         began, recipe = time.monotonic(), self.recipe
         terms = self._terms()
-        total = terms["patches"] + recipe.cls_weight * terms["cls"]
-        total = (
-            total + recipe.saliency_weight * terms["saliency"] + recipe.self_training_weight * terms["self_training"]
-        )
+        weights = {"patches": 1.0, "cls": recipe.cls_weight} | self._dense_weights
+        total = torch.stack([weights[name] * term for name, term in terms.items()]).sum()
         rate = self._set_rate()
         self.optimizer.zero_grad(set_to_none=True)
         total.backward()
@@ -188,7 +193,7 @@ class AlignmentRun:
         self, features: ViewFeatures, patches: Tensor, text: Tensor, shares: Tensor, candidates: Tensor
     ) -> dict[str, Tensor]:
         # Zeros, so that the log keeps its columns.
-        terms = dict.fromkeys(_DENSE, patches.new_zeros(()))
+        terms = dict.fromkeys(self._dense_weights, patches.new_zeros(()))
         logits = self.loss.patch_logits(patches, text) if self.saliency or self.teacher else None
         if self.saliency is not None and logits is not None and self.recipe.saliency_weight:
             with torch.no_grad():

@@ -20,6 +20,9 @@ def second_stage(inductive: Recipe, name: str, start_from: str) -> Recipe:
         # From the first step: `start_from` is the first stage.
         self_training_from=0.0,
         iters=600,
+        # So short a run sees each photo about twice: one view will do, at a quarter of the frozen networks' time. It
+        # needs a cache of its own.
+        views=None if inductive.views is None else dataclasses.replace(inductive.views, views=1),
         # Half: the start is a finished head, where the papers start half way (see `zegclip_mini_transductive`).
         lr=inductive.lr / 2,
         warmup=30,

@@ -1,6 +1,6 @@
 """CLIP-RC over the embedded backbone, transductive: self-training on unseen names, from the shipped head.
 
-    python -m training.train --recipe clip_rc_mini_transductive --data-root DATA --minutes 5
+    python -m training.train --recipe clip_rc_mini_transductive --data-root DATA --features runs/features-1
 
 As `zegclip_mini_transductive`, whose docstring says what is published, what differs, and what the pseudo-labels take
 from the masks of unseen names.

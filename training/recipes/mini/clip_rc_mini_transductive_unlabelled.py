@@ -1,6 +1,6 @@
 """CLIP-RC over the embedded backbone, transductive, without any look at the masks of unseen names.
 
-    python -m training.train --recipe clip_rc_mini_transductive_unlabelled --data-root DATA --minutes 12
+    python -m training.train --recipe clip_rc_mini_transductive_unlabelled --data-root DATA --features runs/features-1
 
 As `clip_rc_mini_transductive`, changed by `without_masks`, which says why. No score of it has been measured.
 """

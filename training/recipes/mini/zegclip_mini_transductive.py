@@ -1,6 +1,6 @@
 """ZegCLIP over the embedded backbone, transductive: self-training on unseen names, from the shipped head.
 
-    python -m training.train --recipe zegclip_mini_transductive --data-root DATA --minutes 5
+    python -m training.train --recipe zegclip_mini_transductive --data-root DATA --features runs/features-1
 
 The papers' second stage: the inductive head is the start, optimizer and warm-up begin anew, unseen names are asked too,
 and in every step the head's own best unseen name labels the pixels that have no seen label. Published are a start half

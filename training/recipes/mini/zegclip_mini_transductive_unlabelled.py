@@ -1,6 +1,6 @@
 """ZegCLIP over the embedded backbone, transductive, without any look at the masks of unseen names.
 
-    python -m training.train --recipe zegclip_mini_transductive_unlabelled --data-root DATA --minutes 12
+    python -m training.train --recipe zegclip_mini_transductive_unlabelled --data-root DATA --features runs/features-1
 
 As `zegclip_mini_transductive`, changed by `without_masks`, which says why. No score of it has been measured.
 """
