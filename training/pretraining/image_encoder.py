@@ -151,7 +151,7 @@ class AlignmentRun:
         total = torch.stack([weights[name] * term for name, term in terms.items()]).sum()
         rate = self._set_rate()
         self.optimizer.zero_grad(set_to_none=True)
-        total.backward()
+        total.backward()  # type: ignore[no-untyped-call]
         norm = nn.utils.clip_grad_norm_(self.trained, recipe.clip_norm)
         self.optimizer.step()
         self.step += 1
@@ -174,7 +174,7 @@ class AlignmentRun:
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.autocast):
             features = self.source.features(rows, rng)
             cls_token, patches = encode_features(self.visual, features.trained)
-            terms = self.loss(cls_token, patches, text, shares, candidates, offset)
+            terms: dict[str, Tensor] = self.loss(cls_token, patches, text, shares, candidates, offset)
             return terms | self._dense_terms(features, patches, text, shares, candidates)
 
     def _rows_of_step(self) -> list[int]:

@@ -74,9 +74,8 @@ class CachedViews:
         """(B, tokens, F) features of some cells of each view, twice the same: nothing below is trained."""
         drawn = []
         for cache, row in (self._places[i] for i in rows):
-            features = cache.features(row)
-            cells = rng.permutation(len(features))[: self._tokens]
-            drawn.append(features[cells])
+            view = cache.features(row)
+            drawn.append(view[rng.permutation(len(view))[: self._tokens]])
         features = torch.from_numpy(np.stack(drawn)).float()
         return ViewFeatures(features, features)
 
