@@ -16,7 +16,7 @@ from tests.demo_server import serve, tiny_checkpoints
 from tests.photosets import draw_voc
 from tests.tiny import tiny_checkpoint
 from tests.toy_method import METHOD, Toy
-from tests.training.test_engine import make_recipe
+from tests.training.core.test_engine import make_recipe
 from training import evaluate
 from training.core.assemble import build_head
 from zsseg import Predictor, examples

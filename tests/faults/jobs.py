@@ -84,7 +84,7 @@ def write_archive(folder: Path, value: float) -> None:
 
 
 def write_state(folder: Path, value: float) -> None:
-    from tests.training.test_engine import make_recipe
+    from tests.training.core.test_engine import make_recipe
     from training.core.state import Progress, save_state
 
     backbone = Backbone(build_clip(CLIP_CONFIG), "tiny-clip", "0" * 64)

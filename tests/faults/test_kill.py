@@ -14,7 +14,7 @@ from PIL import Image
 from tests.faults.conftest import Jobs
 from tests.faults.jobs import VALUES
 from tests.tiny import tiny_backbone
-from tests.training.test_engine import make_recipe
+from tests.training.core.test_engine import make_recipe
 from training.core.state import read_state
 from zsseg.errors import UserError
 from zsseg.weights.backbone import WEIGHTS_FILE, load_backbone, read_defaults

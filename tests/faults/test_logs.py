@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from tests.training.test_engine import make_recipe
+from tests.training.core.test_engine import make_recipe
 from training.core.state import read_state
 from training.runtime.runlog import RunLog, read_log
 from zsseg.errors import UserError

@@ -15,7 +15,7 @@ import pytest
 import torch
 
 from tests.tiny import tiny_backbone, tiny_checkpoint
-from tests.training.test_engine import make_recipe
+from tests.training.core.test_engine import make_recipe
 from training.core.state import read_state
 from zsseg.analysis.ground_truth import read_truth
 from zsseg.cli.main import main

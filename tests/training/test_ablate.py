@@ -10,7 +10,7 @@ import pytest
 
 from tests.photosets import draw_voc
 from tests.tiny import tiny_backbone
-from tests.training.test_engine import make_recipe
+from tests.training.core.test_engine import make_recipe
 from training import ablate
 from training.ablation import variants
 from training.ablation.trials import BASELINE, Plan, Trial, run_trial

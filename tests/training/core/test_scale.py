@@ -14,7 +14,7 @@ from torch import Tensor
 
 from tests.photosets import draw_voc
 from tests.tiny import tiny_backbone, tiny_config
-from tests.training.test_engine import CPU, METHODS, make_experiment, train
+from tests.training.core.test_engine import CPU, METHODS, make_experiment, train
 from training.core.engine import STATE_FILE, RunOptions, Trainer
 from training.runtime.devices import DeviceContext
 from training.runtime.runlog import RunLog, read_log
@@ -22,7 +22,7 @@ from training.train import main
 from zsseg.layers import run_block
 from zsseg.models import prompted_vit
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 
 
 def first_gradients(tmp_path: Path, method: str, accumulate: int, **changes: object) -> dict[str, Tensor]:
@@ -107,7 +107,7 @@ def test_bf16_autocast_trains_fp32_weights(tmp_path: Path) -> None:
 
 def run_until(data: Path, out: Path, where: str) -> None:
     """Train in a process of its own, and kill it where it waits."""
-    command = [sys.executable, "-m", "tests.training.killable", str(data), str(out), where]
+    command = [sys.executable, "-m", "tests.training.core.killable", str(data), str(out), where]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         line = process.stdout.readline()

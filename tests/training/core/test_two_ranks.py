@@ -11,7 +11,7 @@ import torch
 from tests.photosets import draw_voc
 from tests.tiny import tiny_backbone
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 
 
 @pytest.mark.slow
@@ -22,7 +22,7 @@ def test_two_ranks__equal_one(tmp_path: Path) -> None:
     for processes in (1, 2):
         out = tmp_path / f"{processes}.pt"
         command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(processes)]
-        command += ["-m", "tests.training.two_ranks", str(tmp_path), str(out)]
+        command += ["-m", "tests.training.core.two_ranks", str(tmp_path), str(out)]
         environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
         subprocess.run(command, cwd=ROOT, env=environment, check=True, timeout=300)
         results.append(torch.load(out))
