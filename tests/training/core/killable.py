@@ -11,11 +11,10 @@ from pathlib import Path
 
 import torch
 
-from tests.tiny import tiny_config
+from tests.training.core.test_engine import make_recipe
 from training.core.assemble import assemble
 from training.core.engine import STATE_FILE, RunOptions, Trainer
 from training.data.batches import Batch
-from training.recipes import Recipe, Source
 from training.runtime.devices import DeviceContext
 
 
@@ -51,22 +50,8 @@ def wait_in_write(number: int) -> None:
 
 
 def main(data: Path, out: Path, where: str) -> None:
-    recipe = Recipe(
-        name="clip_rc_toy",
-        model=tiny_config("clip_rc"),
-        backbone="tiny-clip",
-        sources=(Source("voc2012"),),
-        setting="transductive",
-        pseudo_label_threshold=0.0,
-        size=64,
-        stride=48,
-        iters=10,
-        batch=4,
-        recovery=2.0,
-        warmup=1,
-        eval_every=4,
-        ema=0.9,
-    )
+    changes = {"setting": "transductive", "pseudo_label_threshold": 0.0, "iters": 10, "warmup": 1, "eval_every": 4}
+    recipe = make_recipe("clip_rc", **changes)
     torch.set_num_threads(1)
     experiment = assemble(recipe, data, data / "tiny-clip")
     context = DeviceContext(torch.device("cpu"), autocast=False)

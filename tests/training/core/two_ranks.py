@@ -6,31 +6,19 @@ from pathlib import Path
 import torch
 
 from tests.tiny import tiny_config
+from tests.training.core.test_engine import make_recipe
 from training.core.assemble import assemble
 from training.core.engine import RunOptions, Trainer
 from training.data.datasets import open_set
 from training.evaluation.protocol import evaluate_predictor, protocol_for
-from training.recipes import Recipe, Source
 from training.runtime.devices import setup_device, teardown
 from zsseg.predictor import Predictor
 
 
 def main(data: Path, out: Path) -> None:
     """Write the gradients of the first step and the confusion matrix of this number of processes to `out`."""
-    recipe = Recipe(
-        name="clip_rc_toy",
-        # Dropout draws other masks in every process; without it only the order of sums differs.
-        model=tiny_config("clip_rc", dropout=0.0),
-        backbone=str(data / "tiny-clip"),
-        sources=(Source("voc2012"),),
-        size=64,
-        stride=48,
-        iters=4,
-        batch=4,
-        recovery=2.0,
-        warmup=1,
-        eval_every=100,
-    )
+    # Dropout draws other masks in every process; without it only the order of sums differs.
+    recipe = make_recipe("clip_rc", model=tiny_config("clip_rc", dropout=0.0))
     context = setup_device("fp32", "cpu")
     experiment = assemble(recipe, data, data / "tiny-clip")
     photos = open_set("voc2012", data, "val")
