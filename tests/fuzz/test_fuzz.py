@@ -8,7 +8,7 @@ from tests.fuzz.targets import TARGETS
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # Pillow warns about damage; only in tests is that an error
 
-COUNTS = {"names": 400, "table": 400, "link": 300, "manifest": 200, "image": 200, "mask": 100, "header": 100}
+COUNTS = {"names": 400, "table": 400, "link": 300, "manifest": 200, "image": 200, "mask": 100, "header": 300}
 """Inputs of each reader; the others build networks, which takes longer."""
 
 

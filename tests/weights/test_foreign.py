@@ -1,12 +1,10 @@
 """Foreign and damaged files among the weights: a sentence each, and the others stay usable."""
 
-import contextlib
 import dataclasses
 import json
 import struct
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
@@ -197,15 +195,3 @@ def test_reported_foreign_weights(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["info", "--json", "--weights", str(folder)]) == 0
     rows = json.loads(capsys.readouterr().out)
     assert {row["name"] for row in rows if "error" in row} >= {path.stem for path in folder.glob("*.safetensors")}
-
-
-def test_random_headers_never_raise_anything_else(tmp_path: Path) -> None:
-    good = np.frombuffer(tiny_checkpoint(tmp_path, "zegclip").read_bytes(), np.uint8)
-    rng, path = np.random.default_rng(0), tmp_path / "broken.safetensors"
-    size = int.from_bytes(good[:8].tobytes(), "little")
-    for _ in range(300):
-        broken = good.copy()
-        broken[rng.integers(0, 8 + size, rng.integers(1, 5))] = rng.integers(32, 127)
-        path.write_bytes(broken.tobytes())
-        with contextlib.suppress(UserError):
-            assert isinstance(read_metadata(path), Metadata)
