@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tools.docker_replay import copy, every, instructions, reaches_the_builder
+from tools.docker_replay import copy, every, instructions, is_sent_to_build
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -70,8 +70,8 @@ def test_secrets_and_environments_do_not_reach_the_builder() -> None:
         "zsseg/__pycache__/a.pyc",
         ".env",
     ):
-        assert not reaches_the_builder(name), name
-    assert reaches_the_builder("zsseg/predictor.py")
+        assert not is_sent_to_build(name), name
+    assert is_sent_to_build("zsseg/predictor.py")
 
 
 def test_python_is_that_of_the_space() -> None:

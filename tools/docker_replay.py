@@ -45,7 +45,7 @@ def every(word: str) -> list[str]:
     return [rest for name, rest in instructions() if name == word]
 
 
-def reaches_the_builder(name: str) -> bool:
+def is_sent_to_build(name: str) -> bool:
     """Whether .dockerignore lets a path through; the last rule that fits decides, as Docker has it."""
     lines = (ROOT / ".dockerignore").read_text(encoding="utf-8").splitlines()
     kept = True
@@ -61,7 +61,7 @@ def copy(rest: str, folder: Path) -> None:
     source, target = rest.split()
     for path in [ROOT / source, *(ROOT / source).rglob("*")]:
         name = path.relative_to(ROOT).as_posix()
-        if path.is_file() and "__pycache__" not in name and reaches_the_builder(name):
+        if path.is_file() and "__pycache__" not in name and is_sent_to_build(name):
             inside = folder / target / path.relative_to(ROOT / source)
             inside = folder / target / path.name if target.endswith("/") else inside
             inside.parent.mkdir(parents=True, exist_ok=True)
@@ -134,7 +134,7 @@ def make_base(root: Path, base: Path, binds: list[Path]) -> None:
         if Path("/", name).is_symlink():
             (root / name).symlink_to(Path("/", name).readlink())
     subprocess.run(["cp", "-a", "/etc", str(root / "etc")], check=True)  # a user is added to it
-    _remove_people(root / "etc")
+    _remove_users(root / "etc")
     local = root.parent / "local"
     shutil.copytree(base, local, symlinks=True, ignore=shutil.ignore_patterns("site-packages", "__pycache__", "test"))
     _mount("/usr", root / "usr", read_only=True)
@@ -147,7 +147,7 @@ def make_base(root: Path, base: Path, binds: list[Path]) -> None:
         _mount(str(path), target, read_only=True)
 
 
-def _remove_people(etc: Path) -> None:
+def _remove_users(etc: Path) -> None:
     """An image has the system's accounts and nobody else's."""
     people = set()
     for name in ("passwd", "group", "shadow", "gshadow"):

@@ -107,7 +107,7 @@ def write_table(plan: Plan) -> dict[str, Any]:
     """
     rows = []
     for name in (BASELINE, *plan.variants):
-        found = [read_scores(plan, Trial(name, seed)) for seed in _seeds_there(plan, name)]
+        found = [read_scores(plan, Trial(name, seed)) for seed in _finished_seeds(plan, name)]
         results = [result for result in found if result is not None]
         if results:
             rows.append(summary(plan, name, results))
@@ -182,7 +182,7 @@ def _shared_arguments(options: argparse.Namespace) -> list[str]:
     return ["--domain", options.domain, *places, *length, *rest]
 
 
-def _seeds_there(plan: Plan, name: str) -> list[int]:
+def _finished_seeds(plan: Plan, name: str) -> list[int]:
     if name == BASELINE:
         return [0]
     folders = plan.out.glob(f"{name}-seed*")

@@ -25,8 +25,8 @@ from training.pretraining.alignment import Vocabulary
 from training.pretraining.image_encoder import STATE_FILE, AlignmentRun, load_trained
 from training.pretraining.photos import LABELLED_SETS, LabelledPhoto, list_photos, vocabulary_of, without_names
 from training.pretraining.saliency import fit_saliency
+from training.pretraining.text_encoder import TextRun
 from training.pretraining.text_targets import load_text_targets
-from training.pretraining.text_tower import TextRun
 from training.pretraining.trunks import fit_reduction, load_trunks
 from training.pretraining.view_sources import CachedViews, LivePhotos
 from training.runtime.console import count, positive, run_for_person

@@ -16,15 +16,15 @@ _OUT_OF_MEMORY = ("can't allocate memory", "out of memory", "outofmemory", "insu
 
 
 @contextmanager
-def memory_told() -> Iterator[None]:
-    """Tell in a sentence that a block, or a function that this decorates, found too little memory.
+def explain_memory_errors() -> Iterator[None]:
+    """Raise a sentence where a block, or a function that this decorates, finds too little memory.
 
     Raises:
         UserError: it did.
     """
     try:
         yield
-    # Told already, and its sentence may hold one of the words looked for below.
+    # A sentence already, and it may hold one of the words looked for below.
     except UserError:
         raise
     except Exception as error:

@@ -133,7 +133,7 @@ def write_text(path: Path, text: str) -> None:
         partial.write_text(text, encoding="utf-8")
 
 
-def leads_nowhere(error: Exception) -> bool:
+def is_missing(error: Exception) -> bool:
     """Whether a path could not be opened because nothing can be there: no such file, or a name that is none.
 
     A whole document given as a path, such as a picture in base64, is only a name that is too long.

@@ -35,10 +35,10 @@ def import_open_clip() -> ModuleType:
         RuntimeError: any other failure of the import, unchanged.
     """
     with _compiler_later():
-        return _import_cured()
+        return _import_with_operators()
 
 
-def _import_cured() -> ModuleType:
+def _import_with_operators() -> ModuleType:
     try:
         return importlib.import_module("open_clip")
     except RuntimeError as error:

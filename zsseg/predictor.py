@@ -20,7 +20,7 @@ from zsseg.engines import EAGER, engine_name
 from zsseg.engines.base import Engine
 from zsseg.engines.build import build_engine
 from zsseg.engines.devices import find_device
-from zsseg.errors import UserError, memory_told
+from zsseg.errors import UserError, explain_memory_errors
 from zsseg.files import file_sha256
 from zsseg.image.encoder import EncodedImage, ImageEncoder
 from zsseg.image.load import Pixels, load_image
@@ -172,7 +172,7 @@ class Predictor:
         """Whether answers carry the features of a recovery decoder."""
         return self.model.has_recovery
 
-    @memory_told()
+    @explain_memory_errors()
     def predict(
         self,
         image: object,
@@ -235,7 +235,7 @@ class Predictor:
         scale = float(self.model.backbone.clip.logit_scale.exp())
         return photo_scores(encoded.tokens.cls_token, text, synonyms, scale)
 
-    @memory_told()
+    @explain_memory_errors()
     @torch.inference_mode()
     def region_view(
         self, image: object, seen: str | Sequence[str] = (), unseen: str | Sequence[str] = ()

@@ -14,7 +14,7 @@ from functools import cache
 import numpy as np
 import numpy.typing as npt
 
-from zsseg.errors import UserError, memory_told
+from zsseg.errors import UserError, explain_memory_errors
 
 FloatArray = npt.NDArray[np.float32]
 
@@ -59,7 +59,7 @@ class ScoreMaps(ABC):
         for start in range(0, len(self), _PLANES_AT_ONCE):
             yield from self.planes(start, min(start + _PLANES_AT_ONCE, len(self)))
 
-    @memory_told()
+    @explain_memory_errors()
     def array(self) -> FloatArray:
         """All maps as one array, (K,H,W), which the process keeps while it fits into the budget.
 

@@ -68,7 +68,7 @@ def render(seed: int, split: int, index: int) -> tuple[np.ndarray, np.ndarray]:
         areas.append(int(inside.sum()))
         ids.append(1 + COMBINATIONS.index((texture, colour, shape)))
     photo = cv2.resize(canvas, (SIDE, SIDE), interpolation=cv2.INTER_AREA)
-    photo = np.clip(_lit(rng, photo) + rng.normal(0, 3, photo.shape), 0, 255).astype(np.uint8)
+    photo = np.clip(_add_light(rng, photo) + rng.normal(0, 3, photo.shape), 0, 255).astype(np.uint8)
     return photo, np.array(ids, np.uint8)[_majority(owner, len(ids))]
 
 
@@ -150,7 +150,7 @@ def _ground(rng: np.random.Generator) -> np.ndarray:
     return np.asarray(cv2.resize(coarse, None, fx=_FINE, fy=_FINE, interpolation=cv2.INTER_NEAREST))
 
 
-def _lit(rng: np.random.Generator, photo: np.ndarray) -> np.ndarray:
+def _add_light(rng: np.random.Generator, photo: np.ndarray) -> np.ndarray:
     """A brightness gradient across the scene."""
     y, x = np.mgrid[-1 : 1 : SIDE * 1j, -1 : 1 : SIDE * 1j]
     angle = rng.uniform(0, 2 * np.pi)

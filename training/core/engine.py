@@ -220,7 +220,7 @@ class Trainer:
         return lr
 
     def _evaluate(self) -> None:
-        """Judge the weights that would be shipped on the development split; keep them if they are the best."""
+        """Evaluate the weights that would be shipped on the development split; keep them if they are the best."""
         if not self.context.is_main:
             return
         known: dict[str, float] = {}

@@ -61,7 +61,7 @@ class PhotoSet:
         return divide_names(self.name, self.raw_names, self.default_unseen if unseen is None else unseen)
 
 
-def describe(name: str, root: Path) -> DataSet:
+def describe_set(name: str, root: Path) -> DataSet:
     """Return the description of a data set: a known one, or own data in the folder `root`/`name`, or `root` itself.
 
     Raises:
@@ -83,7 +83,7 @@ def open_set(name: str, root: Path, split: str) -> PhotoSet:
     """List the photos of one split.
 
     Args:
-        name: a data set that `describe` finds.
+        name: a data set that `describe_set` finds.
         root: the folder of the data set, or one that holds it (for VOC also a VOCdevkit).
         split: `train`, `development`, `trainval`, `val` or `test`.
 
@@ -91,7 +91,7 @@ def open_set(name: str, root: Path, split: str) -> PhotoSet:
         UserError: there is no such data set or split, or its files are missing.
     """
     root = Path(root)
-    one = describe(name, root)
+    one = describe_set(name, root)
     # Development is a part of the published training split.
     listed = {"development": "train", "trainval": "train"}.get(split, split)
     items = tuple(Item(*files) for files in one.files(one.find(root), listed))

@@ -2,9 +2,9 @@
 
     python -m training.pretraining.linear_probe --backbone mini-clip --data-root DATA
 
-A head over a frozen tower can hardly find more than this read-out does, which is taught the true name of each patch,
-unseen names too; hence it is a measure, and nothing of it ships. Where it is much better on training photos than on
-validation photos, both kept from the read-out, the tower knows the former by heart: more passes will not help it.
+A head over a frozen image encoder can hardly find more than this read-out does, which is taught the true name of each
+patch, unseen names too; hence it is a measure, and nothing of it ships. Where it is much better on training photos than
+on validation photos, both kept from the read-out, the encoder knows the former by heart: more passes will not help it.
 """
 
 import argparse

@@ -7,8 +7,8 @@ from typing import Any
 
 from training.data.views import ViewPlan
 from training.pretraining.image_encoder import ImageRecipe
+from training.pretraining.text_encoder import TextRecipe
 from training.pretraining.text_targets import JOINT_DIM
-from training.pretraining.text_tower import TextRecipe
 from zsseg.image.imagenet import MEAN, STD
 
 CONFIG: dict[str, Any] = {

@@ -16,8 +16,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from training.pretraining.text_encoder import found, retrieval
 from training.pretraining.text_targets import TextTargets, load_text_targets
-from training.pretraining.text_tower import found, retrieval
 from training.runtime.console import run_for_person
 from zsseg.open_clip_compat import import_open_clip
 from zsseg.weights.backbone import load_backbone
@@ -97,7 +97,7 @@ def report(args: argparse.Namespace) -> dict[str, dict[str, float]]:
     backbone = load_backbone(find_backbone(args.backbone))
     tokenize = import_open_clip().tokenizer.SimpleTokenizer(context_length=backbone.context_length)
     numbers = {
-        "text tower": retrieval(backbone.clip, tokenize, targets),
+        "text encoder": retrieval(backbone.clip, tokenize, targets),
         "bag of tokens": bag_retrieval(tokenize, targets),
     }
     kept = int(np.count_nonzero(targets.held_out))

@@ -38,10 +38,10 @@ def captions_of(names: Sequence[str]) -> list[Captions]:
     # `ShapesRun` relies on the order: full names, single words, pairs.
     for count in (WORDS, *range(1, WORDS)):
         for chosen in combinations(range(WORDS), count):
-            said = [_part_of(name, chosen) for name in names]
+            captions = [_part_of(name, chosen) for name in names]
             # Different captions in order of appearance; several names can share one.
-            phrases = tuple(dict.fromkeys(said))
-            rows = torch.tensor([phrases.index(phrase) for phrase in said])
+            phrases = tuple(dict.fromkeys(captions))
+            rows = torch.tensor([phrases.index(caption) for caption in captions])
             sets.append(Captions(phrases, F.one_hot(rows, len(phrases)).float(), _COLOUR in chosen))  # (K, P)
     return sets
 

@@ -20,7 +20,7 @@ from training.data.batches import Batch, BatchStream, Part
 from training.data.datasets import open_set
 from training.data.splits import split_names
 from training.data.transforms import Augmentation
-from training.pretraining.text_tower import encode_short
+from training.pretraining.text_encoder import encode_short
 from training.runtime.budget import TimeBudget
 from training.runtime.console import positive, positive_number, run_for_person
 from training.runtime.devices import DeviceContext, setup_device
@@ -29,7 +29,7 @@ from training.runtime.runlog import RunLog
 from training.runtime.schedules import poly_lr
 from training.shapes import shapes_clip
 from training.shapes.captions import WORDS, Captions, captions_of, cell_shares, cross_entropy, recolour
-from training.shapes.trainable_tower import TrainableTower
+from training.shapes.trainable_encoder import TrainableEncoder
 from zsseg.models.backbone import build_clip
 from zsseg.open_clip_compat import OpenClip, import_open_clip
 from zsseg.synthetic import GROUND
@@ -107,7 +107,7 @@ class ShapesRun:
     def __init__(self, clip: OpenClip, part: Part, recipe: ShapesRecipe, context: DeviceContext) -> None:
         self.clip, self.part, self.recipe, self.context = clip, part, recipe, context
         config = shapes_clip.CONFIG
-        self.tower = TrainableTower(clip.visual, config["stem"], config["stem_dilations"])
+        self.encoder = TrainableEncoder(clip.visual, config["stem"], config["stem_dilations"])
         self.patch = int(clip.visual.patch_size[0])
         self.captions = captions_of(part.seen)
         # Ground fills most of a scene and is learnt first.
@@ -136,11 +136,11 @@ class ShapesRun:
         shares = cell_shares(batch.labels, len(self.part.seen), self.patch).to(self.context.device)  # (B, N, K)
         pixels, true_colours = recolour(batch.inputs.to(self.context.device), self.recipe.recoloured, rng)
         with torch.autocast(self.context.device.type, torch.bfloat16, enabled=self.context.autocast):
-            embedded = self.tower.embedded(pixels)  # (B, 1 + N, W)
-        terms = {} if only_stem else self._tower_losses(embedded, shares, true_colours, rng)
+            embedded = self.encoder.embedded(pixels)  # (B, 1 + N, W)
+        terms = {} if only_stem else self._encoder_losses(embedded, shares, true_colours, rng)
         return terms | {"stem": self._stem_loss(embedded[:, 1:], shares, true_colours)}
 
-    def _tower_losses(
+    def _encoder_losses(
         self, embedded: Tensor, shares: Tensor, true_colours: Tensor, rng: np.random.Generator
     ) -> dict[str, Tensor]:
         """Losses of the full encoder: captions of each patch, class names of the whole crop."""
@@ -149,7 +149,7 @@ class ShapesRun:
         pair = len(self.captions) - 1 - int(rng.integers(WORDS))
         sets = [self.captions[i] for i in (*range(1 + WORDS), pair)]
         with torch.autocast(self.context.device.type, torch.bfloat16, enabled=self.context.autocast):
-            joint = self.tower.finished(embedded) @ self.clip.visual.proj  # (B, 1 + N, D)
+            joint = self.encoder.finished(embedded) @ self.clip.visual.proj  # (B, 1 + N, D)
             texts = self._encode([captions.phrases for captions in sets], rng)
         joint = F.normalize(joint.float(), dim=-1)
         losses = [
@@ -202,7 +202,7 @@ class ShapesRun:
 
     def finish(self) -> OpenClip:
         """Return the trained model with its stem folded, as it is exported."""
-        self.clip.visual.conv1 = self.tower.folded_stem()
+        self.clip.visual.conv1 = self.encoder.folded_stem()
         return self.clip.cpu().eval()
 
 

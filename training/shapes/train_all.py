@@ -80,9 +80,9 @@ def evaluate_all(out: Path, weights: Path) -> dict[str, dict[str, float]]:
     heads = [head(method, stage) for stage in STAGES for method in METHODS]
     models = {BACKBONE: ["--baseline", str(weights / BACKBONE)]}
     models |= {name: ["--checkpoint", str(weights / f"{name}{SUFFIX}")] for name in heads}
-    asked = ["--data", "shapes", "--root", str(out), "--split", "val"]
+    options = ["--data", "shapes", "--root", str(out), "--split", "val"]
     files = {name: out / f"scores-{name}.json" for name in models}
-    run_together([["evaluate", *which, *asked, "--json", str(files[n])] for n, which in models.items()], weights)
+    run_together([["evaluate", *which, *options, "--json", str(files[n])] for n, which in models.items()], weights)
     keys = ("pAcc", "mIoU_seen", "mIoU_unseen", "hIoU")
     reports = {name: json.loads(file.read_text(encoding="utf-8")) for name, file in files.items()}
     return {name: {key: report[key] for key in keys} for name, report in reports.items()}

@@ -89,11 +89,11 @@ def read_truth(source: object, names: Sequence[str], table: str | None = None, *
     # Each value that occurs is looked up once, however many pixels have it.
     found, places, counts = np.unique(values, return_inverse=True, return_counts=True)
     index = {name.casefold(): place for place, name in enumerate(names)}
-    fates = [_fate(value, lookup, index) for value in found.tolist()]
+    classes = [_class_of_value(value, lookup, index) for value in found.tolist()]
     # `_UNMATCHED` is below `NO_CLASS` and becomes it: neither is scored.
-    labels = np.maximum(np.array(fates, dtype=np.int16), NO_CLASS)[places].reshape(size)  # (H, W)
-    rows = zip(found.tolist(), fates, counts.tolist(), strict=True)
-    lost = [(_text(value, lookup, is_color), count / values.size) for value, fate, count in rows if fate == _UNMATCHED]
+    labels = np.maximum(np.array(classes, dtype=np.int16), NO_CLASS)[places].reshape(size)  # (H, W)
+    rows = zip(found.tolist(), classes, counts.tolist(), strict=True)
+    lost = [(_text(value, lookup, is_color), count / values.size) for value, one, count in rows if one == _UNMATCHED]
     unmatched = dict(sorted(lost, key=lambda item: -item[1])[:MAX_UNMATCHED])
     if not (labels != NO_CLASS).any():
         raise UserError(_no_match(list(unmatched), names[0]))
@@ -143,7 +143,7 @@ def _lookup(names: Sequence[str], table: str | None, is_color: bool) -> Mapping[
     return {**none, **known}
 
 
-def _fate(value: int, lookup: Mapping[int, Synonyms], index: Mapping[str, int]) -> int:
+def _class_of_value(value: int, lookup: Mapping[int, Synonyms], index: Mapping[str, int]) -> int:
     """The class of an id or colour, `NO_CLASS` where it says that it has none, or `_UNMATCHED`."""
     synonyms = [name.casefold() for name in lookup.get(value, ())]
     asked = [index[name] for name in synonyms if name in index]

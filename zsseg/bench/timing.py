@@ -92,7 +92,7 @@ class Clock:
     def measure_seconds(
         self, part: str, step: str, seconds: Callable[[], float], *, gflop: float | None = None, items: int = 1
     ) -> Row:
-        """As `measure`, for work that tells itself how long it took: what comes before and after does not count."""
+        """As `measure`, for work that returns its own duration: what comes before and after does not count."""
         times: list[float] = []
         products: dict[torch.dtype, list[float]] = {dtype: [] for dtype in self._matrices}
         for _ in range(self.repeats):

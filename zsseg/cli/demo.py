@@ -37,7 +37,7 @@ def run(args: argparse.Namespace) -> int:
     """
     import_lender()
     backbone = os.environ.get(BACKBONE_VARIABLE, "")
-    _stay_home(args.weights or os.environ.get("ZSSEG_WEIGHTS", ""), needs_network=bool(backbone))
+    _forbid_network(args.weights or os.environ.get("ZSSEG_WEIGHTS", ""), needs_network=bool(backbone))
     if find_spec("gradio") is None:
         raise UserError('The page needs Gradio, which is not installed: pip install "zsseg[demo]".')
     with suppress(KeyboardInterrupt):  # stopped before the page was up, or again while it closes
@@ -77,7 +77,7 @@ def bring_backbone(name: str, weights: str | None = None) -> None:
     get(row, home(), say=warn)
 
 
-def _stay_home(weights: str, needs_network: bool) -> None:
+def _forbid_network(weights: str, needs_network: bool) -> None:
     """Forbid all network access, except for weights that are named by their repository, or a backbone to be brought.
 
     Must come before the first import that would look.

@@ -79,7 +79,9 @@ def manifest_models(manifest: Manifest, force: bool, weights: str | None = None)
         # Both: the same head over another backbone answers otherwise.
         at_hand = (predictor.sha256, predictor.metadata.backbone_sha256)
         if at_hand != (step.sha256, step.backbone_sha256):
-            insist(f"The checkpoint {step.checkpoint} is not the one of the manifest (its sha256 differs)", force)
+            require_force(
+                f"The checkpoint {step.checkpoint} is not the one of the manifest (its sha256 differs)", force
+            )
         predictors[step.folder] = predictor
     return predictors
 
@@ -100,7 +102,7 @@ def _file_of(step: ManifestMethod, weights: str | None) -> Path:
     return next(same, None) or find_checkpoint(step.checkpoint, weights)
 
 
-def insist(difference: str, force: bool) -> None:
+def require_force(difference: str, force: bool) -> None:
     """Refuse something that is not what the manifest says, or when forced only warn of it.
 
     Raises:

@@ -133,7 +133,7 @@ def _outcomes(args: argparse.Namespace) -> Iterator[_Answered | _Failed]:
             models = models or _models(args, request.manifest)
             try:
                 target = _target(args, photo, len(photos))
-                yield from _recalled_or_new(journal, photo, pixels, request, models, target)
+                yield from _stored_or_new(journal, photo, pixels, request, models, target)
             except UserError as error:
                 yield _failed(photo, error, len(photos))
     except UserError as error:
@@ -147,7 +147,7 @@ def _progress_of_names(count: int) -> Callable[[float, str], object]:
     return lambda share, step: warn(f"{share:4.0%} {step}")
 
 
-def _recalled_or_new(
+def _stored_or_new(
     journal: Journal | None,
     photo: PhotoPath,
     pixels: Pixels,
@@ -232,9 +232,9 @@ def _pixels(photo: PhotoPath, manifest: Manifest | None, force: bool) -> Pixels:
     pixels = load_image(photo.path)
     # By the pixels: another file name or other metadata make no difference.
     if manifest and manifest_photo(pixels, manifest.photo.file_name) != manifest.photo:
-        from zsseg.cli.models import insist
+        from zsseg.cli.models import require_force
 
-        insist(f"{Path(photo.path).name} is not the photo of the manifest (its pixels differ)", force)
+        require_force(f"{Path(photo.path).name} is not the photo of the manifest (its pixels differ)", force)
     return pixels
 
 
@@ -281,10 +281,10 @@ def _manifest_of(
     opacity: Mapping[str, float],
 ) -> Manifest:
     """The manifest of the answers; equal to the one that was followed if photo and models are the same."""
-    asked = request.manifest
-    same = asked is not None and manifest_photo(pixels, asked.photo.file_name) == asked.photo
+    manifest = request.manifest
+    same = manifest is not None and manifest_photo(pixels, manifest.photo.file_name) == manifest.photo
     # The manifest's name for the same photo, so that a renamed file leads to the same bytes.
-    name = asked.photo.file_name if asked and same else Path(photo.path).name
+    name = manifest.photo.file_name if manifest and same else Path(photo.path).name
     return manifest_of(pixels, name, build_vocabulary(request.seen, request.unseen), results, opacity)
 
 

@@ -54,7 +54,7 @@ def write_query(
 
 
 def read_query(fields: Mapping[str, str]) -> Shared:
-    """Read what `write_query` wrote; what is missing or impossible counts as not said."""
+    """Read what `write_query` wrote; what is missing or impossible counts as absent."""
     return Shared(
         seen=_text(fields.get("seen")),
         unseen=_text(fields.get("unseen")),

@@ -12,7 +12,7 @@ def bypass_proxies(host: str | None = None) -> None:
         host: another address that this machine listens on.
     """
     names = [*_OWN, *([host.strip("[]")] if host else [])]
-    # Programs read one spelling or the other, so both are set.
+    # Some programs read the small letters, some the capitals, so both are set.
     for variable in ("no_proxy", "NO_PROXY"):
         known = [name.strip() for name in os.environ.get(variable, "").split(",") if name.strip()]
         if "*" not in known:

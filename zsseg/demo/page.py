@@ -19,7 +19,7 @@ from zsseg.demo.answer.layout import Card
 from zsseg.demo.catalog import Catalog, Predictors
 from zsseg.demo.html.templates import escape
 from zsseg.demo.question.layout import InputPanel
-from zsseg.errors import UserError, memory_told
+from zsseg.errors import UserError, explain_memory_errors
 from zsseg.models import METHODS
 
 MODEL_QUEUE = "model"
@@ -163,7 +163,7 @@ def as_error(as_html: bool = True) -> Iterator[None]:
     The page renders errors as HTML, and the sentence may quote what a visitor typed; a program gets it plain.
     """
     try:
-        with memory_told():
+        with explain_memory_errors():
             yield
     except UserError as error:
         # Escaped as everywhere on the page, or a name with a tag in it would be one.

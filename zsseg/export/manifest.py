@@ -184,7 +184,7 @@ def manifest_of(
     for seg in results.values():
         if (seg.names, seg.seen) != (vocabulary.names, vocabulary.seen):
             raise ValueError("the results and the vocabulary are of different questions")
-    # The synonyms go along as one text, in the spelling that `parse_names` reads back.
+    # The synonyms go along as one text, in the form that `parse_names` reads back.
     groups = list(zip(map(" | ".join, vocabulary.synonyms), vocabulary.seen, strict=True))
     paints = opacity if isinstance(opacity, Mapping) else dict.fromkeys(results, opacity)
     steps = tuple(_step(folder, seg, paints[folder]) for folder, seg in results.items())

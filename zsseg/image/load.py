@@ -12,7 +12,7 @@ import numpy.typing as npt
 from PIL import Image, UnidentifiedImageError
 
 from zsseg.errors import UserError
-from zsseg.files import leads_nowhere, shortened
+from zsseg.files import is_missing, shortened
 from zsseg.image.color import to_srgb
 from zsseg.image.pages import select_page, upright
 from zsseg.image.work import check_work
@@ -72,7 +72,7 @@ def _read(path: Path) -> bytes:
     except UserError:
         raise
     except (OSError, ValueError) as error:  # ValueError: a null character in the name
-        if leads_nowhere(error):
+        if is_missing(error):
             raise UserError(f"There is no file {shortened(path)}: check the name and the folder.") from None
         reason = getattr(error, "strerror", None) or error
         raise UserError(f"{shortened(path)} cannot be opened ({reason}): check its permissions.") from error

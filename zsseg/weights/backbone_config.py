@@ -22,14 +22,14 @@ def check_config(config: Mapping[str, Any], stored_bytes: int) -> None:
         TypeError, KeyError, AttributeError: it is no configuration at all.
     """
     model = config["model_cfg"]
-    towers = [model["vision_cfg"], model["text_cfg"]]
-    foreign = [key for tower in towers for key in tower if key.startswith(_FOREIGN)]
+    encoders = [model["vision_cfg"], model["text_cfg"]]
+    foreign = [key for encoder in encoders for key in encoder if key.startswith(_FOREIGN)]
     if foreign:
         raise ValueError(f"it asks for a network of another library by {foreign[0]!r:.40}")
     for number in _numbers([model, config.get("stem"), config.get("stem_dilations"), config.get("trunks")]):
         if not abs(number) <= _LARGEST_NUMBER:  # not `>`, which holds for no comparison with NaN
             raise ValueError(f"a size above {_LARGEST_NUMBER}, or none at all")
-    needed = sum(map(_parameters, towers)) + _stem_parameters(config)
+    needed = sum(map(_parameters, encoders)) + _stem_parameters(config)
     if needed > stored_bytes:
         raise ValueError(f"it asks for {needed:,} parameters, where {stored_bytes:,} bytes of weights are stored")
 
@@ -44,15 +44,15 @@ def _numbers(value: object) -> Iterator[int | float]:
         yield value
 
 
-def _parameters(tower: Mapping[str, Any]) -> int:
-    """At least so many has a tower of transformer blocks; the defaults are open_clip's."""
-    layers, width = tower.get("layers", 12), tower.get("width", 512)
+def _parameters(encoder: Mapping[str, Any]) -> int:
+    """At least so many has an encoder of transformer blocks; the defaults are open_clip's."""
+    layers, width = encoder.get("layers", 12), encoder.get("width", 512)
     if not isinstance(layers, int) or not 0 <= layers <= _MOST_LAYERS:
         raise ValueError(f"layers must be a number of at most {_MOST_LAYERS}")
-    block = 4 * width**2 + 2 * width * math.floor(width * tower.get("mlp_ratio", 4.0))
-    # A vision tower has no words and a text tower no patches.
-    words = tower.get("vocab_size", 0) * width
-    patches = (tower.get("image_size", 0) // tower.get("patch_size", 16)) ** 2 * width
+    block = 4 * width**2 + 2 * width * math.floor(width * encoder.get("mlp_ratio", 4.0))
+    # An image encoder has no words and a text encoder no patches.
+    words = encoder.get("vocab_size", 0) * width
+    patches = (encoder.get("image_size", 0) // encoder.get("patch_size", 16)) ** 2 * width
     return int(layers * block + words + patches)
 
 

@@ -104,7 +104,7 @@ def _check_config(path: Path, expected: Mapping[str, Any]) -> None:
     """
     try:
         stated = json.loads(path.read_text(encoding="utf-8"))["model_cfg"]
-        towers = {key: dict(stated[key]) for key in ("vision_cfg", "text_cfg")}
+        encoders = {key: dict(stated[key]) for key in ("vision_cfg", "text_cfg")}
         quick_gelu, dim = stated.get("quick_gelu", False), stated["embed_dim"]
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise UserError(f"{path} is no configuration of open_clip ({error!r:.80}): download it again.") from error
@@ -115,10 +115,10 @@ def _check_config(path: Path, expected: Mapping[str, Any]) -> None:
         )
     wanted = expected["model_cfg"]
     different = [
-        f"{tower} {name}"
-        for tower, sizes in towers.items()
+        f"{encoder} {name}"
+        for encoder, sizes in encoders.items()
         for name, value in sizes.items()
-        if wanted[tower].get(name, value) != value
+        if wanted[encoder].get(name, value) != value
     ]
     if different or dim != wanted["embed_dim"]:
         what = ", ".join(different) or "embed_dim"

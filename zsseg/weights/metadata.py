@@ -149,8 +149,8 @@ def _without_method(fields: Mapping[str, Any]) -> dict[str, Any]:
     """The head's sizes of a version 1 header, in which the method stands twice."""
     sizes = dict(fields.get("config", {}))
     method = fields.get("method")
-    if (said := sizes.pop("method", method)) != method:
-        raise ValueError(f"method is {method} but config says {said}")
+    if (stated := sizes.pop("method", method)) != method:
+        raise ValueError(f"method is {method} but config says {stated}")
     return sizes
 
 

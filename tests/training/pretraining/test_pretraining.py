@@ -10,9 +10,9 @@ from torch import nn
 
 from training.pretraining import mini_clip
 from training.pretraining.hypernyms import everyday_names
+from training.pretraining.text_encoder import TextRecipe, TextRun, encode_short, retrieval
 from training.pretraining.text_targets import TextTargets
-from training.pretraining.text_tower import TextRecipe, TextRun, encode_short, retrieval
-from training.shapes.trainable_tower import TrainableStem, TrainableTower
+from training.shapes.trainable_encoder import TrainableEncoder, TrainableStem
 from zsseg.errors import UserError
 from zsseg.models.backbone import build_clip
 from zsseg.open_clip_compat import import_open_clip
@@ -44,7 +44,7 @@ def targets() -> TextTargets:
 
 @pytest.mark.parametrize("dilations", [(), (1, 2)])
 def test_folded_stem__equals_the_trained_stem_in_evaluation(dilations: tuple[int, ...]) -> None:
-    tower = TrainableTower(build_clip(TINY).visual, TINY["stem"], dilations)  # type: ignore[arg-type]
+    tower = TrainableEncoder(build_clip(TINY).visual, TINY["stem"], dilations)  # type: ignore[arg-type]
     stem: TrainableStem = tower.visual.conv1
     pixels = torch.randn(4, 3, 64, 64)
     for _ in range(3):

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from training.data.datasets import Item, describe, read_mask, read_photo
+from training.data.datasets import Item, describe_set, read_mask, read_photo
 from training.data.labels import VOID
 from training.data.sets.description import DataSet
 from training.data.sets.known import DATA_SETS
@@ -111,7 +111,7 @@ def check_set(name: str, root: Path, limit: int | None = None) -> SetReport:
     Raises:
         UserError: there is no such data set.
     """
-    one = describe(name, root)
+    one = describe_set(name, root)
     home = one.find(root)
     reports: list[SplitReport] = []
     # By key: the same photo in train and val would make every score too good.

@@ -31,7 +31,7 @@ def wire_load(page: Page) -> None:
 
     def load(request: gr.Request) -> Values:
         shared = link.read_query(dict(request.query_params))
-        # The first model is there already, and an unknown one counts as not said.
+        # The first model is there already, and an unknown one counts as absent.
         model = shared.model if shared.model in page.catalog.titles[1:] else None
         predictors = page.catalog.get(model or page.catalog.first)
         updates = {} if model is None else {panel.model: model, **model_updates(page, model)}

@@ -153,7 +153,7 @@ def marks(seen: str, unseen: str, predictors: Predictors) -> Markup:
         _chip(group, flag, any(synonym.casefold() in trained for synonym in group))
         for group, flag in zip(vocabulary.synonyms, vocabulary.seen, strict=True)
     ]
-    sentences = _surprises(chips) + _sentences(able[0].name_warnings(vocabulary))
+    sentences = _explain_marks(chips) + _sentences(able[0].name_warnings(vocabulary))
     # The first warnings are open and the rest folded away: the button below must stay in sight.
     return render(
         "marks.html",
@@ -173,7 +173,7 @@ def _chip(group: _Group, seen: bool, trained: bool) -> dict[str, object]:
     return {"name": group[0], "kind": kind, "surprise": surprise, "hint": hint}
 
 
-def _surprises(chips: Sequence[dict[str, object]]) -> list[str]:
+def _explain_marks(chips: Sequence[dict[str, object]]) -> list[str]:
     """What the chips' exclamation marks mean, for those who cannot hover."""
     sentences = []
     for kind, meaning in (

@@ -63,8 +63,8 @@ class TrainableResidual(nn.Module):
         return looked
 
 
-class TrainableTower(nn.Module):
-    """A visual tower behind a trainable stem.
+class TrainableEncoder(nn.Module):
+    """An image encoder behind a trainable stem.
 
     Args:
         visual: open_clip's VisionTransformer; its `conv1` is replaced by a trainable stem.
