@@ -15,6 +15,8 @@ COPY app.py ./
 COPY zsseg zsseg
 COPY checkpoints checkpoints
 COPY assets/examples assets/examples
+# Here the page puts what ZSSEG_BACKBONE names.
+RUN chown zsseg checkpoints
 
 USER zsseg
 ENV GRADIO_SERVER_NAME=0.0.0.0 \

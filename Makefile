@@ -4,7 +4,8 @@
 # make train-shapes   a world of drawn shapes, its backbone and heads from nothing; INSTALL=checkpoints keeps them
 # make audit   known weaknesses of the installed packages;   make sbom    sbom.json, the list of what is installed
 # make soak    the real server under sixteen visitors for an hour; MINUTES=...   make fuzz    hostile inputs; SECONDS=...
-# make space SPACE=org/name   the page as a Hugging Face Space;   DRY_RUN=1 lists the files;   MODEL=org/name takes the weights
+# make space SPACE=org/name   the page as a Hugging Face Space;   DRY_RUN=1 lists the files;   MODEL=org/name takes the weights;
+#              BACKBONE=ViT-B-16/openai lets the page bring CLIP when it starts
 # make lint    ruff and mypy;   make setup    only the virtual environment;   make clean    throw it away
 # PYTHON=...   another interpreter (3.11 or newer);   PIP_FLAGS=...   more options for pip install
 
@@ -56,7 +57,7 @@ train-shapes: setup
 
 space: $(VENV)/.demo-installed
 	@test -n "$(SPACE)" || { echo "Call make space SPACE=org/name, with DRY_RUN=1 to see the files first." >&2; exit 1; }
-	$(RUN) -m tools.space $(SPACE) $(if $(MODEL),--model $(MODEL)) $(if $(DRY_RUN),--dry-run)
+	$(RUN) -m tools.space $(SPACE) $(if $(MODEL),--model $(MODEL)) $(if $(BACKBONE),--backbone $(BACKBONE)) $(if $(DRY_RUN),--dry-run)
 
 clean:
 	rm -rf $(VENV)

@@ -1,6 +1,7 @@
-"""A stand-in of the Hugging Face hub: the first steps of an upload as its client takes them, over plain HTTP.
+"""A stand-in of the Hugging Face hub: uploads and downloads as its client makes them, over plain HTTP.
 
-It knows repositories, the question which files are large, Git LFS, and the commit that joins everything.
+It knows repositories, the question which files are large, Git LFS, the commit that joins everything, the list of a
+repository's files, and each of them.
 """
 
 import base64
@@ -15,17 +16,19 @@ from typing import Any
 from urllib.parse import urlsplit
 
 _LARGE = (".safetensors", ".jpg", ".png")
+_COMMIT = "a" * 40
 
 
 @dataclass
 class Hub:
-    """Its address, and what it was given: files by repository, variables of Spaces, and every request's path."""
+    """Its address, what it was given (files by repository, variables of Spaces), and the names of files it sent."""
 
     url: str = ""
     files: dict[str, dict[str, bytes]] = field(default_factory=dict)
     created: list[dict[str, Any]] = field(default_factory=list)
     variables: list[tuple[str, Any]] = field(default_factory=list)
     blobs: dict[str, bytes] = field(default_factory=dict)
+    sent: list[str] = field(default_factory=list)
     refuses: bool = False
 
 
@@ -38,13 +41,33 @@ class _Server(ThreadingHTTPServer):
 class _Handler(BaseHTTPRequestHandler):
     server: _Server
 
+    def do_HEAD(self) -> None:
+        self.do_GET()
+
     def do_GET(self) -> None:
         path = urlsplit(self.path).path
-        if "/tree/" in path:
+        if "/resolve/" in path:
+            self.send_file(*path.strip("/").split("/resolve/"))
+        elif "/tree/" in path:
             files = self.server.hub.files.get(_repository(path), {})
             self.answer([{"type": "file", "path": n, "size": len(d), "oid": "0" * 40} for n, d in files.items()])
         else:
-            self.answer({"id": _repository(path), "sha": "a" * 40, "siblings": []})
+            self.answer({"id": _repository(path), "sha": _COMMIT, "siblings": []})
+
+    def send_file(self, repository: str, rest: str) -> None:
+        name = rest.partition("/")[2]
+        data = self.server.hub.files.get(f"models/{repository}", {}).get(name)
+        if data is None:
+            self.answer({"error": "Entry not found"}, 404)
+            return
+        self.send_response(200)
+        self.send_header("ETag", f'"{hashlib.sha256(data).hexdigest()}"')
+        self.send_header("X-Repo-Commit", _COMMIT)
+        self.send_header("Content-Length", str(len(data)))
+        self.end_headers()
+        if self.command == "GET":
+            self.server.hub.sent.append(name)
+            self.wfile.write(data)
 
     def do_PUT(self) -> None:
         data, digest = self.body(), self.path.rpartition("/")[2]
@@ -140,5 +163,5 @@ def _commit(hub: Hub, repository: str, body: bytes) -> dict[str, Any]:
             files[value["path"]] = hub.blobs[value["oid"]]
         if entry["key"] == "deletedFile":
             del files[value["path"]]
-    address = f"{hub.url}/{repository}/commit/{'a' * 40}"
-    return {"success": True, "commitUrl": address, "commitOid": "a" * 40, "hookOutput": ""}
+    address = f"{hub.url}/{repository}/commit/{_COMMIT}"
+    return {"success": True, "commitUrl": address, "commitOid": _COMMIT, "hookOutput": ""}

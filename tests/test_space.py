@@ -82,6 +82,9 @@ def test_readme_of_the_space() -> None:
     assert (fields["license"], fields["license_name"]) == ("other", "code-mit-weights-research-only")
     assert "models:\n  - org/weights\npreload_from_hub:\n  - org/weights\n" in front
     assert "preload_from_hub" not in space.space_readme()
+    both = space.space_readme("org/weights", "ViT-B-16/openai").split("---\n")[1]
+    clip = "timm/vit_base_patch16_clip_224.openai"
+    assert f"models:\n  - org/weights\n  - {clip}\npreload_from_hub:\n  - org/weights\n  - {clip} open_clip_m" in both
     files = set(space.space_files(space.committed_files(), has_weights=False))
     assert {target for target in re.findall(r"\]\(([^)]+)\)", body) if "://" not in target} <= files
     assert len(fields["short_description"]) <= 60  # the Hub's limit
@@ -91,9 +94,9 @@ def test_readme_of_the_space() -> None:
 def test_upload_of_space_and_weights(tmp_path: Path) -> None:
     with serving_hub() as hub:
         hub.files["spaces/org/name"] = {"old.py": b"x = 1", ".gitattributes": b""}
-        done = call(hub, "org/name", "--model", "org/weights")
+        done = call(hub, "org/name", "--model", "org/weights", "--backbone", "ViT-B-16/openai")
         assert done.returncode == 0, done.stderr
-        space.stage_space(tmp_path / "space", "org/weights")
+        space.stage_space(tmp_path / "space", "org/weights", "ViT-B-16/openai")
         space.stage_model(tmp_path / "model")
         for repository, folder in (("spaces/org/name", "space"), ("models/org/weights", "model")):
             expected = {name: path.read_bytes() for name, path in staged(tmp_path / folder).items()}
@@ -103,9 +106,11 @@ def test_upload_of_space_and_weights(tmp_path: Path) -> None:
             ("space", "name"),
         ]
         assert hub.created[1]["sdk"] == "gradio"
-        ((path, variable),) = hub.variables
-        assert path == "/api/spaces/org/name/variables"
-        assert (variable["key"], variable["value"]) == ("ZSSEG_WEIGHTS", "org/weights")
+        assert {path for path, _ in hub.variables} == {"/api/spaces/org/name/variables"}
+        assert {one["key"]: one["value"] for _, one in hub.variables} == {
+            "ZSSEG_WEIGHTS": "org/weights",
+            "ZSSEG_BACKBONE": "ViT-B-16/openai",
+        }
         card = hub.files["models/org/weights"]["README.md"].decode()
         assert card.startswith("---\nlicense: other\n")
         assert "pipeline_tag: image-segmentation" in card
@@ -123,6 +128,13 @@ def test_a_hub_that_refuses_is_one_sentence() -> None:
 def test_a_name_that_is_no_repository(name: str) -> None:
     with pytest.raises(SystemExit):
         space.main([name, "--dry-run"])
+
+
+@pytest.mark.parametrize("name", ["ViT-L-14/openai", "zegclip-voc-inductive"])
+def test_a_backbone_that_is_none(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        space.main(["org/name", "--backbone", name, "--dry-run"])
+    assert name in capsys.readouterr().err
 
 
 @pytest.mark.slow

@@ -3,6 +3,7 @@
     python -m tools.space org/name --dry-run                # what would be uploaded, with sizes
     python -m tools.space org/name                          # create or update the Space
     python -m tools.space org/name --model org/weights      # the checkpoints to a repository of their own
+    python -m tools.space org/name --backbone ViT-B-16/openai   # the page brings CLIP, and opens with it
 
 A plain git push is refused by the Hub, because large binary files must go to its large-file storage;
 `huggingface_hub.upload_folder` sends them there. Sign in first with `hf auth login`. Only committed files are uploaded.
@@ -17,10 +18,12 @@ import tempfile
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from zsseg.cli.demo import BACKBONE_VARIABLE
 from zsseg.errors import UserError
+from zsseg.weights.released import CLIP_FILES, released
+from zsseg.weights.search import CONFIG_FILE, WEIGHTS_VARIABLE
 
 ROOT = Path(__file__).resolve().parents[1]
-WEIGHTS_VARIABLE = "ZSSEG_WEIGHTS"
 
 _PAGE = ("app.py", "requirements.txt", "LICENSE", "zsseg/", "assets/examples/", "assets/LICENSE.md", "assets/README.md")
 _CHECKPOINTS = "checkpoints/"
@@ -60,7 +63,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         with tempfile.TemporaryDirectory(prefix="zsseg-space-") as folder:
             space, model = Path(folder) / "space", Path(folder) / "model"
-            stage_space(space, args.model)
+            stage_space(space, args.model, args.backbone)
             if args.model:
                 stage_model(model)
             if args.dry_run:
@@ -77,6 +80,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="tools.space", description=__doc__.split("\n")[0] if __doc__ else None)
     parser.add_argument("space", type=_repository, metavar="ORG/NAME", help="the Space; made if need be")
     parser.add_argument("--model", type=_repository, metavar="ORG/NAME", help="repository for the checkpoints")
+    parser.add_argument("--backbone", type=_backbone, metavar="NAME", help="bring it at the start: ViT-B-16/openai")
     parser.add_argument("--private", action="store_true", help="only members of ORG see what is made")
     parser.add_argument("--dry-run", action="store_true", help="list files and sizes, upload nothing")
     parser.add_argument("--endpoint", help="address of the Hub (HF_ENDPOINT, else huggingface.co)")
@@ -86,6 +90,16 @@ def _parser() -> argparse.ArgumentParser:
 def _repository(text: str) -> str:
     if not _REPOSITORY.fullmatch(text):
         raise argparse.ArgumentTypeError(f"{text} is no repository: write it ORG/NAME")
+    return text
+
+
+def _backbone(text: str) -> str:
+    try:
+        row = released(text)
+    except UserError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+    if row.method:
+        raise argparse.ArgumentTypeError(f"{text} is no backbone: write ViT-B-16/openai")
     return text
 
 
@@ -109,18 +123,19 @@ def space_files(files: Iterable[str], has_weights: bool = True) -> list[str]:
     ]
 
 
-def stage_space(folder: Path, model: str | None = None) -> None:
+def stage_space(folder: Path, model: str | None = None, backbone: str | None = None) -> None:
     """Lay the Space out in a folder: the page's files, its own README.md and .gitattributes.
 
     Args:
         folder: made here.
         model: repository that has the checkpoints; without it they are part of the Space.
+        backbone: that the page brings at its start.
 
     Raises:
         UserError: this is no clone.
     """
     _copy(space_files(committed_files(), has_weights=model is None), folder, prefix="")
-    (folder / "README.md").write_text(space_readme(model), encoding="utf-8")
+    (folder / "README.md").write_text(space_readme(model, backbone), encoding="utf-8")
     _write_attributes(folder)
 
 
@@ -150,15 +165,24 @@ def _write_attributes(folder: Path) -> None:
     (folder / ".gitattributes").write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
-def space_readme(model: str | None = None) -> str:
+def space_readme(model: str | None = None, backbone: str | None = None) -> str:
     """The Space's README.md: the front matter of the repository's own, and a text for visitors.
 
+    What the page downloads is named there, and fetched while the Space is built.
+
     Args:
-        model: repository that has the checkpoints; it is then named, and fetched while the Space is built.
+        model: repository that has the checkpoints.
+        backbone: that the page brings at its start.
     """
     front = (ROOT / "README.md").read_text(encoding="utf-8").split("---\n")[1]
-    if model:
-        front += f"models:\n  - {model}\npreload_from_hub:\n  - {model}\n"
+    wanted = [(model, "")] if model else []
+    if backbone:
+        # Only the files that are read: the repository has the same weights several times.
+        files = f" {CLIP_FILES[0]},{CONFIG_FILE}"
+        wanted += [(place.address, files) for place in released(backbone).places if place.kind == "hub"]
+    if wanted:
+        front += "models:\n" + "".join(f"  - {name}\n" for name, _ in wanted)
+        front += "preload_from_hub:\n" + "".join(f"  - {name}{files}\n" for name, files in wanted)
     return f"---\n{front}---\n{_SPACE_TEXT}"
 
 
@@ -187,8 +211,9 @@ def upload(args: argparse.Namespace, space: Path, model: Path) -> None:
             )
             print(f"{args.model}: {done}")
         api.create_repo(args.space, repo_type="space", space_sdk="gradio", private=args.private, exist_ok=True)
-        if args.model:
-            api.add_space_variable(args.space, WEIGHTS_VARIABLE, args.model)
+        for variable, value in ((WEIGHTS_VARIABLE, args.model), (BACKBONE_VARIABLE, args.backbone)):
+            if value:
+                api.add_space_variable(args.space, variable, value)
         done = api.upload_folder(
             repo_id=args.space, repo_type="space", folder_path=space, commit_message="The page", delete_patterns="*"
         )

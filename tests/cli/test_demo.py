@@ -43,14 +43,14 @@ def test_it_looks_elsewhere_only_for_a_repository(
     monkeypatch: pytest.MonkeyPatch, argument: str | None, variable: str | None, offline: str | None
 ) -> None:
     monkeypatch.setattr(os, "environ", {"ZSSEG_WEIGHTS": variable} if variable else {})
-    monkeypatch.setattr(demo, "_serve", lambda _args: None)
+    monkeypatch.setattr(demo, "_serve", lambda *_: None)
     assert main(["demo", *(["--weights", argument] if argument else [])]) == 0
     assert os.environ.get("HF_HUB_OFFLINE") == offline
     assert os.environ["GRADIO_ANALYTICS_ENABLED"] == "False"
 
 
 def test_ctrl_c_is_no_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    def stopped(_args: object) -> None:
+    def stopped(*_: object) -> None:
         raise KeyboardInterrupt
 
     monkeypatch.setattr(demo, "_serve", stopped)

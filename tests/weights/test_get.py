@@ -8,25 +8,30 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+import huggingface_hub.constants
 import numpy as np
 import pytest
 import torch
 
 from tests.file_server import FileServer, Reply, serving_files
-from tests.tiny import CLIP_CONFIG
+from tests.hub_server import Hub, serving_hub
+from tests.tiny import CLIP_CONFIG, tiny_checkpoint
 from tests.weights.test_official import SMALL, entries, small_state
 from training.recipes import load_recipe
 from training.recipes.papers.published import PUBLISHED
 from zsseg.cli.main import main
 from zsseg.demo import find_catalog
+from zsseg.demo.answer.card import title
+from zsseg.demo.catalog import Catalog, working
 from zsseg.errors import UserError
 from zsseg.models import build_clip
-from zsseg.predictor import Predictor
+from zsseg.predictor import Predictor, default_checkpoints
 from zsseg.text.class_lists import DATASETS
 from zsseg.weights.checkpoint import load_checkpoint
 from zsseg.weights.clip import BACKBONE, VIT_B16, import_clip
 from zsseg.weights.download import LARGEST_FILE, download, file_name
 from zsseg.weights.get import get, home
+from zsseg.weights.hub import _fetch
 from zsseg.weights.metadata import read_metadata
 from zsseg.weights.official import convert_state_dict
 from zsseg.weights.released import RELEASED, Place, Released, released
@@ -242,6 +247,68 @@ def test_a_url_as_source(server: FileServer, tmp_path: Path) -> None:
     assert read_metadata(path).setting == "transductive"
 
 
+# Repositories of the Hugging Face hub
+
+
+@pytest.fixture
+def hub(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Hub]:
+    """A stand-in of the hub, and an empty cache."""
+    constants = huggingface_hub.constants
+    with serving_hub() as stand_in:
+        monkeypatch.setattr(constants, "ENDPOINT", stand_in.url)
+        template = stand_in.url + "/{repo_id}/resolve/{revision}/{filename}"
+        monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", template)
+        monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
+        monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
+        monkeypatch.setenv("no_proxy", "127.0.0.1")
+        _fetch.cache_clear()  # another test's repositories of these names
+        yield stand_in
+
+
+def test_a_head_from_a_repository_of_all_heads(hub: Hub, tmp_path: Path) -> None:
+    row, other = released("zegclip-voc-inductive"), released("zegclip-coco-inductive")
+    hub.files["models/org/heads"] = {
+        f"{row.name}.pth": in_torch({"state_dict": state_of(row)}),
+        f"{other.name}.pth": in_torch({"state_dict": state_of(other)}),
+        "optimizer.bin": b"gigabytes",
+    }
+    (path,) = get(row, tmp_path / "out", "org/heads")
+    assert read_metadata(path).name == row.name
+    assert hub.sent == [f"{row.name}.pth"]  # and nothing else
+
+
+def test_a_head_from_a_repository_that_names_it_otherwise(hub: Hub, tmp_path: Path) -> None:
+    row = released("clip_rc-voc-inductive")
+    files = {"work_dirs/iter_40000.pth": in_torch({"state_dict": state_of(row)})}
+    hub.files |= {"models/org/head": files, "models/org/heads": {**files, "last.pth": b""}}
+    assert get(row, tmp_path / "out", "org/head")
+    assert hub.sent == ["work_dirs/iter_40000.pth"]
+    with pytest.raises(UserError, match=r"org/heads has 2 files .* call it clip_rc-voc-inductive\.pth"):
+        get(row, tmp_path / "out", "org/heads")
+
+
+@pytest.mark.parametrize("name", ["zegclip-voc-inductive", "clip-vit-b16"])
+def test_a_repository_without_the_files(name: str, hub: Hub, tmp_path: Path) -> None:
+    hub.files["models/org/empty"] = {"README.md": b"nothing", "model.safetensors": b"of another model"}
+    with pytest.raises(UserError, match=r"org/empty has no file"):
+        get(released(name), tmp_path / "out", "org/empty")
+    assert hub.sent == []
+
+
+def test_clip_from_the_published_repository(
+    hub: Hub, tmp_path: Path, small_clip: dict[str, torch.Tensor], capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = hub_folder(tmp_path / "repository", small_clip)
+    files = {path.name: path.read_bytes() for path in folder.iterdir()}
+    others = {"model.safetensors": b"timm's own file", "open_clip_pytorch_model.bin": b"the same again"}
+    hub.files["models/timm/vit_base_patch16_clip_224.openai"] = {**files, **others}
+    assert main(["weights", "get", "clip-vit-b16", "--out", str(tmp_path / "out")]) == 0
+    assert sorted(hub.sent) == ["open_clip_config.json", "open_clip_model.safetensors"]
+    clip = Predictor.from_checkpoint(tmp_path / "out" / "clip-vit-b16.safetensors").model.backbone.clip.state_dict()
+    assert all(torch.equal(value, small_clip[name]) for name, value in clip.items())
+    assert str(tmp_path / "out") in capsys.readouterr().out
+
+
 # CLIP
 
 
@@ -426,12 +493,46 @@ def test_the_page_brings_a_backbone_once(
     monkeypatch.setitem(RELEASED, "clip-vit-b16", row)
     monkeypatch.setenv("ZSSEG_WEIGHTS", str(tmp_path))
     monkeypatch.setenv("ZSSEG_BACKBONE", name)
-    monkeypatch.setattr("zsseg.cli.demo._serve", lambda args: None)
+    monkeypatch.setattr("zsseg.cli.demo._serve", lambda *_: None)
     for _ in range(2):
         assert main(["demo"]) == 0
         assert "HF_HUB_OFFLINE" not in os.environ
     assert [path for path, _ in server.requests] == ["/clip.pt"]
     assert Predictor.from_checkpoint("clip-vit-b16").method == "training-free"
+
+
+def test_the_page_opens_with_clip_beside_the_embedded_heads(
+    server: FileServer, tmp_path: Path, small_clip: dict[str, torch.Tensor], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server.replies["/clip.pt"] = Reply(in_torch(small_clip))
+    row = dataclasses.replace(RELEASED["clip-vit-b16"], places=(Place("http", f"{server.url}/clip.pt"),))
+    monkeypatch.setitem(RELEASED, "clip-vit-b16", row)
+    for method, name in default_checkpoints().items():
+        tiny_checkpoint(tmp_path, method, name=name)
+    monkeypatch.setenv("ZSSEG_WEIGHTS", str(tmp_path))
+    monkeypatch.setenv("ZSSEG_BACKBONE", "ViT-B-16/openai")
+    monkeypatch.setattr("zsseg.weights.search.own_folders", list)
+    opened: list[Catalog] = []
+    monkeypatch.setattr("zsseg.cli.demo._serve", lambda args, name: opened.append(find_catalog(args.weights, name)))
+    assert main(["demo"]) == 0
+    (catalog,) = opened
+    assert catalog.titles[0] == "tiny-clip, inductive"
+    predictors = working(catalog.get(catalog.first))
+    assert [predictor.name for predictor in predictors.values()] == [
+        *default_checkpoints().values(), "clip-vit-b16-values"
+    ]  # fmt: skip
+    # The visitor is told that this card stands on another backbone than the two beside it.
+    titles = [str(title(method, predictors)) for method in predictors]
+    assert ["ViT-B-16, training-free" in text for text in titles] == [False, False, True]
+    photo = np.random.default_rng(0).integers(0, 255, (64, 80, 3), np.uint8)
+    answer = predictors["training-free"].predict(photo, "dog", "cow")
+    assert answer.provenance["backbone"] == BACKBONE
+    # Both models over CLIP are in the list as well.
+    assert len([name for name in catalog.titles if name.startswith(BACKBONE)]) == 2
+    # Without the variable nothing changes.
+    usual = working(find_catalog().get(catalog.first))
+    assert usual["training-free"].metadata.backbone == "tiny-clip"
+    assert all("tiny-clip" not in str(title(method, usual)) for method in usual)
 
 
 @pytest.mark.parametrize("name", ["ViT-L-14/openai", "zegclip-voc-inductive"])

@@ -41,9 +41,7 @@ def run(args: argparse.Namespace) -> int:
     if find_spec("gradio") is None:
         raise UserError('The page needs Gradio, which is not installed: pip install "zsseg[demo]".')
     with suppress(KeyboardInterrupt):  # stopped before the page was up, or again while it closes
-        if backbone:
-            bring_backbone(backbone, args.weights)
-        _serve(args)
+        _serve(args, bring_backbone(backbone, args.weights) if backbone else None)
     return 0
 
 
@@ -53,8 +51,12 @@ def import_lender() -> None:
         importlib.import_module("spaces")
 
 
-def bring_backbone(name: str, weights: str | None = None) -> None:
+def bring_backbone(name: str, weights: str | None = None) -> str:
     """Download a backbone, and the models over it that need no training, unless they are there.
+
+    Returns:
+        The name of the model that the page opens with: MaskCLIP's, since the tokens of CLIP's last layer, which was
+        trained for the class token alone, say little about what lies at their own place.
 
     Args:
         name: as open_clip calls it, "MODEL/TAG", or as `zsseg weights list` does.
@@ -64,17 +66,19 @@ def bring_backbone(name: str, weights: str | None = None) -> None:
         UserError: no backbone of that name is known, or it cannot be had.
     """
     from zsseg.weights.get import get, home
-    from zsseg.weights.released import released
+    from zsseg.weights.released import VALUES_SUFFIX, released
     from zsseg.weights.search import find_checkpoint
 
     row = released(name)
     if row.method:
         raise UserError(f"{BACKBONE_VARIABLE} names {name}, which is no backbone: choose ViT-B-16/openai.")
+    opens_with = row.name + VALUES_SUFFIX
     # Not found: it is downloaded below.
     with suppress(UserError):
-        find_checkpoint(row.name, weights)
-        return
+        find_checkpoint(opens_with, weights)
+        return opens_with
     get(row, home(), say=warn)
+    return opens_with
 
 
 def _forbid_network(weights: str, needs_network: bool) -> None:
@@ -88,7 +92,7 @@ def _forbid_network(weights: str, needs_network: bool) -> None:
     os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
 
 
-def _serve(args: argparse.Namespace) -> None:
+def _serve(args: argparse.Namespace, baseline: str | None) -> None:
     # A container is stopped by SIGTERM, which its first process would not even notice: end as with Ctrl-C.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     if args.weights:
@@ -100,7 +104,7 @@ def _serve(args: argparse.Namespace) -> None:
         keep_uploads_private()
         from zsseg.demo import build_demo, find_catalog, server
 
-        catalog = find_catalog(args.weights)
+        catalog = find_catalog(args.weights, baseline)
         page = build_demo(catalog)
     with server.running(page, catalog.get(catalog.first), args.host, args.port):
         server.wait_for_stop()

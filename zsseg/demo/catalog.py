@@ -11,7 +11,7 @@ import torch
 
 from zsseg.demo.spaces import lend
 from zsseg.errors import UserError
-from zsseg.models import METHODS, shown_methods
+from zsseg.models import METHODS, TrainingFreeConfig, shown_methods
 from zsseg.predictor import Predictor, default_checkpoints
 from zsseg.weights.metadata import Metadata, read_metadata
 from zsseg.weights.search import find_backbone_of, find_checkpoint, list_checkpoints
@@ -150,13 +150,15 @@ def catalog_of(checkpoints: Mapping[str, str] | None = None, title: str = "model
     return Catalog([ModelEntry(title, dict(default_checkpoints() if checkpoints is None else checkpoints))])
 
 
-def find_catalog(weights: str | None = None) -> Catalog:
+def find_catalog(weights: str | None = None, baseline: str | None = None) -> Catalog:
     """Everything that can be found, one entry per backbone and setting; that of the default checkpoints first.
 
     A method without a checkpoint is reported, and so is a place that cannot be searched.
 
     Args:
         weights: searched first; see `zsseg.weights.search.list_checkpoints`.
+        baseline: name of a checkpoint that needs no training and answers in the first entry beside the others, whatever
+            its backbone; None takes their own backbone.
     """
     default = {method: _find(name, weights) for method, name in default_checkpoints().items()}
     try:
@@ -169,7 +171,9 @@ def find_catalog(weights: str | None = None) -> Catalog:
     # Compared as texts, as a source is a path or the sentence that says why there is none.
     wanted = {str(source) for source in default.values()}
     first = next((title for title, sources in entries.items() if wanted & set(map(str, sources.values()))), None)
-    every = {first or "default": default} | {title: sources for title, sources in entries.items() if title != first}
+    beside = {TrainingFreeConfig.method: _find(baseline, weights)} if baseline else {}
+    every = {first or "default": {**default, **beside}}
+    every |= {title: sources for title, sources in entries.items() if title != first}
     device = "cuda" if torch.cuda.is_available() else "cpu"
     return Catalog([_entry(title, sources, domains) for title, sources in every.items()], device)
 

@@ -19,16 +19,13 @@ from zsseg.errors import UserError
 from zsseg.files import atomic_path, file_sha256
 from zsseg.models import TrainingFreeConfig, build_clip
 from zsseg.text.templates import SINGLE_TEMPLATE
-from zsseg.weights.backbone import WEIGHTS_FILE, read_normalisation, save_backbone
+from zsseg.weights.backbone import read_normalisation, save_backbone
 from zsseg.weights.metadata import HEADER_KEY, Metadata, to_json
-from zsseg.weights.released import CLIP_VIT_B16
+from zsseg.weights.released import CLIP_FILES, CLIP_VIT_B16, VALUES_SUFFIX
 from zsseg.weights.search import CONFIG_FILE, SUFFIX
 
 BACKBONE = "ViT-B-16"
 """Name of the backbone's folder, which the papers' recipes look for."""
-
-VALUES_SUFFIX = "-values"
-"""Ends the name of the model whose last layer is MaskCLIP's."""
 
 VIT_B16: dict[str, Any] = {
     "model_cfg": {
@@ -43,7 +40,6 @@ VIT_B16: dict[str, Any] = {
 
 _SIZE, _STRIDE = 512, 426  # as both papers and MaskCLIP see photos
 _NUMBERS = ("input_resolution", "context_length", "vocab_size")  # of OpenAI's archive; no tensors of the model
-_FILES = (WEIGHTS_FILE, "open_clip_pytorch_model.bin", "ViT-B-16.pt")
 
 
 @dataclass(frozen=True)
@@ -90,10 +86,10 @@ def _weights_file(source: Path) -> Path:
     """The file of weights that `source` is or holds."""
     if source.is_file():
         return source
-    for name in _FILES:
+    for name in CLIP_FILES:
         if (source / name).is_file():
             return source / name
-    raise UserError(f"There is no file {source}, and no folder of that name with {' or '.join(_FILES)}.")
+    raise UserError(f"There is no file {source}, and no folder of that name with {' or '.join(CLIP_FILES)}.")
 
 
 def _check_config(path: Path, expected: Mapping[str, Any]) -> None:

@@ -2,15 +2,15 @@
 
 import os
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from zsseg.errors import UserError
 from zsseg.weights.download import download, file_name, is_url
 from zsseg.weights.hub import names_repository, weights_folder
-from zsseg.weights.released import Place, Released
-from zsseg.weights.search import SUFFIX, WEIGHTS_VARIABLE, own_folders
+from zsseg.weights.released import CLIP_FILES, Place, Released
+from zsseg.weights.search import CONFIG_FILE, SUFFIX, WEIGHTS_VARIABLE, own_folders
 
 _RELEASED_FILES = (".pth", ".pkl")
 
@@ -44,7 +44,8 @@ def get(row: Released, out: Path, source: str = "", say: Callable[[str], object]
     out.mkdir(parents=True, exist_ok=True)
     # In the folder of the results, which must have room for them anyhow.
     with tempfile.TemporaryDirectory(dir=out, prefix=".get-") as folder:
-        file = _fetch(_place_of(source), Path(folder), say) if source else _first_place(row, Path(folder), say)
+        place = _place_of(source)
+        file = _fetch(row, place, Path(folder), say) if source else _first_place(row, Path(folder), say)
         say(f"Importing {file}")
         return _import(row, file, out)
 
@@ -65,7 +66,7 @@ def _first_place(row: Released, folder: Path, say: Callable[[str], object]) -> P
     failures = []
     for place in (place for place in row.places if place.kind != "page"):
         try:
-            return _fetch(place, folder, say)
+            return _fetch(row, place, folder, say)
         except UserError as error:
             failures.append(str(error))
     pages = " or ".join(place.address for place in row.places if place.kind == "page")
@@ -77,7 +78,7 @@ def _first_place(row: Released, folder: Path, say: Callable[[str], object]) -> P
     )
 
 
-def _fetch(place: Place, folder: Path, say: Callable[[str], object]) -> Path:
+def _fetch(row: Released, place: Place, folder: Path, say: Callable[[str], object]) -> Path:
     """Bring what a place holds as a local file or folder."""
     if place.kind == "http":
         say(f"Downloading {place.address}")
@@ -85,12 +86,29 @@ def _fetch(place: Place, folder: Path, say: Callable[[str], object]) -> Path:
         download(place.address, target, place.sha256)
         return target
     if place.kind == "hub":
-        say(f"Downloading the repository {place.address}")
-        return weights_folder(place.address)
+        say(f"Downloading from the repository {place.address}")
+        return _from_hub(row, place.address)
     path = Path(place.address)
     if not path.exists():
         raise UserError(f"There is no file or folder {path}: check --source.")
     return path
+
+
+def _from_hub(row: Released, repository: str) -> Path:
+    """Download of a repository what the row needs, and no more: a repository may hold all twelve heads.
+
+    Raises:
+        UserError: it cannot be had, or has none of the files.
+    """
+    # Groups of which one is enough, the best first; each file has hundreds of megabytes.
+    ours, others = (tuple(stem + suffix for suffix in _RELEASED_FILES) for stem in (row.name, "*"))
+    for wanted in (ours, others) if row.method else ((name,) for name in CLIP_FILES):
+        folder = weights_folder(repository, (*wanted, CONFIG_FILE))
+        found = [path for pattern in wanted for path in sorted(folder.rglob(pattern))]
+        if found:
+            return _one_of(row, found, repository) if row.method else found[0]
+    names = others if row.method else CLIP_FILES
+    raise UserError(f"The Hugging Face repository {repository} has no file {' or '.join(names)}: check --source.")
 
 
 def _import(row: Released, source: Path, out: Path) -> list[Path]:
@@ -107,12 +125,17 @@ def _released_file(row: Released, source: Path) -> Path:
     """The one released file that `source` is or holds."""
     if source.is_file():
         return source
-    files = [path for path in sorted(source.iterdir()) if path.suffix in _RELEASED_FILES]
+    return _one_of(row, [path for path in sorted(source.iterdir()) if path.suffix in _RELEASED_FILES], str(source))
+
+
+def _one_of(row: Released, files: Sequence[Path], source: str) -> Path:
+    """The file that has the row's name, or the only one."""
     named = [path for path in files if path.stem == row.name]
     chosen = named or files
     if len(chosen) != 1:
         raise UserError(
-            f"{source} has {len(chosen)} files of {' or '.join(_RELEASED_FILES)}: give the file itself with --source."
+            f"{source} has {len(chosen)} files of {' or '.join(_RELEASED_FILES)}: give the file itself with --source, "
+            f"or call it {row.name}{_RELEASED_FILES[0]}."
         )
     return chosen[0]
 

@@ -18,13 +18,14 @@ def names_repository(source: str) -> bool:
     return len(source) < 200 and _REPOSITORY.fullmatch(source) is not None and not _folder(source).exists()
 
 
-def weights_folder(source: str) -> Path:
+def weights_folder(source: str, files: tuple[str, ...] = _FILES) -> Path:
     """The local folder that holds the weights.
 
     Args:
         source: a folder; a repository's folder in the Hugging Face cache (`models--org--name`), of which the
             snapshot counts that `refs/main` names; or a repository id, "org/name" or "org/name@revision", which is
             downloaded into that cache unless it is there. HF_HUB_OFFLINE forbids the download.
+        files: patterns of the files to download of a repository.
 
     Raises:
         UserError: there is no such folder, or the repository can be had neither here nor from the hub.
@@ -32,7 +33,7 @@ def weights_folder(source: str) -> Path:
     if names_repository(source):
         # Without a revision the hub's default branch counts.
         repository, _, revision = source.partition("@")
-        return _fetch(repository, revision or None)
+        return _fetch(repository, revision or None, files)
     folder = _folder(source)
     if not _is_dir(folder):
         raise UserError(
@@ -74,12 +75,12 @@ def _snapshot(folder: Path) -> Path:
 
 
 @cache  # every checkpoint of one run comes from one revision, which is looked up once
-def _fetch(repository: str, revision: str | None) -> Path:
+def _fetch(repository: str, revision: str | None, files: tuple[str, ...]) -> Path:
     # Loaded here: most programs find their weights in a local folder and never need the hub.
     import huggingface_hub
 
     try:
-        found = huggingface_hub.snapshot_download(repository, revision=revision, allow_patterns=list(_FILES))
+        found = huggingface_hub.snapshot_download(repository, revision=revision, allow_patterns=list(files))
     except Exception as error:  # the hub's own kinds, HTTP's and the system's: each means that it is not to be had
         name = f"{repository}@{revision}" if revision else repository
         raise UserError(

@@ -75,6 +75,12 @@ CLIP_VIT_B16 = Released(
     open_clip="ViT-B-16/openai",
 )
 
+CLIP_FILES = ("open_clip_model.safetensors", "open_clip_pytorch_model.bin", "ViT-B-16.pt")
+"""Files that hold OpenAI's ViT-B/16, open_clip's two and OpenAI's own; the best first, one is enough."""
+
+VALUES_SUFFIX = "-values"
+"""Ends the name of the model over a backbone whose last layer is MaskCLIP's."""
+
 _DRIVE = "https://drive.google.com/file/d/{}/view"
 _BEIHANG = "https://bhpan.buaa.edu.cn/link/{}"  # the Jittor models of CLIP-RC
 _METRICS = ("pAcc", "mIoU_seen", "mIoU_unseen", "hIoU")

@@ -8,7 +8,7 @@ import numpy as np
 from markupsafe import Markup
 
 from zsseg.demo.actions import Answer, DisplaySettings
-from zsseg.demo.catalog import Predictors, title_of
+from zsseg.demo.catalog import Predictors, title_of, working
 from zsseg.demo.html.pictures import jpeg_uri, png_uri
 from zsseg.demo.html.templates import render
 from zsseg.errors import UserError
@@ -29,10 +29,15 @@ SETTINGS = {
 
 
 def title(method: str, predictors: Predictors) -> Markup:
-    """Name the method and its training setting, above its picture."""
+    """Name the method and its training setting, above its picture; its backbone too, if it is not that of the first."""
     predictor = predictors[method]
-    setting = "" if isinstance(predictor, UserError) else predictor.metadata.setting
-    return render("card_title.html", title=title_of(method), setting=setting, meaning=SETTINGS.get(setting, ""))
+    if isinstance(predictor, UserError):
+        return render("card_title.html", title=title_of(method), setting="", meaning="")
+    setting, backbone = str(predictor.metadata.setting), predictor.metadata.backbone
+    meaning = SETTINGS.get(setting, "")
+    if backbone != next(iter(working(predictors).values())).metadata.backbone:
+        setting, meaning = f"{backbone}, {setting}", f"{meaning} It stands on a backbone of its own, {backbone}."
+    return render("card_title.html", title=title_of(method), setting=setting, meaning=meaning)
 
 
 def card(answer: Answer, method: str, display: DisplaySettings) -> Markup:
