@@ -22,7 +22,8 @@ from training.evaluation.models import (
 from training.evaluation.plots import plot_confusion
 from training.evaluation.protocol import MIN_PHOTOS, evaluate_predictor, protocol_for
 from training.evaluation.scores import SCORES, score_report
-from training.evaluation.tables import result_rows, write_table
+from training.evaluation.tables import check_table, result_rows, write_table
+from training.recipes import load_recipe
 from training.recipes.papers.published import PUBLISHED
 from training.runtime.console import check_outputs, run_for_person
 from training.runtime.devices import setup_device, teardown
@@ -47,6 +48,7 @@ def evaluate(options: argparse.Namespace) -> dict[str, Any]:
             contradict each other.
     """
     check_outputs(options.json, options.table, options.plot)
+    check_table(options.table)
     # fp32: scores must not depend on what the machine is fast at.
     context = setup_device("fp32", options.device)
     predictor = open_predictor(options)
@@ -72,10 +74,13 @@ def evaluate(options: argparse.Namespace) -> dict[str, Any]:
             if options.plot is not None and len(reports) == 1:
                 options.plot.parent.mkdir(parents=True, exist_ok=True)
                 plot_confusion(matrix.counts, classes.names, classes.unseen, options.plot)
+    published = published_row(predictor.metadata, options.data, options.split)
     # The first numbers are at the top level in either case: readers need not know of the others.
     report = {**reports[0], **({"protocols": reports} if len(reports) > 1 else {})}
+    if published is not None:
+        report["published"] = {key: round(value / 100, 4) for key, value in published.items()}
     if context.is_main:
-        write_files(options, predictor, reports, report)
+        write_files(options, predictor, reports, report, published)
     teardown(context)
     return report
 
@@ -89,15 +94,32 @@ def _protocols(name: str, metadata: Metadata) -> list[tuple[str, Layout, int]]:
     return {"own": [own], "papers": [papers], "whole": [whole], "both": [papers, whole]}[name]
 
 
+def published_row(metadata: Metadata, data: str, split: str) -> dict[str, float] | None:
+    """The published scores, in percent, of what was trained or imported, on these photos; None where there are none.
+
+    Args:
+        metadata: of the checkpoint: trained by a paper's recipe, or brought by `zsseg weights get`.
+        data: data set that is evaluated; the published scores of a recipe are those on its own.
+        split: of the data set; the published scores are those of "val".
+    """
+    for name in (metadata.recipe, metadata.name.replace("-", "_")):
+        if name in PUBLISHED and split == "val" and data == load_recipe(name).sources[0].name:
+            return PUBLISHED[name]._asdict()
+    return None
+
+
 def write_files(
-    options: argparse.Namespace, predictor: Predictor, reports: list[dict[str, Any]], report: dict[str, Any]
+    options: argparse.Namespace,
+    predictor: Predictor,
+    reports: list[dict[str, Any]],
+    report: dict[str, Any],
+    published: dict[str, float] | None,
 ) -> None:
     """Write the JSON document, the table, and the scores of the first protocol into the checkpoint, as asked for."""
     if options.json is not None:
         write_text(options.json, json.dumps(report, indent=1) + "\n")
     if options.table is not None:
-        published = PUBLISHED.get(predictor.metadata.recipe)
-        write_table(options.table, result_rows(reports, published and published._asdict()))
+        write_table(options.table, result_rows(reports, published))
     # Data set and split are in the key: a checkpoint can hold the scores of several.
     if options.write and not options.photo_gate:  # a checkpoint's scores are those of the published method
         scores = {f"{options.data} {options.split} {k}": report[k] for k in SCORES if report[k] is not None}

@@ -20,6 +20,7 @@ from training.recipes import Recipe, load_recipe, recipe_names
 from training.recipes.papers.published import PUBLISHED, command, overview, projected_hours
 from zsseg.analysis.confusion import harmonic_mean
 from zsseg.models import Backbone
+from zsseg.weights.metadata import read_metadata
 
 PAPERS = [name for name in recipe_names() if any(f"_{one}_" in name for one in ("voc", "coco", "context"))]
 SEEN, UNSEEN = split_names("voc2012", DATA_SETS["voc2012"].unseen["papers"])
@@ -137,7 +138,38 @@ def test_evaluate__both_protocols_beside_the_published_row(tmp_path: Path) -> No
     latex = (tmp_path / "t.tex").read_text()
     assert r"published & voc2012 & papers & 94.6 & 91.9 & 77.8 & 84.3 \\" in latex
     assert r"mIoU\_seen" in latex
-    assert evaluate.main([*arguments, "--table", str(tmp_path / "t.txt")]) == 2
+    assert report["published"] == {"pAcc": 0.946, "mIoU_seen": 0.919, "mIoU_unseen": 0.778, "hIoU": 0.843}
+
+
+def test_evaluate__a_table_of_another_ending_is_refused_before_the_work(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(evaluate, "open_predictor", lambda options: pytest.fail("hours of work"))
+    arguments = ["--checkpoint", "any", "--root", str(tmp_path), "--table", str(tmp_path / "t.txt")]
+    assert evaluate.main(arguments) == 2
+    assert "neither .md nor .tex" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("name", "recipe", "data", "split", "hiou"),
+    [
+        ("zegclip-coco-inductive", "zegclip_coco_inductive", "coco_stuff164k", "val", 40.8),
+        ("mine", "zegclip_coco_inductive", "coco_stuff164k", "val", 40.8),
+        # Brought by `zsseg weights get`.
+        ("clip_rc-voc-transductive", "imported from iter_40000.pth", "voc2012", "val", 93.0),
+        # Another data set or split than the published one, and what no paper has.
+        ("zegclip-coco-inductive", "zegclip_coco_inductive", "voc2012", "val", None),
+        ("zegclip-voc-inductive", "zegclip_voc_inductive", "voc2012", "development", None),
+        ("zegclip-mini-inductive", "zegclip_mini_inductive", "voc2012", "val", None),
+        ("zegclip-context-inductive", "zegclip_context_inductive", "pascal_context", "val", None),
+    ],
+)
+def test_published_row__is_of_the_same_photos(
+    tmp_path: Path, name: str, recipe: str, data: str, split: str, hiou: float | None
+) -> None:
+    metadata = read_metadata(tiny_checkpoint(tmp_path, "zegclip", name=name, recipe=recipe))
+    row = evaluate.published_row(metadata, data, split)
+    assert (row and row["hIoU"]) == hiou
 
 
 def test_evaluate__a_published_list_divides_the_classes_of_any_checkpoint(tmp_path: Path) -> None:

@@ -47,14 +47,25 @@ def _latex_row(cells: Sequence[str]) -> str:
     return " & ".join(cell.replace("_", r"\_") for cell in cells) + r" \\"
 
 
+def check_table(path: Path | None) -> None:
+    """Find out before hours of work whether a table can be written under this name; None is no table.
+
+    Raises:
+        UserError: the file's name ends in neither .md nor .tex.
+    """
+    if path is not None and path.suffix not in _FORMATS:
+        raise UserError(f"{path} ends in neither .md nor .tex: choose one of them for --table.")
+
+
 def write_table(path: Path, rows: Sequence[Sequence[str]]) -> None:
     """Write rows as Markdown (.md) or LaTeX (.tex).
 
     Raises:
         UserError: the file's name has another ending.
     """
-    formats = {".md": markdown_table, ".tex": latex_table}
-    if path.suffix not in formats:
-        raise UserError(f"{path} ends in neither .md nor .tex: choose one of them for --table.")
+    check_table(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(formats[path.suffix](rows), encoding="utf-8")
+    path.write_text(_FORMATS[path.suffix](rows), encoding="utf-8")
+
+
+_FORMATS = {".md": markdown_table, ".tex": latex_table}
