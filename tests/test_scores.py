@@ -3,6 +3,7 @@
 import dataclasses
 import gc
 import io
+import pickle
 import tracemalloc
 from pathlib import Path
 
@@ -60,6 +61,17 @@ def test_planes_are_those_of_the_whole_to_the_last_bit() -> None:
     np.testing.assert_array_equal(np.stack(list(maps)), whole)
     for start, stop in ((0, 1), (1, 2), (3, 20), (33, 34)):
         np.testing.assert_array_equal(maps.planes(start, stop), whole[start:stop])
+
+
+def test_what_goes_to_another_process_holds_no_tensor_of_a_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A Space on shared hardware lends the GPU to a process of its own, and takes the answer by value."""
+    maps, whole = windows_and_logits()
+    brought: list[torch.Tensor] = []
+    cpu = torch.Tensor.cpu
+    monkeypatch.setattr(torch.Tensor, "cpu", lambda tensor: brought.append(tensor) or cpu(tensor))
+    sent = pickle.dumps(GatedMaps(maps, np.ones(len(maps), dtype=np.float32)))
+    assert [tuple(tensor.shape) for tensor in brought] == [(len(make_windows(PHOTO, HOW).boxes), sum(COUNTS), 4, 4)]
+    np.testing.assert_array_equal(pickle.loads(sent).array(), whole)
 
 
 def test_an_answer_of_maps_is_an_answer_of_an_array(monkeypatch: pytest.MonkeyPatch) -> None:

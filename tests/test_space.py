@@ -54,11 +54,25 @@ def test_dry_run_lists_every_file_with_its_size(tmp_path: Path, capsys: pytest.C
     found = {name: int(size.replace(",", "")) for size, name in re.findall(r"^ *([\d,]+)  (.+)$", told, re.MULTILINE)}
     assert found == {name: path.stat().st_size for name, path in files.items()}
     assert told.startswith(f"org/name: {len(files)} files, {sum(found.values()):,} bytes\n")
+    assert "variable" not in told
+    assert space.main(["org/name", "--dry-run", "--model", "org/weights", "--backbone", "ViT-B-16/openai"]) == 0
+    told = capsys.readouterr().out
+    assert told.endswith(
+        "org/name: variable ZSSEG_WEIGHTS=org/weights\norg/name: variable ZSSEG_BACKBONE=ViT-B-16/openai\n"
+    )
     assert listed
     attributes = files[".gitattributes"].read_text()
     large = [name for name, path in files.items() if path.stat().st_size > LIMIT or name.endswith((".jpg", ".png"))]
     assert large
     assert all(f"*{Path(name).suffix} filter=lfs" in attributes for name in large)
+
+
+def test_every_binary_file_is_one_for_git_too() -> None:
+    """Else a checkout may change its line ends, and a push to the Hub may refuse it."""
+    names = [name for name in space.committed_files() if b"\0" in (ROOT / name).read_bytes()[:8192]]
+    assert {Path(name).suffix for name in names} >= {".safetensors", ".jpg", ".png", ".webp", ".npz"}
+    told = subprocess.run(["git", "check-attr", "binary", "--", *names], cwd=ROOT, capture_output=True, text=True)
+    assert [line for line in told.stdout.splitlines() if not line.endswith(": binary: set")] == []
 
 
 def test_only_committed_files_are_uploaded(tmp_path: Path) -> None:
@@ -114,6 +128,23 @@ def test_upload_of_space_and_weights(tmp_path: Path) -> None:
         card = hub.files["models/org/weights"]["README.md"].decode()
         assert card.startswith("---\nlicense: other\n")
         assert "pipeline_tag: image-segmentation" in card
+
+
+@pytest.mark.slow
+def test_the_space_reads_its_weights_from_the_repository(tmp_path: Path) -> None:
+    """What went up is all that the page needs: its files, and the checkpoints that the variable names."""
+    with serving_hub() as hub:
+        done = call(hub, "org/name", "--model", "org/weights")
+        assert done.returncode == 0, done.stderr
+        for name, content in hub.files["spaces/org/name"].items():
+            (tmp_path / "app" / name).parent.mkdir(parents=True, exist_ok=True)
+            (tmp_path / "app" / name).write_bytes(content)
+        variables = {variable["key"]: variable["value"] for _, variable in hub.variables}
+        variables |= {"HF_ENDPOINT": hub.url, "HF_HOME": str(tmp_path / "cache"), "HF_HUB_OFFLINE": "0"}
+        variables |= {"HF_HUB_DISABLE_XET": "1", "no_proxy": "127.0.0.1"}
+        assert serve_until_healthy([sys.executable, "app.py"], tmp_path / "app", variables) == 0
+        assert {"zegclip-mini-inductive.safetensors", "mini-clip/trunks.safetensors"} <= set(hub.sent)
+        assert not [name for name in hub.sent if name.endswith(".md")]
 
 
 def test_a_hub_that_refuses_is_one_sentence() -> None:

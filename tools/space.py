@@ -20,7 +20,7 @@ from pathlib import Path
 
 from zsseg.cli.demo import BACKBONE_VARIABLE
 from zsseg.errors import UserError
-from zsseg.weights.released import CLIP_FILES, released
+from zsseg.weights.released import CLIP_FILES, released_backbone
 from zsseg.weights.search import CONFIG_FILE, WEIGHTS_VARIABLE
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -68,6 +68,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 stage_model(model)
             if args.dry_run:
                 print(listing(args.space, space) + (listing(args.model, model) if args.model else ""), end="")
+                for name, value in variables(args).items():
+                    print(f"{args.space}: variable {name}={value}")
                 return 0
             upload(args, space, model)
     except UserError as error:
@@ -95,11 +97,9 @@ def _repository(text: str) -> str:
 
 def _backbone(text: str) -> str:
     try:
-        row = released(text)
+        released_backbone(text)
     except UserError as error:
         raise argparse.ArgumentTypeError(str(error)) from error
-    if row.method:
-        raise argparse.ArgumentTypeError(f"{text} is no backbone: write ViT-B-16/openai")
     return text
 
 
@@ -179,7 +179,7 @@ def space_readme(model: str | None = None, backbone: str | None = None) -> str:
     if backbone:
         # Only the files that are read: the repository has the same weights several times.
         files = f" {CLIP_FILES[0]},{CONFIG_FILE}"
-        wanted += [(place.address, files) for place in released(backbone).places if place.kind == "hub"]
+        wanted += [(place.address, files) for place in released_backbone(backbone).places if place.kind == "hub"]
     if wanted:
         front += "models:\n" + "".join(f"  - {name}\n" for name, _ in wanted)
         front += "preload_from_hub:\n" + "".join(f"  - {name}{files}\n" for name, files in wanted)
@@ -192,6 +192,12 @@ def listing(name: str, folder: Path) -> str:
     lines = [f"{path.stat().st_size:>12,}  {path.relative_to(folder).as_posix()}" for path in files]
     total = sum(path.stat().st_size for path in files)
     return "\n".join([f"{name}: {len(files)} files, {total:,} bytes", *lines]) + "\n"
+
+
+def variables(args: argparse.Namespace) -> dict[str, str]:
+    """The variables that the Space needs, by name."""
+    wanted = {WEIGHTS_VARIABLE: args.model, BACKBONE_VARIABLE: args.backbone}
+    return {name: value for name, value in wanted.items() if value}
 
 
 def upload(args: argparse.Namespace, space: Path, model: Path) -> None:
@@ -211,9 +217,8 @@ def upload(args: argparse.Namespace, space: Path, model: Path) -> None:
             )
             print(f"{args.model}: {done}")
         api.create_repo(args.space, repo_type="space", space_sdk="gradio", private=args.private, exist_ok=True)
-        for variable, value in ((WEIGHTS_VARIABLE, args.model), (BACKBONE_VARIABLE, args.backbone)):
-            if value:
-                api.add_space_variable(args.space, variable, value)
+        for name, value in variables(args).items():
+            api.add_space_variable(args.space, name, value)
         done = api.upload_folder(
             repo_id=args.space, repo_type="space", folder_path=space, commit_message="The page", delete_patterns="*"
         )

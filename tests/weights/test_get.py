@@ -35,6 +35,7 @@ from zsseg.weights.hub import _fetch
 from zsseg.weights.metadata import read_metadata
 from zsseg.weights.official import convert_state_dict
 from zsseg.weights.released import RELEASED, Place, Released, released
+from zsseg.weights.search import find_backbone, find_checkpoint
 
 SMALL_CLIP = {
     **CLIP_CONFIG,
@@ -94,6 +95,23 @@ def test_addresses_differ_and_only_openai_states_a_sha256() -> None:
 def test_unknown_name_is_told_the_known_ones() -> None:
     with pytest.raises(UserError, match="zegclip-voc-inductive"):
         released("zegclip")
+
+
+@pytest.mark.parametrize("name", ["clip_rc-voc-inductive", "clip_rc_voc_inductive", "clip-rc-voc-inductive"])
+def test_a_row_is_found_as_its_recipe_is(name: str) -> None:
+    assert released(name).name == "clip_rc-voc-inductive"
+
+
+def test_what_is_not_here_is_told_how_to_bring(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ZSSEG_WEIGHTS", str(tmp_path))
+    with pytest.raises(UserError, match="zsseg weights get zegclip-voc-inductive"):
+        find_checkpoint("zegclip-voc-inductive")
+    with pytest.raises(UserError, match="zsseg weights get clip-vit-b16"):
+        find_backbone("ViT-B-16")
+    for find in (find_checkpoint, find_backbone):
+        with pytest.raises(UserError) as told:
+            find("mine")
+        assert "weights get" not in str(told.value)
 
 
 # Downloads

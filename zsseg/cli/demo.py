@@ -66,12 +66,10 @@ def bring_backbone(name: str, weights: str | None = None) -> str:
         UserError: no backbone of that name is known, or it cannot be had.
     """
     from zsseg.weights.get import get, home
-    from zsseg.weights.released import VALUES_SUFFIX, released
+    from zsseg.weights.released import VALUES_SUFFIX, released_backbone
     from zsseg.weights.search import find_checkpoint
 
-    row = released(name)
-    if row.method:
-        raise UserError(f"{BACKBONE_VARIABLE} names {name}, which is no backbone: choose ViT-B-16/openai.")
+    row = released_backbone(name)
     opens_with = row.name + VALUES_SUFFIX
     # Not found: it is downloaded below.
     with suppress(UserError):

@@ -1,6 +1,7 @@
 """Score maps of a photo, computed from the logits of its windows when they are wanted."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -31,6 +32,10 @@ class WindowMaps(ScoreMaps):
         self._layout = (photo.boxes, photo.resized, photo.photo, photo.feathered)
         self._owners = np.repeat(np.arange(len(synonym_counts)), synonym_counts)  # (S,) the class of each synonym
         self._step = synonyms_at_once(photo.boxes)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """What goes to another process has no tensor on a GPU: one that is lent to this process is not there."""
+        return {**self.__dict__, "_logits": self._logits.cpu()}
 
     @torch.inference_mode()
     def planes(self, start: int, stop: int) -> FloatArray:

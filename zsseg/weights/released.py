@@ -132,7 +132,26 @@ def released(name: str) -> Released:
     Raises:
         UserError: there are none.
     """
-    found = next((row for row in RELEASED.values() if name in (row.name, row.open_clip)), None)
+    # As the recipes are called: "-" and "_" are alike.
+    wanted = name.replace("_", "-")
+    found = next(
+        (row for row in RELEASED.values() if wanted == row.name.replace("_", "-") or name == row.open_clip), None
+    )
     if not name or found is None:
         raise UserError(f"There are no released weights {name}: choose one of {', '.join(RELEASED)}.")
+    return found
+
+
+def released_backbone(name: str) -> Released:
+    """The released backbone of this name, ours or open_clip's, such as "ViT-B-16/openai".
+
+    Raises:
+        UserError: there is none.
+    """
+    backbones = [row for row in RELEASED.values() if not row.method]
+    found = next((row for row in backbones if name in (row.name, row.open_clip)), None)
+    if found is None:
+        raise UserError(
+            f"{name} is no backbone that can be brought: choose {', '.join(row.open_clip for row in backbones)}."
+        )
     return found

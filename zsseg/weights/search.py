@@ -11,6 +11,7 @@ from zsseg.files import is_file, shortened
 from zsseg.models.registry import METHODS
 from zsseg.weights.hub import names_repository, weights_folder
 from zsseg.weights.metadata import Metadata, read_metadata
+from zsseg.weights.released import RELEASED
 
 SUFFIX = ".safetensors"
 """Of the file of a head."""
@@ -69,9 +70,16 @@ def find_checkpoint(name: str | Path, weights: str | None = None) -> Path:
             return folder / file
         searched.append(str(folder))  # for the sentence below
     raise UserError(
-        f"There is no checkpoint {shortened(file)} in {' or '.join(searched[:2])}: "
+        f"There is no checkpoint {shortened(file)} in {' or '.join(searched[:2])}: {_how_to_get(file.stem)}"
         f"train it, copy it there, or set {WEIGHTS_VARIABLE} to the folder that has it."
     )
+
+
+def _how_to_get(name: str) -> str:
+    """What brings released weights, for the sentences that say that they are not here; empty for other names."""
+    known = (row.name for row in RELEASED.values() if name in (row.name, row.open_clip.partition("/")[0]))
+    row = next(known, None) if name else None
+    return f"bring it with `zsseg weights get {row}`, " if row else ""
 
 
 def find_or_fetch_checkpoint(name: str | Path) -> Path:
@@ -120,8 +128,8 @@ def find_backbone(name: str | Path, weights: str | None = None) -> Path:
     folder = _backbone_in(_search_folders(weights), name)
     if folder is None:
         raise UserError(
-            f"There is no backbone {shortened(name)}: give the path of its folder, or set {WEIGHTS_VARIABLE} to the "
-            "folder that has it."
+            f"There is no backbone {shortened(name)}: {_how_to_get(str(name))}give the path of its folder, or set "
+            f"{WEIGHTS_VARIABLE} to the folder that has it."
         )
     return folder
 
