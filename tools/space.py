@@ -19,7 +19,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from zsseg.cli.demo import BACKBONE_VARIABLE
-from zsseg.errors import UserError
+from zsseg.errors import UserError, reason_of
 from zsseg.weights.released import CLIP_FILES, released_backbone
 from zsseg.weights.search import CONFIG_FILE, WEIGHTS_VARIABLE
 
@@ -224,9 +224,8 @@ def upload(args: argparse.Namespace, space: Path, model: Path) -> None:
         )
         print(f"{args.space}: {done}")
     except Exception as error:  # the Hub's own kinds, HTTP's and the system's
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise UserError(
-            f"The upload failed ({reason}): check the name and the network, and sign in with `hf auth login`."
+            f"The upload failed ({reason_of(error)}): check the name and the network, and sign in with `hf auth login`."
         ) from error
 
 

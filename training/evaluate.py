@@ -25,7 +25,7 @@ from training.evaluation.scores import SCORES, score_report
 from training.evaluation.tables import check_table, result_rows, write_table
 from training.recipes import load_recipe
 from training.recipes.papers.published import PUBLISHED
-from training.runtime.console import check_outputs, run_for_person
+from training.runtime.console import check_outputs, positive, run_for_person
 from training.runtime.devices import setup_device, teardown
 from zsseg.files import write_text
 from zsseg.image import Layout
@@ -60,14 +60,14 @@ def evaluate(options: argparse.Namespace) -> dict[str, Any]:
     common = {"data": options.data, "split": options.split, "photos": len(items), "photo_gate": options.photo_gate}
     reports = []
     for name, layout, min_photos in _protocols(options.protocol, predictor.metadata):
-        asked = with_layout(predictor, layout)
+        asked, least = with_layout(predictor, layout), options.min_photos or min_photos
         # Interleaved, so that no process gets all the large photos of one source.
         share = items[context.rank :: context.world_size]
         label = f"{options.data} {options.split}, {name}"
         matrix = evaluate_predictor(asked, share, classes, penalty, label, options.photo_gate)
         # From here on every process has the counts of all photos.
         matrix.sum_over_processes()
-        scores = score_report(asked, classes, matrix, penalty, min_photos)
+        scores = score_report(asked, classes, matrix, penalty, least)
         reports.append({**common, "protocol": name, **scores})
         if context.is_main:
             print_report(reports[-1])
@@ -137,6 +137,11 @@ def print_report(report: dict[str, Any]) -> None:
         print(f"  {line:24s}{iou}  {row['photos']:5d} photos{'' if row['counted'] else '  (not counted)'}")
     scores = "  ".join(f"{key} {'-' if report[key] is None else format(report[key], '.3f')}" for key in SCORES)
     print(f"{report['checkpoint']}, {report['data']} {report['split']}, {report['photos']} photos: {scores}")
+    if not any(row["counted"] for row in report["per_class"].values()):
+        least = report["min_photos"]
+        print(
+            f"No class is in {least} photos, so there is no mean: take more photos, or count all with --min-photos 1."
+        )
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -153,6 +158,10 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--unseen", metavar="LIST", help="published list of unseen classes, e.g. papers; none: all seen"
     )
+    parser.add_argument(
+        "--min-photos", type=positive, metavar="N",
+        help=f"classes in fewer photos are in no mean ({MIN_PHOTOS}; 1 with --protocol papers, whole, both)",
+    )  # fmt: skip
     parser.add_argument("--table", type=Path, help="write rows beside the published ones to this .md or .tex file")
     parser.add_argument("--json", type=Path, help="write the report to this file")
     parser.add_argument("--write", action="store_true", help="write the four scores into the checkpoint's metadata")

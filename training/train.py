@@ -164,7 +164,8 @@ def export(experiment: Experiment, out: Path, folder: Path) -> Path:
     # The run's files are called "last" and "best"; the export has the recipe's name.
     metadata = dataclasses.replace(metadata, name=experiment.metadata.name)
     save_checkpoint(model, metadata, path, pack=experiment.recipe.pack)
-    print(f"{path}: evaluate it with python -m training.evaluate --checkpoint {experiment.metadata.name}")
+    data = experiment.recipe.sources[0].name
+    print(f"{path} is done. Evaluate it: python -m training.evaluate --checkpoint {path} --data {data} --root DATA")
     return path
 
 

@@ -11,6 +11,13 @@ class UserError(ValueError):
     """
 
 
+def reason_of(error: Exception) -> str:
+    """The first line of what a library says, for a sentence in brackets; the kind of error where it says no words."""
+    line = next(iter(str(error).splitlines()), "")
+    # A KeyError says its key alone, be it "105"; without its kind nobody could tell what that is.
+    return line if " " in line else " ".join(filter(None, (type(error).__name__, line)))
+
+
 # What torch, CUDA and OpenCV say; Python and numpy have a kind of their own, MemoryError.
 _OUT_OF_MEMORY = ("can't allocate memory", "out of memory", "outofmemory", "insufficient memory")
 

@@ -67,6 +67,21 @@ def test_evaluate__writes_what_the_demo_would_show(tmp_path: Path, capsys: pytes
     assert read_metadata(checkpoint).scores == {"voc2012 val pAcc": report["pAcc"]}
 
 
+def test_evaluate__few_photos_give_no_mean_unless_asked(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    draw_voc(tmp_path)
+    checkpoint = tiny_checkpoint(tmp_path, "zegclip", seen=SEEN, unseen=UNSEEN_VOC)
+    arguments = ["--checkpoint", str(checkpoint), "--root", str(tmp_path), "--limit", "1", "--json"]
+    assert evaluate.main([*arguments, str(tmp_path / "r.json")]) == 0
+    report = json.loads((tmp_path / "r.json").read_text())
+    assert (report["min_photos"], report["mIoU_seen"]) == (3, None)
+    assert "--min-photos 1" in capsys.readouterr().out
+    assert evaluate.main([*arguments, str(tmp_path / "r.json"), "--min-photos", "1"]) == 0
+    report = json.loads((tmp_path / "r.json").read_text())
+    assert report["min_photos"] == 1
+    assert report["mIoU_seen"] is not None
+    assert "no mean" not in capsys.readouterr().out
+
+
 def test_evaluate__the_baseline_needs_no_head(tmp_path: Path) -> None:
     draw_voc(tmp_path)
     folder = tiny_backbone(tmp_path)

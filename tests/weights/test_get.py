@@ -247,6 +247,14 @@ def test_numbers_that_are_none_are_refused(tmp_path: Path) -> None:
     assert not list((tmp_path / "out").glob("*.safetensors"))
 
 
+@pytest.mark.parametrize("name", ["zegclip-voc-inductive", "clip-vit-b16"])
+def test_a_text_under_the_name_of_weights_is_told_as_what_it_is(name: str, tmp_path: Path) -> None:
+    source = tmp_path / "download.pth"
+    source.write_text("hi\n")
+    with pytest.raises(UserError, match=r"download\.pth cannot be read as .* \(KeyError 105\)"):
+        get(released(name), tmp_path / "out", str(source))
+
+
 def test_pages_for_people_are_named_with_what_to_do(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], server: FileServer
 ) -> None:

@@ -15,7 +15,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from zsseg.errors import UserError
+from zsseg.errors import UserError, reason_of
 from zsseg.files import atomic_path, file_sha256
 from zsseg.models import TrainingFreeConfig, build_clip
 from zsseg.text.templates import SINGLE_TEMPLATE
@@ -138,8 +138,7 @@ def _state_dict(file: Path) -> dict[str, Tensor]:
             # `weights_only` refuses every object but tensors and plain containers.
             content = torch.load(file, map_location="cpu", weights_only=True)
     except Exception as error:  # on a foreign file torch's readers fail in every way there is
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise UserError(f"{file} cannot be read as weights of CLIP ({reason}): download it again.") from error
+        raise UserError(f"{file} cannot be read as weights of CLIP ({reason_of(error)}): download it again.") from error
     state = content.get("state_dict", content) if isinstance(content, Mapping) else {}
     if not state or not all(isinstance(value, Tensor) for value in state.values()):
         raise UserError(f"{file} holds no state dict: download it again.")

@@ -20,7 +20,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from zsseg.errors import UserError
+from zsseg.errors import UserError, reason_of
 
 LARGEST_FILE = 4 * 2**30
 """Bytes. The published models have less than 1 GiB."""
@@ -144,8 +144,9 @@ def read_jittor(path: Path) -> dict[str, Tensor]:
     except FileNotFoundError as error:
         raise UserError(f"There is no file {path}: check the name.") from error
     except Exception as error:  # a hostile file makes the reader fail in every way there is
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise UserError(f"{path} cannot be read as a Jittor checkpoint ({reason}): download it again.") from error
+        raise UserError(
+            f"{path} cannot be read as a Jittor checkpoint ({reason_of(error)}): download it again."
+        ) from error
     # JSeg writes "model", mmcv "state_dict", and a bare state dict has neither.
     state = next((content[key] for key in ("model", "state_dict") if key in content), content)
     if not isinstance(state, dict) or not state:

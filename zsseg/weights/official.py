@@ -15,7 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from zsseg.errors import UserError
+from zsseg.errors import UserError, reason_of
 from zsseg.files import safe_name
 from zsseg.image.imagenet import MEAN_255, STD_255
 from zsseg.models import Backbone, ClipRCConfig, ModelConfig, SegmentationModel, ZegCLIPConfig, build_clip, build_model
@@ -172,8 +172,7 @@ def _read_state_dict(path: Path) -> Mapping[str, Tensor]:
     except FileNotFoundError as error:
         raise UserError(f"There is no file {path}: check the name.") from error
     except Exception as error:  # on a foreign file torch's reader fails in every way there is, KeyError included
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise UserError(f"{path} cannot be read as a checkpoint ({reason}): download it again.") from error
+        raise UserError(f"{path} cannot be read as a checkpoint ({reason_of(error)}): download it again.") from error
     state = content.get("state_dict", content) if isinstance(content, Mapping) else None
     if not isinstance(state, Mapping) or not all(isinstance(value, Tensor) for value in state.values()):
         raise UserError(f"{path} holds no state dict: give a released .pth file.")

@@ -134,6 +134,8 @@ def test_check__finds_every_fault(tmp_path: Path, capsys: pytest.CaptureFixture[
 def test_check__says_where_there_is_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["check", "--data-root", str(tmp_path)]) == 2
     assert "no data set" in capsys.readouterr().err
+    assert main(["check", "--data-root", str(tmp_path / "nowhere")]) == 2
+    assert "no folder" in capsys.readouterr().err
 
 
 def test_coco_train_ids__are_the_ranks_of_the_used_ids() -> None:

@@ -88,6 +88,8 @@ def find_sets(root: Path) -> list[str]:
     Raises:
         UserError: there are none.
     """
+    if not root.is_dir():
+        raise UserError(f"There is no folder {root}: give the one that holds the data sets with --data-root.")
     known = [name for name, one in DATA_SETS.items() if _is_there(one, root)]
     own = [folder.name for folder in (root, *sorted(root.iterdir())) if folder.name not in known and is_own(folder)]
     if not known and not own:
