@@ -73,12 +73,12 @@ def test_evaluate__few_photos_give_no_mean_unless_asked(tmp_path: Path, capsys: 
     arguments = ["--checkpoint", str(checkpoint), "--root", str(tmp_path), "--limit", "1", "--json"]
     assert evaluate.main([*arguments, str(tmp_path / "r.json")]) == 0
     report = json.loads((tmp_path / "r.json").read_text())
-    assert (report["min_photos"], report["mIoU_seen"]) == (3, None)
+    assert (report["min_photos"], report["mIoU_unseen"]) == (3, None)
     assert "--min-photos 1" in capsys.readouterr().out
     assert evaluate.main([*arguments, str(tmp_path / "r.json"), "--min-photos", "1"]) == 0
     report = json.loads((tmp_path / "r.json").read_text())
     assert report["min_photos"] == 1
-    assert report["mIoU_seen"] is not None
+    assert report["mIoU_unseen"] is not None
     assert "no mean" not in capsys.readouterr().out
 
 
