@@ -100,6 +100,41 @@ def test_an_answer_is_told_which_names_were_cut_and_what_they_now_equal() -> Non
         "cat・dog",
         "cat 和 dog",
         "cat dog",
+        *(
+            "a. cat",
+            "a) cat b) dog",
+            "ii. cat",
+            "-cat",
+            "cat- dog",
+            "12",
+            "etc.",
+            "...",
+            "cat… dog",
+            "cat (dog) (bird)",
+        ),
+        *(
+            "cat—dog",
+            "cat→dog",
+            "cat ¦ dog",
+            "cat।dog",
+            "cat۔ dog",
+            "cat։dog",
+            "cat．dog",
+            "cat‧dog",
+            "①cat ②dog",
+            "cat ● dog",
+        ),
+        *(
+            "cat~dog",
+            "cat⁄dog",
+            "cat＋dog",
+            "cat＆dog",
+            "cat^dog",
+            "cat.dog",
+            "cat _ dog",
+            "cat و dog",
+            "（１）猫（２）犬",
+        ),
     ],
 )
 def test_several_names_in_one_are_told_but_not_split(name: str) -> None:
@@ -113,8 +148,26 @@ def test_no_class_of_a_known_list_looks_like_several() -> None:
     for names in PRESETS.values():
         assert lists_read_as_one(build_vocabulary(names), names) == []
         assert [w for w in lists_read_as_one(build_vocabulary(names), ()) if " " not in w.names[0]] == []
-    for name in ("St. Bernard", "bat (animal)", "brown dog", "3 in 1"):
+    for name in (
+        *(
+            "St. Bernard",
+            "bat (animal)",
+            "brown dog",
+            "3 in 1",
+            "t-shirt",
+            "U.S. flag",
+            "traffic_light",
+            "Côte d’Ivoire",
+        ),
+        *("🐈", "🐈‍⬛ 🐕", "100% cotton", "猫", "قطة", "5 € note"),
+    ):
         assert lists_read_as_one(build_vocabulary([name]), ("dog", "bat")) == []
+
+
+def test_synonyms_that_are_classes_of_the_model_are_told() -> None:
+    (warning,) = lists_read_as_one(build_vocabulary("| cat | dog |, sofa | couch"), ("cat", "dog", "sofa"))
+    assert warning.names == ("cat",)
+    assert "“cat | dog” is read as one class" in warning.sentence
 
 
 def test_a_very_long_name_is_shown_by_its_beginning() -> None:

@@ -48,6 +48,34 @@ def test_separators(text: str | list[str]) -> None:
             "«dog», 「cat」",
             "[[dog], [cat]]",
         ),
+        *("1、dog\n2、cat", "1\tdog\n2\tcat", "0, dog, 1, cat", "①dog\n② cat", "⑴ dog\n⑵ cat"),
+        *(
+            "a) dog\nb) cat",
+            "(A) dog, (B) cat",
+            "1- dog, 2- cat",
+            "1 – dog\n2 – cat",
+            "#1 dog, #2 cat",
+            "١. dog\n٢. cat",
+        ),
+        *("[1] dog\n[2] cat", "1] dog; 2] cat", "{1} dog, {2} cat", "<1> dog, <2> cat", "No. 1 dog, No. 2 cat"),
+        *(
+            "1° dog\n2° cat",
+            "（1）dog，（2）cat",
+            "- [ ] dog\n- [x] cat",
+            "> dog\n> cat",
+            "## dog\n## cat",
+            "→dog\n➤ cat",
+        ),
+        *(
+            "■ dog\n■ cat",
+            "•dog\n•cat",
+            "**dog**, __cat__",
+            "*dog*, _cat_",
+            "dog, and cat",
+            "dog, & cat",
+            "dog, et cat",
+        ),
+        *("dog\x1fcat", "dog\ufe10cat", "dog\ufe11 cat", "\u2800dog\u2800,cat"),
         *("do\u200bg, c\u00adat", "\u202edog\u202c, \ufeffcat", "d\u200dog, cat\ufe0f", "dog\u2060,\u3164,cat"),
     ],
 )
@@ -67,6 +95,9 @@ def test_what_only_looks_like_a_list_stays() -> None:
         "3 in 1",
     ):
         assert parse_names(name) == [(name,)]
+    assert parse_names("1 euro, 2 euro") == [("1 euro",), ("2 euro",)]
+    assert parse_names("and, or") == [("and",), ("or",)]
+    assert parse_names("and dog") == [("and dog",)]
     assert parse_names("2. Liga, 5. Liga") == [("2. Liga",), ("5. Liga",)]
     assert parse_names(["1. dog, 2. cat", "x"]) == [("1. dog, 2. cat",), ("x",)]
 

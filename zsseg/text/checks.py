@@ -27,11 +27,15 @@ another value.
 # doubts none, of 93 rare nouns 6 (axolotl, quokka, ...); of words with one wrong key a quarter, of random letters 86 %.
 _PIECES = 3
 _LETTERS_PER_PIECE = 2.5
-# Signs that several names stand in one: a word or a sign between them, a number or a bracket of a list.
+# Words, signs and numbers that stand between names or before them.
 _LIST_MARK = re.compile(
-    r"\s(and|or|und|oder|et|ou|y|o|e|и|или|と|和|或)\s|\w{3}\.\s|[/\\+&=:\u00b7\u2022\u30fb\uff0f\uff1a\u3002\uff61]|\s[-\u2013\u2014]\s"
-    r"|(^|\s)\(?\d+[.)]\s|[\[\]{}<>]",
+    r"\s(and|or|und|oder|et|ou|y|o|e|и|или|و|と|和|或)\s|\w{3}\.(\s|\w{3})|(^|\s)\(?\d+[.)]\s|(^|\s)\w{1,4}\)\s"
+    r"|^(\w|[ivx]+)\.\s|^(\d+|\.+)$|^(etc|usw)\.?$|^[-*]|(^|\w)[-*]\s|\s[-_*]\s|\)\s*\(",
     re.IGNORECASE,
+)
+# Signs that a single name may well have; emoji are no signs.
+_OF_NAMES = frozenset(
+    "'\u2018\u2019\u02bc-\u2010\u2011.()_*!?%#@$\u20ac\u00a3\u00a5\u00a7\u00a9\u00ae\u2122\u2116\u00b0\u2032\u2033\"`\u00b4\u00bf\u00a1\ufffd"
 )
 _SHOWN = 60  # letters of a long name
 
@@ -104,21 +108,42 @@ def lists_read_as_one(vocabulary: Vocabulary, known_names: Collection[str]) -> l
         known_names: names that are one class however they look, and whose words are classes.
     """
     known = {name.casefold() for name in known_names}
+    pairs = zip(vocabulary.names, vocabulary.synonyms, strict=True)
+    several = (_read_as_one(name, group, known) for name, group in pairs)
     return [
         VocabularyWarning(
             "one class",
             (name,),
-            f"“{_shown(name)}” is read as one class: if it is several, separate them by commas.",
+            f"“{_shown(text)}” is read as one class: if it is several, separate them by commas.",
         )
-        for name in vocabulary.names
-        if name.casefold() not in known and _looks_like_a_list(name, known)
+        for name, text in zip(vocabulary.names, several, strict=True)
+        if text
     ]
+
+
+def _read_as_one(name: str, group: Sequence[str], known: Collection[str]) -> str:
+    """What of a class looks like several, as it was typed; empty where nothing does."""
+    # Two classes of the model's own lists as synonyms of one: perhaps the row of a table.
+    if sum(synonym.casefold() in known for synonym in group) > 1:
+        return " | ".join(group)
+    return name if name.casefold() not in known and _looks_like_a_list(name, known) else ""
 
 
 def _looks_like_a_list(name: str, known: Collection[str]) -> bool:
     words = name.casefold().split()
     # "cat dog" is two classes where both are known, "traffic light" is one however it looks.
-    return _LIST_MARK.search(name) is not None or (len(words) > 1 and all(word in known for word in words))
+    if len(words) > 1 and all(word in known for word in words):
+        return True
+    has_letters = any(unicodedata.category(c)[0] == "L" for c in name)
+    return _LIST_MARK.search(name) is not None or any(_is_sign(c, has_letters) for c in name)
+
+
+def _is_sign(character: str, has_letters: bool) -> bool:
+    """Whether it joins or separates words; a picture does only beside letters."""
+    kind = unicodedata.category(character)
+    return character not in _OF_NAMES and (
+        kind[0] == "P" or kind in ("Sm", "Sk") or (kind in ("So", "No") and has_letters)
+    )
 
 
 def _owners(vocabulary: Vocabulary) -> list[int]:

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from zsseg.errors import UserError
-from zsseg.text.names import BETWEEN_CLASSES, BETWEEN_SYNONYMS, clean_name, split_classes, without_numbers
+from zsseg.text.names import BETWEEN_CLASSES, BETWEEN_SYNONYMS, clean_name, split_classes, without_list
 
 MAX_NAMES = 1000
 MAX_SYNONYMS = 50
@@ -34,8 +34,8 @@ def parse_names(text: str | Iterable[str] | None) -> list[tuple[str, ...]]:
 
     Args:
         text: classes separated by commas, semicolons, tabs or new lines, of any script, or by a dot between spaces;
-            numbers, bullets, quotes and brackets of a list are no part of the names. Or one class per item. The
-            synonyms of a class are separated by ``|``, as in "cat | kitten". None is no class.
+            numbers, bullets, quotes, brackets and the "and" of a list are no part of the names. Or one class per item.
+            The synonyms of a class are separated by ``|``, as in "cat | kitten". None is no class.
 
     Returns:
         One group of synonyms per class, in order, without empty ones; duplicates are still there.
@@ -51,7 +51,7 @@ def parse_names(text: str | Iterable[str] | None) -> list[tuple[str, ...]]:
         if group:
             groups.append(group)
     # Items of a list were separated by a program, so a number in front of one is part of its name.
-    return without_numbers(groups) if isinstance(text, str) else groups
+    return without_list(groups) if isinstance(text, str) else groups
 
 
 def _entries(text: object) -> list[object]:
