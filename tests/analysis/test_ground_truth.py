@@ -139,6 +139,50 @@ def test_a_black_and_white_mask_is_asked_about(mode: str) -> None:
     assert read_truth(palette, NAMES, size=(1, 3)).labels.tolist() == [[0, NO_CLASS, NO_CLASS]]
 
 
+def with_palette(ids: np.ndarray, *colors: tuple[int, int, int]) -> Image.Image:
+    picture = Image.fromarray(ids)
+    picture.putpalette([value for color in colors for value in color])
+    return picture
+
+
+TWO = np.array([[0, 1, 1]], np.uint8)
+BLACK, WHITE, GREY, RED, GREEN = (0, 0, 0), (255, 255, 255), (128, 128, 128), (128, 0, 0), (0, 128, 0)
+
+
+@pytest.mark.parametrize(
+    ("picture", "says", "table"),
+    [
+        (with_palette(TWO, BLACK, WHITE), "black and white.*“1: cat”.*“0: cow”", "1: cat\n0: dog"),
+        (with_palette(1 - TWO, WHITE, BLACK), "black and white.*“0: cat”.*“1: cow”", "0: cat\n1: dog"),
+        (Image.fromarray(TWO.astype(np.uint16) * 65535), "black and white.*“65535: cat”", "65535: cat\n0: dog"),
+        (with_palette(TWO, BLACK, GREY), "id 1 as the grey tone 128", "1: cat\n0: dog"),
+        (with_palette(TWO, BLACK, RED), "paints id 0 black.*“0: background”.*“1: cow”", "1: cat\n0: dog"),
+        (with_palette(TWO, RED, GREEN), "", "1: cat\n0: dog"),
+    ],
+)
+def test_two_ids_whose_meaning_is_unclear_are_asked_about(picture: Image.Image, says: str, table: str) -> None:
+    if says:
+        with pytest.raises(UserError, match=says):
+            read_truth(picture, NAMES, size=(1, 3))
+    else:  # colours of classes, as in our own labels.png
+        assert read_truth(picture, NAMES, size=(1, 3)).labels.tolist() == [[0, 1, 1]]
+    assert read_truth(picture, NAMES, table, size=(1, 3)).labels.tolist() == [[1, 0, 0]]
+
+
+@pytest.mark.parametrize("levels", [(0, 255), (0, 128), (1, 255), (0, 254)])
+@pytest.mark.parametrize("kind", ["PNG", "GIF", "BMP", "TIFF", "PPM", "TGA"])
+def test_a_mask_of_two_tones_is_asked_about_in_every_kind_of_file(levels: tuple[int, int], kind: str) -> None:
+    tones = np.where(np.eye(20, 24) > 0, *levels).astype(np.uint8)
+    if levels == (1, 255) and kind != "GIF":  # class 1 and void: GIF alone renumbers them
+        assert np.unique(read_truth(encoded(Image.fromarray(tones), kind), NAMES, size=(20, 24)).labels).tolist() == [
+            -1,
+            1,
+        ]
+        return
+    with pytest.raises(UserError, match="into the table|in the table|for every id"):
+        read_truth(encoded(Image.fromarray(tones), kind), NAMES, size=(20, 24))
+
+
 def test_ids_of_another_data_set_are_asked_about() -> None:
     ids = Image.fromarray(np.array([[15, 57, 255]], np.uint8))
     with pytest.raises(UserError, match=r"15, 57.*another way.*coco80"):

@@ -105,14 +105,23 @@ def _check_plain_ids(values: Sequence[int], image: Image.Image, names: Sequence[
     """Ask about a mask without a table whose ids are not those of our own labels.png.
 
     Raises:
-        UserError: it is black and white, so that 0 may be a class or the ground; or it holds ids beyond the names.
+        UserError: it is black and white, so that 0 may be a class or the ground; its id 0 is painted black, as the
+            ground is in many data sets; or it holds ids beyond the names.
     """
     ids = [value for value in values if value != _CLEAR]
-    if image.mode == "1" or (set(ids) == {0, 255} and not _has_colors(image)):  # our own has a palette
-        white = 1 if image.mode == "1" else 255
+    tones = {value: _tone(image, value) for value in ids}
+    other = names[-1] if len(names) > 1 else "background"
+    if image.mode == "1" or sorted(tones.values()) in ([0, 255], [0, 65535]):
+        white, black = (1, 0) if image.mode == "1" else sorted(ids, key=tones.__getitem__, reverse=True)
         raise UserError(
             f"This mask is black and white, and does not say what white is: write “{white}: {names[0]}” into the table "
-            f"if white is that class, and “0: {names[-1] if len(names) > 1 else 'background'}” for black."
+            f"if white is that class, and “{black}: {other}” for black."
+        )
+    renumbered = [value for value, tone in tones.items() if tone != value]
+    if renumbered and min(tones.values()) >= 0:  # grey tones, and not those of a list from black to white
+        raise UserError(
+            f"The palette of this mask shows its id {renumbered[0]} as the grey tone {tones[renumbered[0]]}, as a GIF "
+            f"does: save it as a grey PNG, or write a line such as “{renumbered[0]}: {names[0]}” for every id."
         )
     foreign = [value for value in ids if len(names) <= value and value not in (255, 65535)]
     if foreign:
@@ -122,6 +131,19 @@ def _check_plain_ids(values: Sequence[int], image: Image.Image, names: Sequence[
             f"in the table what they mean, such as “{foreign[0]}: {names[0]}”, or name its data set: voc20, coco80, "
             "coco171 or camvid11."
         )
+    if len(ids) > 1 and _has_colors(image) and tones.get(0) == 0:
+        raise UserError(
+            f"This mask paints id 0 black, as many data sets do with the background: write “0: {names[0]}” into the "
+            f"table if it is that class, or “0: background”, and a line such as “{ids[1]}: {other}” for every other id."
+        )
+
+
+def _tone(image: Image.Image, value: int) -> int:
+    """The grey tone that an id is shown by; -1 for a colour."""
+    if image.mode != "P":
+        return value
+    red, green, blue = (image.getpalette() or [])[3 * value : 3 * value + 3] or (value, value, value)
+    return red if red == green == blue else -1
 
 
 def _has_colors(image: Image.Image) -> bool:
