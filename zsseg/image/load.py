@@ -14,7 +14,7 @@ from PIL import Image, UnidentifiedImageError
 from zsseg.errors import UserError
 from zsseg.files import is_missing, shortened
 from zsseg.image.color import to_srgb
-from zsseg.image.pages import select_page, upright
+from zsseg.image.pages import ORIENTATION, orientation, select_page, upright
 from zsseg.image.work import check_work
 
 Pixels = npt.NDArray[np.uint8]
@@ -64,6 +64,19 @@ def load_image(source: object, max_side: int = MAX_SIDE) -> Pixels:
     return _shrink(rgb, max_side)
 
 
+def turn_of(path: str | Path) -> int:
+    """The turn that `load_image` applies to a photo by its EXIF tag, as EXIF numbers it, 1..8; 1 where it is upright.
+
+    Raises:
+        UserError: the file cannot be read.
+    """
+    image = _open_bytes(_read(Path(path)), Path(path).name)
+    if image.format == "PNG":
+        image.load()  # its tag may follow the pixels
+    # Pillow turns a TIFF itself while it decodes, so the tag is looked up before.
+    return image.getexif().get(ORIENTATION, 1) if image.format == "TIFF" else orientation(image)
+
+
 def _read(path: Path) -> bytes:
     try:
         if path.is_dir():
@@ -79,17 +92,20 @@ def _read(path: Path) -> bytes:
 
 
 def _from_bytes(data: bytes, name: str) -> Pixels:
+    return _from_pil(_open_bytes(data, name), name)
+
+
+def _open_bytes(data: bytes, name: str) -> Image.Image:
     if not data:
         raise UserError(f"{name} is an empty file: choose another picture.")
     try:
-        image = open_guarded(data, _FORMATS, name)
+        return open_guarded(data, _FORMATS, name)
     except UserError:
         raise
     except UnidentifiedImageError:
         raise UserError(f"{name} is not a picture this program can read: use PNG, JPEG, WebP, GIF or TIFF.") from None
     except Exception as error:  # a damaged header can raise anything, struct.error and SyntaxError among them
         raise UserError(f"{name} is damaged or cut short: {_SAVE_AGAIN}.") from error
-    return _from_pil(image, name)
 
 
 def open_guarded(data: bytes, formats: Sequence[str], name: str) -> Image.Image:

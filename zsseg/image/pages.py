@@ -9,7 +9,9 @@ _MOST_PAGES = 64
 _SUBFILE, _OLD_SUBFILE, _PHOTOMETRIC, _SUB_IFDS, _DNG_VERSION = 254, 255, 262, 330, 50706
 _REDUCED_OR_MASK, _OLD_REDUCED, _SENSOR = 1 | 4, 2, (32803, 34892)
 
-_ORIENTATION = 0x0112
+ORIENTATION = 0x0112
+"""EXIF's tag of the turn."""
+
 # EXIF's number -> what undoes it; 5 and 7 mirror and turn.
 _TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -76,7 +78,7 @@ def orientation(image: Image.Image) -> int:
     try:
         exif = Image.Exif()
         exif.load(block)
-        turn = exif.get(_ORIENTATION)
+        turn = exif.get(ORIENTATION)
     except Exception:  # an unreadable EXIF block says nothing about the pixels
         return 1
     return turn if turn in _TURNS else 1  # 1 is upright, and other numbers mean nothing

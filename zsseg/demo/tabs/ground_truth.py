@@ -1,6 +1,7 @@
 """The tab Ground truth: a mask that the visitor adds, and the scores of each method against it."""
 
 from collections.abc import Mapping
+from pathlib import Path
 
 import numpy as np
 from markupsafe import Markup
@@ -10,10 +11,14 @@ from zsseg.demo.actions import Answer, DisplaySettings
 from zsseg.demo.catalog import title_of
 from zsseg.demo.html.parts import figure, help_text, number, table
 from zsseg.demo.html.templates import render
+from zsseg.errors import UserError
+from zsseg.files import is_file
+from zsseg.image.load import turn_of
 from zsseg.segmentation import Segmentation
 from zsseg.visualize import error_map, overlay, with_labels
 
 _EQUAL = 0.01  # mean IoU
+_HALF_TURNS = 4  # EXIF's numbers up to this one leave width and height as they are
 
 _SUMMARY = (
     ("pAcc", "accuracy"),
@@ -27,8 +32,16 @@ def read(answer: Answer, path: str, meanings: str) -> Truth:
     """Read a mask for the photo and the names of an answer.
 
     Raises:
-        UserError: it cannot be read, or does not fit; see `zsseg.analysis.ground_truth.read_truth`.
+        UserError: it cannot be read, or does not fit; see `zsseg.analysis.ground_truth.read_truth`. Or the photo was
+            turned by its EXIF tag, and nothing shows whether the mask lies the same way.
     """
+    height, width = answer.photo.shape[:2]
+    # A quarter turn of a photo that is not square shows in the mask's shape; other turns do not.
+    if is_file(Path(answer.path)) and (turn := turn_of(answer.path)) != 1 and (turn <= _HALF_TURNS or height == width):
+        raise UserError(
+            f"The photo is turned by its EXIF tag (orientation {turn}), and nothing shows whether the mask is turned "
+            "as well: save the photo upright without the tag, and run it again."
+        )
     return read_truth(path, answer.vocabulary.names, meanings or None, size=answer.photo.shape[:2])
 
 
