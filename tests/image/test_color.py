@@ -1,12 +1,15 @@
 """Colours by the embedded profile, as a browser shows them."""
 
+import base64
 import io
 import struct
+import zlib
 
 import numpy as np
 import pytest
 from PIL import Image, ImageCms
 
+from tests.browsing import CHROMIUM, LAUNCH
 from tests.cases import case
 from tests.image.test_load import encoded
 from zsseg.image.load import load_image
@@ -93,6 +96,68 @@ def test_damaged_profiles_never_raise() -> None:
         broken[rng.integers(0, len(good), 6)] = rng.integers(0, 256, 6)
         loaded = load_image(encoded(Image.fromarray(COLORS), icc_profile=broken.tobytes()))
         assert loaded.shape == COLORS.shape
+
+
+# White, red, green and blue, x and y of each: Adobe RGB (1998), and sRGB with red and blue exchanged.
+ADOBE_POINTS = (0.3127, 0.3290, 0.64, 0.33, 0.21, 0.71, 0.15, 0.06)
+SWAPPED_POINTS = (0.3127, 0.3290, 0.15, 0.06, 0.30, 0.60, 0.64, 0.33)
+
+
+def chunked(image: Image.Image, points: tuple[float, ...] = (), gamma: float = 0.0, srgb: bool = False) -> bytes:
+    """A PNG with the chunks cHRM, gAMA and sRGB, where they are given."""
+    data, made = encoded(image), b""
+    contents = [(b"cHRM", struct.pack(f">{len(points)}I", *(round(value * 100_000) for value in points)))]
+    contents += [(b"gAMA", struct.pack(">I", round(gamma * 100_000)) if gamma else b""), (b"sRGB", bytes([0] * srgb))]
+    for name, content in contents:
+        if content:
+            made += struct.pack(">I", len(content)) + name + content + struct.pack(">I", zlib.crc32(name + content))
+    return data[:33] + made + data[33:]  # behind the header
+
+
+def test_a_png_that_declares_its_colours_by_numbers_is_as_one_with_a_profile() -> None:
+    by_numbers = load_image(chunked(Image.fromarray(COLORS), ADOBE_POINTS, 1 / 2.2)).astype(int)
+    by_profile = load_image(encoded(Image.fromarray(COLORS), icc_profile=profile(b"RGB ", ADOBE, 2.2)))
+    assert np.abs(by_numbers - by_profile).max() <= 1
+    swapped = load_image(chunked(Image.fromarray(COLORS).convert("RGBA"), SWAPPED_POINTS, 1 / 2.2))[0, 0].astype(int)
+    assert np.abs(swapped - (40, 30, 200)).max() <= 6
+    for gray in (Image.fromarray(np.full((2, 2), 128, np.uint8)), Image.fromarray(np.full((2, 2), 128 * 257, "u2"))):
+        assert load_image(chunked(gray, ADOBE_POINTS, 1.0))[0, 0].tolist() == [188] * 3
+
+
+@pytest.mark.parametrize(
+    ("points", "gamma", "srgb"),
+    [
+        ((), 0.45455, False), ((), 0.47, False), (ADOBE_POINTS, 0.0, False), (ADOBE_POINTS, 1.0, True),
+        ((0.3,) * 8, 1.0, False),
+        ((0.0,) * 8, 1.0, False), ((40_000.0,) * 8, 1.0, False), (ADOBE_POINTS, 40_000.0, False),
+        (ADOBE_POINTS, 0.0001, False), (ADOBE_POINTS[:6], 0.45455, False),
+    ],
+)  # fmt: skip
+def test_numbers_that_say_nothing_change_nothing(points: tuple[float, ...], gamma: float, srgb: bool) -> None:
+    np.testing.assert_array_equal(load_image(chunked(Image.fromarray(COLORS), points, gamma, srgb)), COLORS)
+
+
+@pytest.mark.browser
+def test_colours_by_numbers_are_those_of_a_browser() -> None:
+    rng = np.random.default_rng(0)
+    picture = Image.fromarray(rng.integers(0, 256, (8, 8, 3), dtype=np.uint8))
+    script = """async (url) => {
+      const image = new Image(); image.src = url; await image.decode();
+      const canvas = Object.assign(document.createElement("canvas"), {width: 8, height: 8});
+      const context = canvas.getContext("2d"); context.drawImage(image, 0, 0);
+      return Array.from(context.getImageData(0, 0, 8, 8).data);
+    }"""
+    cases = [(ADOBE_POINTS, 1 / 2.2), (SWAPPED_POINTS, 0.6), ((), 0.6), (ADOBE_POINTS, 0.0), (ADOBE_POINTS[:6], 1.0)]
+    cases += [((), gamma) for gamma in (0.42, 0.434, 0.474, 0.48, 1.0)]
+    files = [chunked(picture, points, gamma) for points, gamma in cases]
+    playwright = pytest.importorskip("playwright.sync_api")
+    if CHROMIUM is None:
+        pytest.skip("there is no Chromium here")
+    with playwright.sync_playwright() as driver:
+        page = driver.chromium.launch(executable_path=CHROMIUM, args=LAUNCH).new_page()
+        shown = [page.evaluate(script, f"data:image/png;base64,{base64.b64encode(data).decode()}") for data in files]
+    for data, values in zip(files, shown, strict=True):
+        assert np.abs(load_image(data) - np.array(values).reshape(8, 8, 4)[..., :3]).max() <= 2
 
 
 def test_reported_photos_look_as_in_a_browser() -> None:

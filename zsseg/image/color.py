@@ -5,6 +5,11 @@ import io
 import numpy as np
 from PIL import Image, ImageCms
 
+from zsseg.image.png_chunks import profile_of_chunks
+
+COLOR_KEYS = ("icc_profile", "gamma", "chromaticity", "srgb")
+"""What Pillow's readers note of a picture's colours."""
+
 # Pillow's mode -> the colour space that a fitting profile states, always four letters.
 _SPACES = {"L": "GRAY", "RGB": "RGB ", "CMYK": "CMYK"}
 _LARGEST_PROFILE = 4_000_000  # bytes; those of printing presses have about 2 million
@@ -15,7 +20,7 @@ _PROBE = np.stack(np.meshgrid(*[np.linspace(0, 255, 6)] * 3), -1).reshape(6, 36,
 
 
 def to_srgb(image: Image.Image) -> Image.Image:
-    """Convert the colours of a decoded picture by its embedded ICC profile.
+    """Convert the colours of a decoded picture by its embedded ICC profile, or by the numbers of a PNG that has none.
 
     A profile that is damaged, is that of another kind of picture or is practically sRGB changes nothing, as in a
     browser. The intent is the profile's own.
@@ -27,6 +32,9 @@ def to_srgb(image: Image.Image) -> Image.Image:
         RGB or RGBA where something was converted, else the same picture.
     """
     profile = image.info.get("icc_profile")
+    if not profile and (profile := profile_of_chunks(image.info)):
+        # They describe red, green and blue; a grey picture is one of those, too.
+        image = image.convert("RGBA" if image.has_transparency_data else "RGB")
     if not profile or len(profile) > _LARGEST_PROFILE:
         return image
     # Profiles say nothing of transparency: it is taken off here and put back after the conversion.

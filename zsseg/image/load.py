@@ -13,7 +13,7 @@ from PIL import Image, UnidentifiedImageError
 
 from zsseg.errors import UserError
 from zsseg.files import is_missing, shortened
-from zsseg.image.color import to_srgb
+from zsseg.image.color import COLOR_KEYS, to_srgb
 from zsseg.image.pages import ORIENTATION, orientation, select_page, upright
 from zsseg.image.work import check_work
 
@@ -200,8 +200,7 @@ def _deep_gray_to_8_bit(image: Image.Image, opened: Image.Image, name: str) -> I
     clear = image.info.get("transparency")
     if isinstance(clear, int):
         gray.putalpha(Image.fromarray(np.where(values == clear, 0, 255).astype(np.uint8)))
-    if "icc_profile" in image.info:
-        gray.info["icc_profile"] = image.info["icc_profile"]
+    gray.info |= {key: image.info[key] for key in COLOR_KEYS if key in image.info}
     return gray
 
 
