@@ -1,8 +1,13 @@
 """What a visitor does on the page, for the browser tests and the screenshots."""
 
+import base64
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -19,6 +24,36 @@ LAUNCH = [
     "--disable-component-update",
 ]
 _SERIOUS = ("serious", "critical")
+
+
+_DRAW = """async ([kind, data]) => {
+  const bytes = Uint8Array.from(atob(data), (letter) => letter.charCodeAt(0));
+  const image = new Image();
+  image.src = URL.createObjectURL(new Blob([bytes], {type: kind}));
+  await image.decode();
+  const canvas = document.createElement("canvas");
+  [canvas.width, canvas.height] = [image.naturalWidth, image.naturalHeight];
+  const context = canvas.getContext("2d");
+  context.fillStyle = "white";
+  context.fillRect(0, 0, canvas.width, canvas.height);
+  context.drawImage(image, 0, 0);
+  return [canvas.height, canvas.width, Array.from(context.getImageData(0, 0, canvas.width, canvas.height).data)];
+}"""
+
+
+def shown_by_chromium(files: Sequence[tuple[str, bytes]]) -> list[np.ndarray]:
+    """What Chromium shows of pictures over white, (H,W,3) each.
+
+    Args:
+        files: the kind, such as "png", and the content of each.
+    """
+    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    if CHROMIUM is None:
+        pytest.skip("no Chromium on this machine: install the package chromium")
+    with playwright.sync_playwright() as driver:
+        page = driver.chromium.launch(executable_path=CHROMIUM, args=LAUNCH).new_page()
+        drawn = [page.evaluate(_DRAW, [f"image/{kind}", base64.b64encode(data).decode()]) for kind, data in files]
+    return [np.array(values).reshape(height, width, 4)[..., :3] for height, width, values in drawn]
 
 
 def wait_until_ready(page: "Page") -> None:

@@ -1,6 +1,5 @@
 """Colours by the embedded profile, as a browser shows them."""
 
-import base64
 import io
 import struct
 import zlib
@@ -9,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageCms
 
-from tests.browsing import CHROMIUM, LAUNCH
+from tests.browsing import shown_by_chromium
 from tests.cases import case
 from tests.image.test_load import encoded
 from zsseg.image.load import load_image
@@ -141,23 +140,11 @@ def test_numbers_that_say_nothing_change_nothing(points: tuple[float, ...], gamm
 def test_colours_by_numbers_are_those_of_a_browser() -> None:
     rng = np.random.default_rng(0)
     picture = Image.fromarray(rng.integers(0, 256, (8, 8, 3), dtype=np.uint8))
-    script = """async (url) => {
-      const image = new Image(); image.src = url; await image.decode();
-      const canvas = Object.assign(document.createElement("canvas"), {width: 8, height: 8});
-      const context = canvas.getContext("2d"); context.drawImage(image, 0, 0);
-      return Array.from(context.getImageData(0, 0, 8, 8).data);
-    }"""
     cases = [(ADOBE_POINTS, 1 / 2.2), (SWAPPED_POINTS, 0.6), ((), 0.6), (ADOBE_POINTS, 0.0), (ADOBE_POINTS[:6], 1.0)]
     cases += [((), gamma) for gamma in (0.42, 0.434, 0.474, 0.48, 1.0)]
     files = [chunked(picture, points, gamma) for points, gamma in cases]
-    playwright = pytest.importorskip("playwright.sync_api")
-    if CHROMIUM is None:
-        pytest.skip("there is no Chromium here")
-    with playwright.sync_playwright() as driver:
-        page = driver.chromium.launch(executable_path=CHROMIUM, args=LAUNCH).new_page()
-        shown = [page.evaluate(script, f"data:image/png;base64,{base64.b64encode(data).decode()}") for data in files]
-    for data, values in zip(files, shown, strict=True):
-        assert np.abs(load_image(data) - np.array(values).reshape(8, 8, 4)[..., :3]).max() <= 2
+    for data, values in zip(files, shown_by_chromium([("png", data) for data in files]), strict=True):
+        assert np.abs(load_image(data) - values).max() <= 2
 
 
 def test_reported_photos_look_as_in_a_browser() -> None:

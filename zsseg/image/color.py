@@ -37,6 +37,8 @@ def to_srgb(image: Image.Image) -> Image.Image:
         image = image.convert("RGBA" if image.has_transparency_data else "RGB")
     if not profile or len(profile) > _LARGEST_PROFILE:
         return image
+    if image.mode in ("L", "LA") and _space(profile) == _SPACES["RGB"]:
+        image = image.convert("RGBA" if image.has_transparency_data else "RGB")
     # Profiles say nothing of transparency: it is taken off here and put back after the conversion.
     alpha = image.mode in ("LA", "RGBA", "PA") or "transparency" in image.info
     # Indices of a palette are no colours: they have to be looked up before they can be converted.
@@ -49,6 +51,11 @@ def to_srgb(image: Image.Image) -> Image.Image:
     if alpha:
         converted.putalpha(plain.convert("RGBA").getchannel("A"))
     return converted
+
+
+def _space(profile: bytes) -> str:
+    """The colour space that a profile's header states, four letters; of a damaged one anything."""
+    return profile[16:20].decode("latin-1")
 
 
 def _transform(profile: bytes, mode: str) -> ImageCms.ImageCmsTransform | None:

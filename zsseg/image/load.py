@@ -14,7 +14,7 @@ from PIL import Image, UnidentifiedImageError
 from zsseg.errors import UserError
 from zsseg.files import is_missing, shortened
 from zsseg.image.color import COLOR_KEYS, to_srgb
-from zsseg.image.pages import ORIENTATION, orientation, select_page, upright
+from zsseg.image.pages import orientation, select_page, stored_turn, upright
 from zsseg.image.work import check_work
 
 Pixels = npt.NDArray[np.uint8]
@@ -70,11 +70,7 @@ def turn_of(path: str | Path) -> int:
     Raises:
         UserError: the file cannot be read.
     """
-    image = _open_bytes(_read(Path(path)), Path(path).name)
-    if image.format == "PNG":
-        image.load()  # its tag may follow the pixels
-    # Pillow turns a TIFF itself while it decodes, so the tag is looked up before.
-    return image.getexif().get(ORIENTATION, 1) if image.format == "TIFF" else orientation(image)
+    return stored_turn(_open_bytes(_read(Path(path)), Path(path).name))
 
 
 def _read(path: Path) -> bytes:
@@ -150,13 +146,22 @@ def _from_pil(image: Image.Image, name: str = "the picture") -> Pixels:
     except Exception as error:  # likewise for damaged pages
         raise UserError(f"{name} is damaged or cut short: {_SAVE_AGAIN}.") from error
     _check_size(image.height, image.width, name)
+    turn, is_deep = orientation(image), _is_48_bit(image)
     try:
         # Pixels are decompressed here, after the size in the header was checked.
         image.load()
     except Exception as error:  # likewise for damaged bodies
         raise UserError(f"{name} is damaged or cut short: {_SAVE_AGAIN}.") from error
     _check_size(image.height, image.width, name)  # an icon holds another file, whose size its header may not tell
-    return _to_rgb(upright(image), image, name)
+    if is_deep and isinstance(image.info.get("transparency"), tuple):
+        # Pillow keeps the upper half of each value, but all of the one that is transparent.
+        image.info["transparency"] = tuple(value >> 8 for value in image.info["transparency"])
+    return _to_rgb(upright(image, turn), image, name)
+
+
+def _is_48_bit(image: Image.Image) -> bool:
+    """Whether a picture that is not decoded yet has red, green and blue of 16 bits."""
+    return any("RGB;16" in str(part) for part in getattr(image, "tile", ()))
 
 
 def _check_size(height: int, width: int, name: str) -> None:

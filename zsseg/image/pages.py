@@ -1,5 +1,7 @@
 """Which of the pictures in one file is meant, and which way up it is."""
 
+import io
+
 from PIL import Image, TiffImagePlugin
 
 from zsseg.errors import UserError
@@ -9,6 +11,7 @@ _MOST_PAGES = 64
 _SUBFILE, _OLD_SUBFILE, _PHOTOMETRIC, _SUB_IFDS, _DNG_VERSION = 254, 255, 262, 330, 50706
 _REDUCED_OR_MASK, _OLD_REDUCED, _SENSOR = 1 | 4, 2, (32803, 34892)
 
+_SHORT = 3  # a type of TIFF, and so of EXIF
 ORIENTATION = 0x0112
 """EXIF's tag of the turn."""
 
@@ -69,22 +72,36 @@ def orientation(image: Image.Image) -> int:
     """The turn that browsers apply to a picture, as EXIF numbers it, 1..8; 1 is upright.
 
     Args:
-        image: opened; a PNG must be decoded already, because its EXIF block may follow the pixels. A decoded TIFF is
-            upright by Pillow's own doing.
+        image: opened and not decoded: Chromium does not look for the EXIF block of a PNG behind its pixels, and Pillow
+            turns a TIFF itself while it decodes, without a block.
     """
     block = image.info.get("exif")
     if not block or image.format in _NOT_TURNED:
         return 1
     try:
-        exif = Image.Exif()
-        exif.load(block)
-        turn = exif.get(ORIENTATION)
+        data = io.BytesIO(block.removeprefix(b"Exif\0\0"))
+        tags = TiffImagePlugin.ImageFileDirectory_v2(data.read(8))
+        data.seek(tags.next)
+        tags.load(data)
+        # A number of another type is none to browsers.
+        turn = tags.get(ORIENTATION) if tags.tagtype.get(ORIENTATION) == _SHORT else 1
     except Exception:  # an unreadable EXIF block says nothing about the pixels
         return 1
     return turn if turn in _TURNS else 1  # 1 is upright, and other numbers mean nothing
 
 
-def upright(image: Image.Image) -> Image.Image:
-    """Turn a decoded picture as its EXIF block says; see `orientation`."""
-    turn = orientation(image)
+def stored_turn(image: Image.Image) -> int:
+    """The turn between the pixels of a file and what is shown, 1..8, also where Pillow undoes it while it decodes.
+
+    Args:
+        image: opened and not decoded.
+    """
+    if isinstance(image, TiffImagePlugin.TiffImageFile):
+        turn = image.tag_v2.get(ORIENTATION, 1)
+        return turn if turn in _TURNS else 1
+    return orientation(image)
+
+
+def upright(image: Image.Image, turn: int) -> Image.Image:
+    """Undo a turn that `orientation` found, in a decoded picture."""
     return image if turn == 1 else image.transpose(_TURNS[turn])

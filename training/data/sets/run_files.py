@@ -15,7 +15,7 @@ from training.data.labels import VOID
 from training.data.sets.known import DATA_SETS
 from training.runtime.devices import available_cores
 from zsseg.errors import UserError
-from zsseg.image.pages import orientation
+from zsseg.image.pages import stored_turn
 
 _SAMPLE = 100  # masks
 _SIDEWAYS = (5, 6, 7, 8)  # EXIF orientations that exchange width and height
@@ -64,7 +64,7 @@ def _fault(item: Item) -> str:
             return f"{path} is an empty file."
         try:
             with Image.open(path) as picture:
-                headers.append((picture.size, orientation(picture), picture.mode, picture.format))
+                headers.append((picture.size, stored_turn(picture), picture.mode, picture.format))
         except Exception:  # a damaged header can raise anything
             return f"{path} is not a readable picture."
         # Sizes stand in the header: a picture that was cut short looks whole without its end.
