@@ -2,6 +2,7 @@
 
 import struct
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -19,7 +20,7 @@ _GAMMAS = (0.1, 10.0)
 _SAME_GAMMA = 0.05
 
 
-def profile_of_chunks(info: Mapping[object, object]) -> bytes | None:
+def profile_of_chunks(info: Mapping[Any, Any]) -> bytes | None:
     """The ICC profile that says the same as a PNG's chunks gAMA and cHRM.
 
     As in Chromium a gamma alone goes with the primaries of sRGB, primaries alone say nothing, and neither counts beside
