@@ -1,14 +1,40 @@
 """A link that carries the question and the settings, never the photo."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Annotated, Any
 from urllib.parse import urlencode
+
+from pydantic import BeforeValidator, Field, TypeAdapter, ValidationError, ValidatorFunctionWrapHandler, WrapValidator
 
 from zsseg.demo.actions import DisplaySettings
 
 PENALTIES = (-0.5, 0.5)  # what the page's slider takes
 MAX_TEXT = 4000  # browsers and servers cut longer addresses
-_DIGITS = 10  # of the largest number of a scene
+
+
+def _or_none(value: Any, check: ValidatorFunctionWrapHandler) -> Any:  # noqa: ANN401 - whatever a link holds
+    # People edit links: one impossible value must not cost them the others.
+    try:
+        return check(value)
+    except ValidationError:
+        return None
+
+
+def _without_none(kind: Any) -> BeforeValidator:  # noqa: ANN401 - a type as pydantic takes it
+    """Of a mapping, the values that are of this kind."""
+    check = TypeAdapter(kind).validate_python
+    return BeforeValidator(lambda values: {key: v for key, text in values.items() if (v := check(text)) is not None})
+
+
+_OR_NONE = WrapValidator(_or_none)
+# A text that was cut on its way would be half a name.
+_Text = Annotated[str | None, Field(max_length=MAX_TEXT), _OR_NONE]
+_Fraction = Annotated[float | None, Field(ge=0, le=1), _OR_NONE]  # NaN is in no range
+_Penalty = Annotated[float | None, Field(ge=PENALTIES[0], le=PENALTIES[1]), _OR_NONE]
+_Fractions = Annotated[Mapping[str, float], _without_none(_Fraction)]
+_Penalties = Annotated[Mapping[str, float], _without_none(_Penalty)]
+_Scene = Annotated[int | None, Field(ge=0, lt=10**10), _OR_NONE]
 
 
 @dataclass(frozen=True)
@@ -25,15 +51,15 @@ class Shared:
         photo: name of the visitor's own file, which the link does not contain.
     """
 
-    seen: str | None
-    unseen: str | None
-    model: str | None
-    thresholds: Mapping[str, float]
-    penalties: Mapping[str, float]
-    opacity: float | None
-    scene: int | None
-    example: str | None
-    photo: str | None
+    seen: _Text = None
+    unseen: _Text = None
+    model: _Text = None
+    thresholds: _Fractions = field(default_factory=dict)
+    penalties: _Penalties = field(default_factory=dict)
+    opacity: _Fraction = None
+    scene: _Scene = None
+    example: _Text = None
+    photo: _Text = None
 
 
 def write_query(
@@ -54,37 +80,10 @@ def write_query(
 
 
 def read_query(fields: Mapping[str, str]) -> Shared:
-    """Read what `write_query` wrote; what is missing or impossible counts as absent."""
-    return Shared(
-        seen=_text(fields.get("seen")),
-        unseen=_text(fields.get("unseen")),
-        model=_text(fields.get("model")),
-        thresholds=_by_method(fields, "threshold-", (0, 1)),
-        penalties=_by_method(fields, "penalty-", PENALTIES),
-        opacity=_within(fields.get("opacity"), (0, 1)),
-        scene=_number(fields.get("scene")),
-        example=_text(fields.get("example")),
-        photo=_text(fields.get("photo")),
-    )
+    """Read what `write_query` wrote; what is missing or impossible counts as absent, what is unknown is left out."""
+    by_method = {"thresholds": _with_prefix(fields, "threshold-"), "penalties": _with_prefix(fields, "penalty-")}
+    return TypeAdapter(Shared).validate_python({**fields, **by_method})
 
 
-def _text(value: str | None) -> str | None:
-    # A text that was cut on its way would be half a name.
-    return None if value is None or len(value) > MAX_TEXT else value
-
-
-def _number(text: str | None) -> int | None:
-    return int(text) if text and text.isascii() and text.isdigit() and len(text) <= _DIGITS else None
-
-
-def _by_method(fields: Mapping[str, str], prefix: str, span: tuple[float, float]) -> dict[str, float]:
-    read = {name.removeprefix(prefix): _within(text, span) for name, text in fields.items() if name.startswith(prefix)}
-    return {method: value for method, value in read.items() if value is not None}
-
-
-def _within(text: str | None, span: tuple[float, float]) -> float | None:
-    try:
-        value = float(text or "")
-    except ValueError:
-        return None
-    return value if span[0] <= value <= span[1] else None  # false for NaN
+def _with_prefix(fields: Mapping[str, str], prefix: str) -> dict[str, str]:
+    return {name.removeprefix(prefix): text for name, text in fields.items() if name.startswith(prefix)}
