@@ -211,6 +211,21 @@ def test_every_row_is_imported_from_a_file(name: str, tmp_path: Path) -> None:
     assert {entry.name.split("-")[0] for entry in (tmp_path / "out").iterdir()} == {name.split("-")[0], "clip"}
 
 
+def test_the_papers_heads_of_one_data_set_are_side_by_side_on_the_page(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("zsseg.weights.search.checkpoint_folders", list)
+    for name in ("zegclip-voc-inductive", "clip_rc-voc-inductive", "zegclip-coco-inductive"):
+        source = tmp_path / f"{name}.pth"
+        source.write_bytes(in_torch(state_of(released(name))))
+        get(released(name), tmp_path / "out", str(source))
+    catalog = find_catalog(str(tmp_path / "out"))
+    assert catalog.titles[1:] == ["ViT-B-16, PASCAL VOC 2012, inductive", "ViT-B-16, COCO-Stuff 164k, inductive"]
+    both = working(catalog.get(catalog.titles[1]))
+    assert [predictor.name for predictor in both.values()][:2] == ["zegclip-voc-inductive", "clip_rc-voc-inductive"]
+    assert list(both) == ["zegclip", "clip_rc", "training-free"]
+
+
 def test_a_folder_gives_its_one_file_or_the_one_of_the_name(tmp_path: Path) -> None:
     row = released("zegclip-voc-inductive")
     folder = tmp_path / "downloads"

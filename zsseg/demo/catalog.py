@@ -14,6 +14,7 @@ from zsseg.errors import UserError
 from zsseg.models import METHODS, TrainingFreeConfig, shown_methods
 from zsseg.predictor import Predictor, default_checkpoints
 from zsseg.weights.metadata import Metadata, read_metadata
+from zsseg.weights.released import released_title
 from zsseg.weights.search import find_backbone_of, find_checkpoint, list_checkpoints
 
 DRAWN_DOMAIN = "Drawn shapes"
@@ -199,7 +200,7 @@ def _group(found: Iterable[tuple[Path, Metadata]]) -> dict[str, dict[str, str | 
     entries: dict[str, dict[str, str | UserError]] = {}
     for path, metadata in found:
         # Methods that share backbone and setting are compared side by side, so they make one entry.
-        title = f"{metadata.backbone}, {metadata.setting}"
+        title = released_title(metadata.name, metadata.method) or f"{metadata.backbone}, {metadata.setting}"
         if metadata.method in entries.get(title, {}):
             # A second checkpoint of one method gets an entry of its own instead of replacing the first.
             title = f"{title} ({path.stem})"

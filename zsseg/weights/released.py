@@ -155,3 +155,18 @@ def released_backbone(name: str) -> Released:
             f"{name} is no backbone that can be brought: choose {', '.join(row.open_clip for row in backbones)}."
         )
     return found
+
+
+def released_title(name: str, method: str) -> str:
+    """What the papers' heads of one data set and setting have in common, for people; empty for any other checkpoint.
+
+    Both methods stand on OpenAI's ViT-B/16, though each released file holds a copy of its own.
+
+    Args:
+        name: of the checkpoint.
+        method: its key.
+    """
+    row = RELEASED.get(name)
+    if row is None or not method or row.method != method:
+        return ""
+    return f"{CLIP_VIT_B16.open_clip.partition('/')[0]}, {row.title.partition(', ')[2]}"
