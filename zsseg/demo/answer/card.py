@@ -29,14 +29,15 @@ SETTINGS = {
 
 
 def title(method: str, predictors: Predictors) -> Markup:
-    """Name the method and its training setting, above its picture; its backbone too, if it is not that of the first."""
+    """Name the method and its training setting, above its picture, or its backbone if it is not that of the first."""
     predictor = predictors[method]
     if isinstance(predictor, UserError):
         return render("card_title.html", title=title_of(method), setting="", meaning="")
     setting, backbone = str(predictor.metadata.setting), predictor.metadata.backbone
     meaning = SETTINGS.get(setting, "")
     if backbone != next(iter(working(predictors).values())).metadata.backbone:
-        setting, meaning = f"{backbone}, {setting}", f"{meaning} It stands on a backbone of its own, {backbone}."
+        # In place of the setting, for which there is no room; the text that the pointer shows has both.
+        setting, meaning = backbone, f"{meaning} It stands on a backbone of its own, {backbone}."
     return render("card_title.html", title=title_of(method), setting=setting, meaning=meaning)
 
 
