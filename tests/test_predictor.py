@@ -14,7 +14,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from tests.tiny import SIDE, tiny_checkpoint, tiny_metadata
+from tests.tiny import SIDE, tiny_backbone, tiny_checkpoint, tiny_metadata
 from zsseg.errors import UserError
 from zsseg.image.windows import window_boxes
 from zsseg.models import Backbone, ClipRC, ImageTokens, MaskOutput, TrainingFreeConfig
@@ -176,6 +176,7 @@ class Constant(torch.nn.Module):
         self.backbone = backbone
         self.config = TrainingFreeConfig()
         self.has_recovery = False
+        self.is_plain = False
         self.has_exact_decoder = False
 
     def encode_patches(self, patches: torch.Tensor) -> ImageTokens:
@@ -360,3 +361,23 @@ def test_parameters_count_head_and_backbone(predictor: Predictor) -> None:
     assert head == sum(tensors[name].numel() for name in predictor.model.trainable_names())
     assert frozen == sum(parameter.numel() for parameter in predictor.model.backbone.clip.parameters())
     assert (head == 0) == (predictor.method == "training-free")
+
+
+def test_the_untouched_encoder_runs_once_for_recovery_and_baseline(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runs: list[int] = []
+    backbones: dict[str, Backbone] = {}
+    folder = tiny_backbone(tmp_path)
+    alone = Predictor.training_free(folder, size=SIDE, stride=64, engine="eager")
+    seen = {name: getattr(alone.metadata, name) for name in ("mean", "std", "stride")}
+    path = tiny_checkpoint(tmp_path, "clip_rc", **seen)
+    trained = Predictor.from_checkpoint(path, backbones=backbones, engine="eager")
+    plain = Predictor.training_free(folder, size=SIDE, stride=64, backbones=backbones, engine="eager")
+    expected = alone.predict(PHOTO, unseen="dog, cow").scores
+    encode = Backbone.plain_tokens
+    monkeypatch.setattr(Backbone, "plain_tokens", lambda self, patches: (runs.append(1), encode(self, patches))[1])
+    trained.predict(PHOTO, unseen="dog, cow")
+    answer = plain.predict(PHOTO, unseen="dog, cow")
+    assert len(runs) == 1
+    np.testing.assert_array_equal(answer.scores, expected)

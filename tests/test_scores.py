@@ -6,6 +6,7 @@ import io
 import pickle
 import tracemalloc
 from pathlib import Path
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
@@ -16,7 +17,7 @@ from zsseg.analysis.photo_gate import apply_photo_gate
 from zsseg.errors import UserError
 from zsseg.export.encode import npz, summary
 from zsseg.image.score_maps import WindowMaps
-from zsseg.image.windows import Preprocessing, make_windows, window_scores
+from zsseg.image.windows import Preprocessing, make_windows, synonym_scores, window_scores
 from zsseg.predictor import Predictor
 from zsseg.scores import MAX_SCORES, FloatArray, GatedMaps, ScoreMaps, ScoreMemory, check_size, score_memory
 from zsseg.segmentation import Segmentation, margin, overlap
@@ -102,6 +103,61 @@ def test_logits_that_are_no_numbers_are_refused() -> None:
     for value in (np.nan, np.inf):
         with pytest.raises(ValueError, match="not finite"):
             WindowMaps(torch.full((len(windows.boxes), 1, 4, 4), value), windows, [1])
+
+
+class Keyed(Ramp):
+    """Maps of which those with equal keys are equal: class i of a list has the map of its letter."""
+
+    def __init__(self, letters: str) -> None:
+        super().__init__(len(letters), 10, 10)
+        self.letters = letters
+
+    def planes(self, start: int, stop: int) -> FloatArray:
+        self.computed += stop - start
+        levels = [np.full((1, 10, 10), ord(letter) / 256, np.float32) for letter in self.letters[start:stop]]
+        return np.concatenate(levels)
+
+    def key(self, index: int) -> str:
+        return self.letters[index]
+
+
+def test_maps_that_a_kept_array_has_are_not_computed_again() -> None:
+    memory = ScoreMemory(limit=4 * 100 * 7)
+    first, second, third = Keyed("abc"), Keyed("bcd"), Keyed("bce")
+    memory.get(first)
+    np.testing.assert_array_equal(memory.get(second), Keyed("bcd").planes(0, 3))
+    assert (first.computed, second.computed) == (3, 1)
+    memory.get(third)  # the first leaves, and with it "a"
+    again = Keyed("ab")
+    memory.get(again)
+    assert (third.computed, again.computed) == (1, 1)
+    del second, third
+    gc.collect()
+    last = Keyed("bd")
+    memory.get(last)  # "b" is known from `again`, "d" from nobody
+    assert last.computed == 1
+
+
+def test_maps_of_answered_classes_are_reused_by_zegclip(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """To the last bit what a process without memory would compute, whatever the other names are."""
+    counted = Mock(wraps=synonym_scores)
+    path = tiny_checkpoint(tmp_path, "zegclip")
+    predictor = Predictor.from_checkpoint(path, engine="eager")
+    names = [f"thing {index}" for index in range(20)]
+    first = predictor.predict(PHOTO, unseen=names)
+    monkeypatch.setattr("zsseg.image.score_maps.synonym_scores", counted)
+    asked = [*names[1:], "something else"]
+    again = predictor.predict(PHOTO, unseen=asked)
+    assert counted.call_count == 1
+    again.with_settings(seen_penalty=0.3, threshold=0.2).labels  # noqa: B018 - sliders
+    assert counted.call_count == 1
+    del first
+    scores = again.scores.copy()
+    del again
+    gc.collect()
+    fresh = Predictor.from_checkpoint(path, engine="eager").predict(PHOTO, unseen=asked)
+    assert counted.call_count == 1 + 20
+    np.testing.assert_array_equal(fresh.scores, scores)
 
 
 def test_one_budget_the_least_recently_used_leaves() -> None:

@@ -257,7 +257,7 @@ class Predictor:
         check_regions(len(photo.boxes) * self.model.config.regions * rows * columns, synonyms)
         text = self.encode_text(vocabulary)
         batches = self.encode_image(photo).batches(len(text))
-        outputs = (self._decoder.run(self.model.decode, batch.tokens, text) for batch in batches)
+        outputs = (self.decoder_engine.run(self.model.decode, batch.tokens, text) for batch in batches)
         return view_regions(self.model, photo, outputs, vocabulary)
 
     @property
@@ -275,7 +275,8 @@ class Predictor:
         return {"sha256": self.sha256, "setting": meta.setting, **backbone, "engine": self.engine.name}
 
     @property
-    def _decoder(self) -> Engine:
+    def decoder_engine(self) -> Engine:
+        """What runs the decoder: the exact engine where rounding would change too many labels."""
         return self.engine.exact if self.model.has_exact_decoder else self.engine
 
     def preprocess(self, photo: Pixels) -> Windows:
@@ -326,7 +327,7 @@ class Predictor:
         logits: list[Tensor] = []
         grids: list[dict[str, Tensor]] = []
         for batch in encoded.batches(len(text)):
-            output = self._decoder.run(self.model.decode, batch.tokens, text)
+            output = self.decoder_engine.run(self.model.decode, batch.tokens, text)
             # Logits of patches, (n, S, h, w), are a few kilobytes per class: they are what an answer keeps.
             logits.append(output.mask_logits)
             grids.append(self._features_of_windows(batch, output))

@@ -8,7 +8,7 @@ import threading
 import weakref
 from abc import ABC, abstractmethod
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 from functools import cache
 
 import numpy as np
@@ -24,7 +24,7 @@ MAX_SCORES = 2**28
 SHARED_BYTES = 2**30
 """Of all arrays that are kept, in the whole process."""
 
-# As many as `zsseg.image.windows` computes in one step.
+# Maps in memory at a time where they are read one after the other.
 _PLANES_AT_ONCE = 16
 
 
@@ -40,6 +40,10 @@ class ScoreMaps(ABC):
     @abstractmethod
     def planes(self, start: int, stop: int) -> FloatArray:
         """The maps of the classes from `start` to before `stop`, (stop-start,H,W); the same bits every time."""
+
+    def key(self, index: int) -> Hashable:
+        """What the map of a class is computed from: maps with equal keys have equal values; None where unknown."""
+        return None
 
     @property
     def size(self) -> int:
@@ -106,6 +110,8 @@ class ScoreMemory:
     def __init__(self, limit: int) -> None:
         self._limit = limit
         self._arrays: OrderedDict[int, FloatArray] = OrderedDict()  # by id of the maps
+        self._planes: dict[Hashable, FloatArray] = {}  # (H,W) parts of those arrays, by key
+        self._keys: dict[int, list[Hashable]] = {}  # of the maps, by their id
         self._lock = threading.RLock()  # the garbage collector may call `_forget` while this thread holds it
 
     @property
@@ -122,27 +128,40 @@ class ScoreMemory:
             return self._arrays.get(id(maps))
 
     def get(self, maps: ScoreMaps) -> FloatArray:
-        """The array of these maps, (K,H,W), read-only, computed first if need be."""
+        """The array of these maps, (K,H,W), read-only, computed first if need be.
+
+        The map of a class that a kept array has already is copied from there.
+        """
         kept = self.found(maps)
         if kept is not None:
             return kept
+        keys = [maps.key(index) for index in range(len(maps))]
+        with self._lock:
+            # Parts of arrays hold their arrays, should those leave meanwhile.
+            known = {key: self._planes[key] for key in keys if key in self._planes}
         array: FloatArray = np.empty(maps.shape, dtype=np.float32)
-        for index, plane in enumerate(maps):
-            array[index] = plane
+        for index, key in enumerate(keys):
+            array[index] = known[key] if key in known else maps.planes(index, index + 1)[0]
         # Several answers share the array: a write through one would change the others.
         array.setflags(write=False)
         with self._lock:
             self._arrays[id(maps)] = array
+            self._keys[id(maps)] = keys
+            self._planes |= {key: plane for key, plane in zip(keys, array, strict=True) if key is not None}
             # An id may be given to another object once this one is gone, so the entry must leave with it.
             weakref.finalize(maps, self._forget, id(maps))
             while self.held > self._limit and self._arrays:
                 # An array above the whole budget leaves at once and belongs to its caller alone.
-                self._arrays.popitem(last=False)
+                self._forget(next(iter(self._arrays)))
         return array
 
-    def _forget(self, key: int) -> None:
+    def _forget(self, maps: int) -> None:
         with self._lock:
-            self._arrays.pop(key, None)
+            array = self._arrays.pop(maps, None)
+            for key in self._keys.pop(maps, ()):
+                # A later array may have a map of the same key, which stays.
+                if key in self._planes and self._planes[key].base is array:
+                    del self._planes[key]
 
 
 @cache

@@ -8,11 +8,12 @@ import torch
 import torch.nn.functional as F
 
 from tests.tiny import tiny_checkpoint
-from zsseg.bench.models import CLASSES, measure_model, vit_b16
+from zsseg.bench.models import CLASSES, COMPARED, measure_answers, measure_engines, measure_model, vit_b16
 from zsseg.bench.parts import EMBEDDED, START
 from zsseg.bench.timing import SIDE, Clock, gflop_of
 from zsseg.cli.bench import table
 from zsseg.cli.main import main
+from zsseg.engines.build import candidates
 from zsseg.predictor import Predictor
 
 
@@ -41,7 +42,9 @@ def test_every_step_of_a_model_is_measured(tmp_path: Path, method: str) -> None:
     predictor = Predictor.from_checkpoint(tiny_checkpoint(tmp_path, method))
     rows, memory = measure_model("tiny", predictor, Clock(1))
     steps = {row.step for row in rows}
-    assert {"predict 20", "predict 20, one new name", "encode", "encode, bf16", "encode 20 names"} <= steps
+    assert {"first answer 20", "predict 20", "predict 171"} <= steps
+    assert {f"forward {classes}, {engine}" for classes in COMPARED for engine in candidates()} <= steps
+    assert {"predict 20, one new name", "predict 20, other names", "encode", "encode, bf16", "encode 20 names"} <= steps
     assert {f"decode {classes}" for classes in CLASSES} <= steps
     gflop = {row.step: row.gflop or 0.0 for row in rows}
     assert 0 < gflop["decode 2"] < gflop["decode 20"] < gflop["decode 171"] < gflop["decode 1000"]
@@ -75,6 +78,32 @@ def test_ratios_of_the_embedded_models(capsys: pytest.CaptureFixture[str]) -> No
         assert found["memory_gb"][part]["predict 20"] < 2
         assert found["gflops"][part]["float32"] > 0
     assert any(f"| {EMBEDDED[0]} | encode |" in line for line in table(found))
+
+
+@pytest.mark.slow
+@pytest.mark.alone
+@pytest.mark.parametrize(("method", "again", "many"), [("zegclip", 0.05, 1.2), ("clip_rc", 0.08, 1.35)])
+def test_ratios_of_answers_at_the_papers_size(method: str, again: float, many: float) -> None:
+    """Asking again costs next to nothing, and 171 names little more than 20."""
+    model = vit_b16(method)
+    predictor = Predictor(model.model, model.metadata, engine=candidates()[min(1, len(candidates()) - 1)])
+    products = {row.step: row.products for row in measure_answers("vit-b16", predictor, Clock(2))}
+    assert products["predict 20, one new name"] < again * products["first answer 20"]
+    assert products["predict 20, other names"] < again * products["first answer 20"]
+    assert products["predict 171"] < many * products["predict 20"]
+
+
+@pytest.mark.slow
+@pytest.mark.alone
+@pytest.mark.parametrize("method", ["zegclip", "clip_rc"])
+def test_ratios_of_engines_at_the_papers_size(method: str) -> None:
+    products = {row.step: row.products for row in measure_engines("vit-b16", vit_b16(method), Clock(2))}
+    for classes in COMPARED:
+        eager = products[f"forward {classes}, eager"]
+        for engine in candidates():
+            assert products[f"forward {classes}, {engine}"] < 1.2 * eager
+        if "bf16" in candidates():
+            assert products[f"forward {classes}, bf16"] < 0.6 * eager
 
 
 @pytest.mark.slow

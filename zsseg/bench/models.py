@@ -1,7 +1,7 @@
 """The steps of a prediction, timed one by one: of the embedded model, and of ViT-B/16 with random weights."""
 
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import partial
 from itertools import count
 
@@ -10,8 +10,9 @@ import torch
 import torch.nn.functional as F
 
 from zsseg.bench.machine import peak_memory_gb
-from zsseg.bench.timing import Clock, Row
+from zsseg.bench.timing import Clock, Row, gflop_of, seconds_of
 from zsseg.engines import EAGER
+from zsseg.engines.build import candidates
 from zsseg.image.encoder import EncodedImage
 from zsseg.image.load import Pixels
 from zsseg.image.windows import Windows
@@ -24,6 +25,8 @@ CLASSES = (2, 20, 171, 1000)
 """Numbers of classes that the decoder is asked for; 20 and 171 are those of PASCAL VOC and COCO-Stuff."""
 
 ASKED = 20
+COMPARED = (20, 171)
+"""Numbers of classes of which whole answers are compared."""
 _SIDE = 512
 # OpenAI's ViT-B/16 at the papers' 512 px: sizes alone, since nothing is read.
 _VIT_B16 = {
@@ -71,28 +74,56 @@ MODELS = {"embedded": embedded, "vit-b16": vit_b16}
 def measure_model(part: str, predictor: Predictor, clock: Clock) -> tuple[list[Row], dict[str, float | None]]:
     """All steps of one model, and the peak memory in GB after the whole prediction and after the largest decode."""
     # In this order: peak memory never falls, so the largest decode comes last.
-    rows = list(_whole_rows(part, predictor, clock))
+    rows = list(measure_answers(part, predictor, clock))
     memory = {f"predict {ASKED}": peak_memory_gb()}
+    rows += measure_engines(part, predictor, clock)
     rows += _step_rows(part, predictor, clock)
     memory[f"decode {CLASSES[-1]}"] = peak_memory_gb()
     return rows, memory
 
 
-def _whole_rows(part: str, predictor: Predictor, clock: Clock) -> Iterator[Row]:
+def measure_answers(part: str, predictor: Predictor, clock: Clock) -> Iterator[Row]:
+    """Whole answers: of everything anew, of a new photo with known names, and again of the same photo."""
     names, photo, fresh = _names(ASKED), _photo(), count()
 
-    def predict() -> object:
+    def predict(asked: Sequence[str]) -> object:
         # A photo that is cached would cost nothing.
-        return predictor.predict(_changed(photo, next(fresh)), unseen=names)
+        return predictor.predict(_changed(photo, next(fresh)), unseen=asked)
 
-    def ask_again() -> object:
-        # One name is new in each call; photo and other names are cached.
-        return predictor.predict(photo, unseen=[*names[1:], f"something else {next(fresh)}"])
+    yield clock.measure(part, f"first answer {ASKED}", lambda: predict(_names(ASKED, f"word {next(fresh)}")))
+    for classes in COMPARED:
+        yield clock.measure(part, f"predict {classes}", partial(predict, _names(classes)))
+    others, kept = _names(ASKED, "other"), [predictor.predict(photo, unseen=names)]
+    predictor.predict(photo, unseen=others)
 
-    yield clock.measure(part, f"predict {ASKED}", predict)
-    # Fills the caches that `ask_again` relies on.
-    predictor.predict(photo, unseen=names)
+    def ask_again() -> None:
+        # One name is new in each call. The last answer is kept, as the page does.
+        kept[0] = predictor.predict(photo, unseen=[*names[1:], f"something else {next(fresh)}"])
+
     yield clock.measure(part, f"predict {ASKED}, one new name", ask_again)
+    yield clock.measure(part, f"predict {ASKED}, other names", lambda: predictor.predict(photo, unseen=others))
+
+
+def measure_engines(part: str, predictor: Predictor, clock: Clock) -> Iterator[Row]:
+    """The model's whole forward pass of one window, without its recovery decoder, by every engine of this machine."""
+    model, pixels = predictor.model, predictor.preprocess(_photo()).pixels[:1]
+    for classes in COMPARED:
+        text = F.normalize(torch.randn(classes, model.backbone.joint_dim), dim=-1)  # (K, D)
+        gflop = gflop_of(partial(_forward, predictor, pixels, text))
+        for engine in candidates():
+            other = Predictor(model, predictor.metadata, engine=engine)
+            call = partial(_forward, other, pixels, text)
+            # The first also packs weights.
+            call()
+            seconds = partial(seconds_of, call)
+            yield clock.measure_seconds(part, f"forward {classes}, {engine}", seconds, gflop=gflop)
+
+
+@torch.inference_mode()
+def _forward(predictor: Predictor, pixels: torch.Tensor, text: torch.Tensor) -> object:
+    model, engine = predictor.model, predictor.engine
+    image = engine.run(model.encode_patches, engine.run(model.backbone.embed_patches, pixels))
+    return predictor.decoder_engine.run(model.decode, image, text)
 
 
 def _step_rows(part: str, predictor: Predictor, clock: Clock) -> Iterator[Row]:

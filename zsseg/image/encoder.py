@@ -1,6 +1,6 @@
 """The image encoder: a photo in, the tokens of its windows out; the last photos are cached."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import torch
@@ -83,20 +83,30 @@ class ImageEncoder:
 
     @torch.inference_mode()
     def _encode(self, photo: Windows) -> EncodedImage:
+        encode = self.model.encode_patches
+        tokens = self._plain(photo, encode) if self.model.is_plain else self._tokens(encode, photo)
+        target = self._plain(photo, self.model.backbone.plain_tokens).patch_tokens if self.clip_target else None
+        return EncodedImage(tokens, target, self.model.config.attention_heads)
+
+    def _tokens(self, encode: Callable[[Tensor], ImageTokens], photo: Windows) -> ImageTokens:
+        """Tokens of all windows, some at a time."""
         batches = torch.split(self._patches(photo), WINDOWS_AT_ONCE)
-        tokens = [self.engine.run(self.model.encode_patches, batch) for batch in batches]
-        target = None
-        if self.clip_target:
-            plain = self.model.backbone.plain_tokens
-            target = torch.cat([self.engine.run(plain, batch).patch_tokens for batch in batches])
-        joined = ImageTokens(
+        tokens = [self.engine.run(encode, batch) for batch in batches]
+        return ImageTokens(
             torch.cat([t.cls_token for t in tokens]),
             torch.cat([t.patch_tokens for t in tokens]),
             # (n, 0, D) where the method has no regions, so that no branch is needed.
             torch.cat([t.region_tokens for t in tokens]),
             tokens[0].grid,
         )
-        return EncodedImage(joined, target, self.model.config.attention_heads)
+
+    def _plain(self, photo: Windows, encode: Callable[[Tensor], ImageTokens]) -> ImageTokens:
+        """Tokens of the untouched encoder; heads over one backbone compute them once for all of them."""
+        return self.model.backbone.plain_cache.get(self._key(photo), lambda: self._tokens(encode, photo))
+
+    def _key(self, photo: Windows) -> tuple[str, str, str]:
+        # The engine is part of the key, because engines round differently.
+        return photo.key, str(self.device), self.engine.name
 
     def _patches(self, photo: Windows) -> Tensor:
         """Patch embeddings (n, W, h, w) of all windows; heads over one backbone compute them once for all of them."""
@@ -106,5 +116,4 @@ class ImageEncoder:
             batches = torch.split(photo.pixels, WINDOWS_AT_ONCE)
             return torch.cat([self.engine.run(backbone.embed_patches, batch.to(self.device)) for batch in batches])
 
-        # The engine is part of the key, because engines round differently.
-        return backbone.patch_cache.get((photo.key, str(self.device), self.engine.name), make)
+        return backbone.patch_cache.get(self._key(photo), make)

@@ -1,13 +1,14 @@
 """Score maps of a photo, computed from the logits of its windows when they are wanted."""
 
-from collections.abc import Sequence
+import hashlib
+from collections.abc import Hashable, Sequence
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from zsseg.image.windows import Windows, synonym_scores, synonyms_at_once
+from zsseg.image.windows import Windows, synonym_scores
 from zsseg.scores import FloatArray, ScoreMaps
 
 
@@ -30,8 +31,7 @@ class WindowMaps(ScoreMaps):
         self.shape = (len(synonym_counts), *photo.photo)
         self._logits = logits
         self._layout = (photo.boxes, photo.resized, photo.photo, photo.feathered)
-        self._owners = np.repeat(np.arange(len(synonym_counts)), synonym_counts)  # (S,) the class of each synonym
-        self._step = synonyms_at_once(photo.boxes)
+        self._firsts = np.cumsum([0, *synonym_counts])  # (K + 1,) where the synonyms of each class begin
 
     def __getstate__(self) -> dict[str, Any]:
         """What goes to another process has no tensor on a GPU: one that is lent to this process is not there."""
@@ -39,17 +39,20 @@ class WindowMaps(ScoreMaps):
 
     @torch.inference_mode()
     def planes(self, start: int, stop: int) -> FloatArray:
-        """As `ScoreMaps.planes`: what `zsseg.image.windows.window_scores` computes of all classes, for some of them.
-
-        Synonyms are taken in the same groups, whatever classes are asked, since the last bits depend on the group.
-        """
-        scores = np.zeros((stop - start, *self.shape[1:]), dtype=np.float32)
-        first, last = np.searchsorted(self._owners, (start, stop))
-        # Groups start at multiples of the step, not at `first`: see the docstring.
-        for group in range(int(first) // self._step * self._step, int(last), self._step):
-            maps = synonym_scores(self._logits[:, group : group + self._step], *self._layout)
-            for owner, score in zip(self._owners[group : group + self._step] - start, maps, strict=True):
-                # A group may reach into the classes before and after those asked.
-                if 0 <= owner < len(scores):
-                    np.maximum(scores[owner], score, out=scores[owner])
+        """As `ScoreMaps.planes`: what `zsseg.image.windows.window_scores` computes of all classes, for some of them."""
+        scores = np.empty((stop - start, *self.shape[1:]), dtype=np.float32)
+        for index, score in enumerate(scores, start):
+            first, *others = range(self._firsts[index], self._firsts[index + 1])
+            score[:] = self._synonym(first)
+            for synonym in others:
+                np.maximum(score, self._synonym(synonym), out=score)
         return scores
+
+    def _synonym(self, index: int) -> FloatArray:
+        return synonym_scores(self._logits[:, index], *self._layout)
+
+    def key(self, index: int) -> Hashable:
+        """As `ScoreMaps.key`: the logits of the class's synonyms, and how windows lie."""
+        logits = self._logits[:, self._firsts[index] : self._firsts[index + 1]].contiguous().cpu().numpy()
+        boxes, *layout = self._layout
+        return hashlib.sha256(logits.tobytes()).digest(), logits.shape, tuple(boxes), *layout

@@ -5,6 +5,7 @@ row or column shifted back inside, results summed and divided by the number of v
 shape in one window, which has no seams; a longer one in windows that overlap by half and fade into each other.
 """
 
+import dataclasses
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -24,9 +25,6 @@ Box = tuple[int, int, int, int]
 MAX_WINDOWS = 32  # of one photo; each is a pass through the encoder
 # A "whole" window is at most this many times as long as it is wide.
 LONGEST_WINDOW = 2
-# Both bound the arrays of one step in `window_scores`; changing either changes the last bits of scores.
-_CLASSES_AT_ONCE = 16
-_VALUES_AT_ONCE = 2**26
 
 
 @dataclass(frozen=True)
@@ -91,7 +89,10 @@ def make_windows(photo: npt.NDArray[np.uint8], how: Preprocessing) -> Windows:
     windows = torch.stack([planes[:, y1:y2, x1:x2] for y1, x1, y2, x2 in boxes])  # (n, 3, h, w)
     # The bytes alone would be the same for two photos of other proportions, so the shape is part of the key.
     digest = hashlib.sha256(np.ascontiguousarray(photo).tobytes()).hexdigest()
-    return Windows(f"{digest} {height}x{width} {how}", (height, width), resized, windows, boxes, how.layout == "whole")
+    is_whole = how.layout == "whole"
+    # Models that differ in what they do not use share all that is computed of a photo.
+    used = dataclasses.replace(how, stride=how.size) if is_whole else how
+    return Windows(f"{digest} {height}x{width} {used}", (height, width), resized, windows, boxes, is_whole)
 
 
 def resized_shape(height: int, width: int, how: Preprocessing) -> tuple[int, int]:
@@ -223,8 +224,8 @@ def window_scores(
 ) -> npt.NDArray[np.float32]:
     """Merge the logits of all windows into scores of the photo.
 
-    In this order only: upsample to the window, sigmoid, mean over windows, resize to the photo, best synonym. A few
-    classes at a time, so that nothing but the result is ever large.
+    In this order only: upsample to the window, sigmoid, mean over windows, resize to the photo, best synonym. One
+    synonym at a time: nothing but the result is ever large, and no map depends on the others by a bit.
 
     Args:
         logits: (n, S, h, w), one map per box and synonym.
@@ -237,29 +238,26 @@ def window_scores(
     Returns:
         (K, H, W), in 0..1.
     """
-    step = synonyms_at_once(boxes)
     owners = np.repeat(np.arange(len(synonym_counts)), synonym_counts)
     scores = np.zeros((len(synonym_counts), *photo), dtype=np.float32)
-    for start in range(0, len(owners), step):
-        maps = synonym_scores(logits[:, start : start + step], boxes, resized, photo, feathered)
-        for owner, score in zip(owners[start : start + step], maps, strict=True):
-            np.maximum(scores[owner], score, out=scores[owner])
+    for owner, synonym in zip(owners, logits.unbind(1), strict=True):
+        score = synonym_scores(synonym, boxes, resized, photo, feathered)
+        np.maximum(scores[owner], score, out=scores[owner])
     return scores
-
-
-def synonyms_at_once(boxes: Sequence[Box]) -> int:
-    """How many synonyms `window_scores` puts together at a time; other numbers would change the last bits."""
-    top, left, bottom, right = boxes[0]
-    return max(1, min(_CLASSES_AT_ONCE, _VALUES_AT_ONCE // (len(boxes) * (bottom - top) * (right - left))))
 
 
 def synonym_scores(
     logits: Tensor, boxes: Sequence[Box], resized: tuple[int, int], photo: tuple[int, int], feathered: bool
 ) -> npt.NDArray[np.float32]:
-    """Scores (S, H, W) of single synonyms, in 0..1; arguments as in `window_scores`."""
+    """Scores (H, W) of one synonym, in 0..1, of its logits (n, h, w); other arguments as in `window_scores`."""
     top, left, bottom, right = boxes[0]
-    windows = F.interpolate(logits, (bottom - top, right - left), mode="bilinear", align_corners=False).sigmoid()
-    whole = stitch(windows, boxes, *resized, feathered)
+    shape = (bottom - top, right - left)
+    # (n, h, w) -> (n, 1, H, W)
+    windows = F.interpolate(logits[:, None], shape, mode="bilinear", align_corners=False).sigmoid_()
+    # One window that is the whole picture, and a picture of the photo's own size, are the result to the last bit.
+    whole = windows[0] if len(boxes) == 1 else stitch(windows, boxes, *resized, feathered)
+    if resized == photo:
+        return whole[0].cpu().numpy()
     # The clamp takes back what rounding adds: scores must lie in 0..1.
-    maps = F.interpolate(whole[None], photo, mode="bilinear", align_corners=False)[0].clamp(0, 1)
-    return maps.cpu().numpy()
+    score = F.interpolate(whole[None], photo, mode="bilinear", align_corners=False)[0, 0].clamp_(0, 1)
+    return score.cpu().numpy()

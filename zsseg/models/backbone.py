@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from zsseg.cache import LRU
-from zsseg.layers import ConvStem, TrunkStem
+from zsseg.layers import ConvStem, TrunkStem, run_block
 from zsseg.layers.trunk_stem import PATCH
 from zsseg.models.outputs import ImageTokens
 from zsseg.models.prompted_vit import embed_patches, plain_tokens
@@ -46,6 +46,8 @@ class Backbone(nn.Module):
         self.context_length = int(clip.context_length)
         # Not a buffer: the cached patch embeddings of the last photos must not be saved or moved with the weights.
         self.patch_cache: LRU[Tensor] = LRU(_PHOTOS_KEPT)
+        # As well: what the baseline answers with is what CLIP-RC recovers.
+        self.plain_cache: LRU[ImageTokens] = LRU(_PHOTOS_KEPT)
         # Vectors of names in their templates: heads over one backbone that ask the same names encode them once.
         self.name_cache: LRU[Tensor] = LRU(_NAMES_KEPT)
         # Weak values: a copy lives as long as a head that stands on it, not as long as this backbone.
@@ -96,7 +98,7 @@ class Backbone(nn.Module):
         tokenize = _tokenizer()
         chunks = [texts[start : start + _TEXT_BATCH] for start in range(0, len(texts), _TEXT_BATCH)]
         device = self.visual.proj.device
-        encoded = [self.clip.encode_text(tokenize(list(chunk), self.context_length).to(device)) for chunk in chunks]
+        encoded = [_encode_tokens(self.clip, tokenize(list(chunk), self.context_length).to(device)) for chunk in chunks]
         # CLIP compares directions only; both methods multiply these vectors as unit vectors.
         return F.normalize(torch.cat(encoded), dim=-1)
 
@@ -107,6 +109,26 @@ class Backbone(nn.Module):
     def piece_count(self, text: str) -> int:
         """Pieces that the tokenizer breaks a text into; a common English word is one piece, a misspelt one several."""
         return len(_tokenizer().encode(text))
+
+
+def _encode_tokens(clip: OpenClip, tokens: Tensor) -> Tensor:
+    """What open_clip's `encode_text` makes of tokens (B, L), without the places after the last end of a text: (B, D).
+
+    A name has a handful of tokens, and the context 77 places. Attention is causal, so no text reads what follows it.
+    """
+    # With another mask or another way to read the result, every place may count.
+    if clip.attn_mask is None or clip.text_pool_type != "argmax" or not isinstance(clip.text_projection, Tensor):
+        whole: Tensor = clip.encode_text(tokens)
+        return whole
+    # The end mark has the largest id.
+    ends = tokens.argmax(-1)  # (B,)
+    length = int(ends.max()) + 1
+    x = clip.token_embedding(tokens[:, :length]) + clip.positional_embedding[:length]  # (B, length, W)
+    mask = clip.attn_mask[:length, :length]
+    for block in clip.transformer.resblocks:
+        x = run_block(block, x, mask)
+    read: Tensor = clip.ln_final(x)[torch.arange(len(x), device=x.device), ends] @ clip.text_projection
+    return read
 
 
 @cache

@@ -33,6 +33,11 @@ class SegmentationModel(nn.Module, ABC):
     has_exact_decoder: ClassVar[bool] = False
     has_regions: ClassVar[bool] = False
 
+    @property
+    def is_plain(self) -> bool:
+        """Whether `encode_patches` is `Backbone.plain_tokens`, the untouched encoder, which others may have run."""
+        return False
+
     def __init__(self, config: MethodConfig, backbone: Backbone) -> None:
         super().__init__()
         self.config = config

@@ -17,6 +17,11 @@ class TrainingFree(SegmentationModel):
     def __init__(self, config: TrainingFreeConfig, backbone: Backbone) -> None:
         super().__init__(config, backbone)
 
+    @property
+    def is_plain(self) -> bool:
+        """See `SegmentationModel.is_plain`; with `value_only` the last layer is another."""
+        return not self.config.value_only
+
     def encode_patches(self, patches: Tensor) -> ImageTokens:
         """Encode patch embeddings (B, W, h, w) by the encoder as it is, but for its last layer with `value_only`."""
         encode = value_tokens if self.config.value_only else plain_tokens
