@@ -1,6 +1,8 @@
 """The cache forgets what was used least recently."""
 
-from zsseg.cache import LRU
+import pytest
+
+from zsseg.cache import LRU, Later
 
 
 def test_cache_forgets_the_least_recently_used() -> None:
@@ -13,3 +15,19 @@ def test_cache_forgets_the_least_recently_used() -> None:
     for key in "abacab":
         assert ask(cache, key) == key
     assert made == ["a", "b", "c", "b"]
+
+
+def test_values_are_computed_when_the_first_is_read() -> None:
+    made: list[str] = []
+
+    def compute() -> dict[str, int]:
+        made.append("all")
+        return {"one": 1, "two": 2}
+
+    later = Later(("one", "two"), compute)
+    assert (len(later), list(later), "one" in later, later.get("three")) == (2, ["one", "two"], True, None)
+    with pytest.raises(KeyError):
+        later["three"]
+    assert made == []
+    assert (later["two"], dict(later)) == (2, {"one": 1, "two": 2})
+    assert made == ["all"]

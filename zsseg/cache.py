@@ -1,8 +1,8 @@
-"""A small cache that threads may share."""
+"""A small cache that threads may share, and values that are computed when they are read."""
 
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterator, Mapping
 from typing import Generic, TypeVar
 
 _V = TypeVar("_V")
@@ -29,3 +29,38 @@ class LRU(Generic[_V]):
             while len(self._entries) > self._size:
                 self._entries.popitem(last=False)
         return value
+
+
+class Later(Mapping[str, _V]):
+    """A mapping whose names are known, and whose values are computed together when the first of them is read.
+
+    Args:
+        names: all of them.
+        compute: returns their values; called once, and then forgotten with all that it holds.
+    """
+
+    def __init__(self, names: tuple[str, ...], compute: Callable[[], Mapping[str, _V]]) -> None:
+        self._names = names
+        self._compute: Callable[[], Mapping[str, _V]] | None = compute
+        self._found: Mapping[str, _V] = {}
+        self._lock = threading.Lock()
+
+    def __getitem__(self, name: str) -> _V:
+        # Before the computation: a name that is not there must cost nothing.
+        if name not in self._names:
+            raise KeyError(name)
+        # Two threads that read at once: one computes, the other waits.
+        with self._lock:
+            if self._compute is not None:
+                self._found, self._compute = self._compute(), None
+        return self._found[name]
+
+    def __contains__(self, name: object) -> bool:
+        # The abstract class would read the value.
+        return name in self._names
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._names)
+
+    def __len__(self) -> int:
+        return len(self._names)

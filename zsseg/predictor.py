@@ -5,7 +5,8 @@ Photo and names are encoded and cached separately: new names never re-encode the
 
 import dataclasses
 import time
-from collections.abc import Callable, MutableMapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Self
 
@@ -16,6 +17,7 @@ from torch import Tensor
 
 from zsseg.analysis.photo_gate import apply_photo_gate, photo_scores
 from zsseg.analysis.regions import RegionView, check_regions, view_regions
+from zsseg.cache import Later
 from zsseg.engines import EAGER, engine_name
 from zsseg.engines.base import Engine
 from zsseg.engines.build import build_engine
@@ -25,7 +27,7 @@ from zsseg.files import file_sha256
 from zsseg.image.encoder import EncodedImage, ImageEncoder
 from zsseg.image.load import Pixels, load_image
 from zsseg.image.score_maps import WindowMaps
-from zsseg.image.windows import Preprocessing, Windows, stitch_grids
+from zsseg.image.windows import Box, Preprocessing, Windows, stitch_grids
 from zsseg.models import METHODS, Backbone, MaskOutput, SegmentationModel, TrainingFreeConfig, method_of
 from zsseg.segmentation import FloatArray, Segmentation, check_fraction, check_penalty
 from zsseg.text.checks import VocabularyWarning
@@ -37,6 +39,8 @@ from zsseg.weights.checkpoint import load_checkpoint
 from zsseg.weights.metadata import Metadata
 from zsseg.weights.search import find_backbone, find_or_fetch_checkpoint
 
+# Of `Segmentation`, where the method has a recovery decoder.
+_FEATURES = ("encoder", "decoder", "recovered", "target", "recovery_cosine")
 # Values of score maps, K*H*W, that `predict` computes itself; more are left until they are wanted.
 _COMPUTED_AT_ONCE = 2**26
 
@@ -318,27 +322,42 @@ class Predictor:
     @torch.inference_mode()
     def decode(
         self, photo: Windows, encoded: EncodedImage, text: Tensor, vocabulary: Vocabulary
-    ) -> tuple[WindowMaps, dict[str, FloatArray]]:
+    ) -> tuple[WindowMaps, Mapping[str, FloatArray]]:
         """Score the encoded photo for the encoded class names.
 
         Returns:
-            (K,H,W) scores of the classes in 0..1, computed when they are read, and the features of `Segmentation`.
+            (K,H,W) scores of the classes in 0..1, and the features of `Segmentation`; both computed when they are read.
         """
-        logits: list[Tensor] = []
-        grids: list[dict[str, Tensor]] = []
-        for batch in encoded.batches(len(text)):
-            output = self.decoder_engine.run(self.model.decode, batch.tokens, text)
-            # Logits of patches, (n, S, h, w), are a few kilobytes per class: they are what an answer keeps.
-            logits.append(output.mask_logits)
-            grids.append(self._features_of_windows(batch, output))
+        # Logits of patches, (n, S, h, w), are a few kilobytes per class: they are what an answer keeps.
+        logits = torch.cat([output.mask_logits for _, output in self._outputs(encoded, text)])
         synonym_counts = [len(group) for group in vocabulary.synonyms]
-        # Nothing is upsampled here: scores are computed from the logits when somebody reads them.
-        return WindowMaps(torch.cat(logits), photo, synonym_counts), self._features_of_photo(grids, photo)
+        scores = WindowMaps(logits, photo, synonym_counts)
+        if not self.has_recovery:
+            return scores, {}
+        # Nothing of the answer depends on them, and keeping what they are computed from is cheaper than its outputs.
+        return scores, Later(_FEATURES, partial(self._features, encoded, text, photo.boxes, photo.resized))
+
+    def _outputs(self, encoded: EncodedImage, text: Tensor) -> Iterator[tuple[EncodedImage, MaskOutput]]:
+        for batch in encoded.batches(len(text)):
+            yield batch, self.decoder_engine.run(self.model.decode, batch.tokens, text)
+
+    @torch.inference_mode()
+    def _features(
+        self, encoded: EncodedImage, text: Tensor, boxes: Sequence[Box], resized: tuple[int, int]
+    ) -> dict[str, FloatArray]:
+        """What the recovery decoder reads and makes, over the whole photo, by the names of `_FEATURES`."""
+        grids = [self._features_of_windows(batch, output) for batch, output in self._outputs(encoded, text)]
+        features, patch = {}, self.model.backbone.patch_size
+        for name in grids[0]:
+            maps = torch.cat([grid[name] for grid in grids])  # (n, N, D)
+            maps = maps.reshape(len(maps), *encoded.tokens.grid, -1)  # (n, h, w, D)
+            features[name] = stitch_grids(maps, boxes, *resized, patch)
+        # After stitching, so that the cosine belongs to the features that are shown; (h, w).
+        features["recovery_cosine"] = F.cosine_similarity(features["recovered"], features["target"], dim=-1)
+        return {name: feature.cpu().numpy() for name, feature in features.items()}
 
     def _features_of_windows(self, batch: EncodedImage, output: MaskOutput) -> dict[str, Tensor]:
-        """(n, N, D) each; empty for a method without recovery."""
-        if not self.has_recovery:
-            return {}
+        """(n, N, D) each."""
         # Not the exact engine: these features are looked at, and no label depends on them.
         recovery = self.engine.run(self.model.recover, batch.tokens, output, batch.target)
         return {
@@ -347,18 +366,6 @@ class Predictor:
             "recovered": recovery.patches,
             "target": recovery.target_patches,
         }
-
-    def _features_of_photo(self, grids: list[dict[str, Tensor]], photo: Windows) -> dict[str, FloatArray]:
-        patch, features = self.model.backbone.patch_size, {}
-        rows, columns = (side // patch for side in photo.pixels.shape[-2:])
-        for name in grids[0]:
-            maps = torch.cat([grid[name] for grid in grids])  # (n, N, D)
-            maps = maps.reshape(-1, rows, columns, maps.shape[-1])  # (n, h, w, D)
-            features[name] = stitch_grids(maps, photo.boxes, *photo.resized, patch)
-        if features:
-            # After stitching, so that the cosine belongs to the features that are shown; (h, w).
-            features["recovery_cosine"] = F.cosine_similarity(features["recovered"], features["target"], dim=-1)
-        return {name: feature.cpu().numpy() for name, feature in features.items()}
 
 
 def _shared_backbone(

@@ -53,7 +53,7 @@ class Segmentation:
         seen_penalty: taken off the score of every seen class before the argmax, in -1..1; below 0 it favours them.
         threshold: a pixel whose largest raw score is below this is none of the classes, in 0..1.
         features: CLIP-RC: "encoder", "decoder", "recovered" and "target", each (h,w,D), over the whole photo, and
-            "recovery_cosine" (h,w) between the last two; other methods: empty.
+            "recovery_cosine" (h,w) between the last two, computed when the first of them is read; other methods: empty.
         seconds: wall time of the prediction.
         provenance: where the model comes from: sha256 of the checkpoint, backbone, its sha256, setting.
         off: names that are switched off: no pixel gets them as its label; their scores are kept.
