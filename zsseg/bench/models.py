@@ -122,7 +122,8 @@ def measure_engines(part: str, predictor: Predictor, clock: Clock) -> Iterator[R
 @torch.inference_mode()
 def _forward(predictor: Predictor, pixels: torch.Tensor, text: torch.Tensor) -> object:
     model, engine = predictor.model, predictor.engine
-    image = engine.run(model.encode_patches, engine.run(model.backbone.embed_patches, pixels))
+    first = engine.exact if model.backbone.has_exact_patches else engine
+    image = engine.run(model.encode_patches, first.run(model.backbone.embed_patches, pixels))
     return predictor.decoder_engine.run(model.decode, image, text)
 
 

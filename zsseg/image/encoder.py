@@ -102,18 +102,19 @@ class ImageEncoder:
 
     def _plain(self, photo: Windows, encode: Callable[[Tensor], ImageTokens]) -> ImageTokens:
         """Tokens of the untouched encoder; heads over one backbone compute them once for all of them."""
-        return self.model.backbone.plain_cache.get(self._key(photo), lambda: self._tokens(encode, photo))
+        return self.model.backbone.plain_cache.get(self._key(photo, self.engine), lambda: self._tokens(encode, photo))
 
-    def _key(self, photo: Windows) -> tuple[str, str, str]:
+    def _key(self, photo: Windows, engine: Engine) -> tuple[str, str, str]:
         # The engine is part of the key, because engines round differently.
-        return photo.key, str(self.device), self.engine.name
+        return photo.key, str(self.device), engine.name
 
     def _patches(self, photo: Windows) -> Tensor:
         """Patch embeddings (n, W, h, w) of all windows; heads over one backbone compute them once for all of them."""
         backbone = self.model.backbone
+        engine = self.engine.exact if backbone.has_exact_patches else self.engine
 
         def make() -> Tensor:
             batches = torch.split(photo.pixels, WINDOWS_AT_ONCE)
-            return torch.cat([self.engine.run(backbone.embed_patches, batch.to(self.device)) for batch in batches])
+            return torch.cat([engine.run(backbone.embed_patches, batch.to(self.device)) for batch in batches])
 
-        return backbone.patch_cache.get(self._key(photo), make)
+        return backbone.patch_cache.get(self._key(photo, engine), make)

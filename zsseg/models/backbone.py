@@ -76,6 +76,11 @@ class Backbone(nn.Module):
         return found
 
     @property
+    def has_exact_patches(self) -> bool:
+        """Whether patches must not be embedded with factors rounded to bfloat16: networks in their place add it up."""
+        return isinstance(self.visual.conv1, TrunkStem)
+
+    @property
     def visual(self) -> OpenClip:
         """The image encoder, an open_clip VisionTransformer."""
         return self.clip.visual

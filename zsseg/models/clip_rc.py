@@ -70,6 +70,7 @@ class ClipRC(PromptedModel):
 
     config: ClipRCConfig
     has_recovery: ClassVar[bool] = True
+    has_exact_decoder: ClassVar[bool] = True
     has_regions: ClassVar[bool] = True
 
     def __init__(self, config: ClipRCConfig, backbone: Backbone) -> None:
