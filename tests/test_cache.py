@@ -1,5 +1,7 @@
 """The cache forgets what was used least recently."""
 
+import pickle
+
 import pytest
 
 from zsseg.cache import LRU, Later
@@ -31,3 +33,4 @@ def test_values_are_computed_when_the_first_is_read() -> None:
     assert made == []
     assert (later["two"], dict(later)) == (2, {"one": 1, "two": 2})
     assert made == ["all"]
+    assert pickle.loads(pickle.dumps(later)) == {"one": 1, "two": 2}

@@ -55,6 +55,10 @@ class Later(Mapping[str, _V]):
                 self._found, self._compute = self._compute(), None
         return self._found[name]
 
+    def __reduce__(self) -> tuple[type[dict[str, _V]], tuple[dict[str, _V]]]:
+        """What goes to another process are the values: what they are computed from is not there."""
+        return dict, (dict(self),)
+
     def __contains__(self, name: object) -> bool:
         # The abstract class would read the value.
         return name in self._names
