@@ -52,6 +52,8 @@ def packed_copy(folder: Path, copy: Path) -> Path:
 @pytest.mark.slow
 @pytest.mark.parametrize("method", ["zegclip", "clip_rc"])
 def test_the_files_are_the_model(tmp_path: Path, method: str) -> None:
+    # Random pixels of another run can have two classes alike to the last digits.
+    torch.manual_seed(0)
     predictor = Predictor.from_checkpoint(tiny_checkpoint(tmp_path, method))
     files = export_onnx(predictor, tmp_path / "exact", "dog", "cow | bull, sheep")
     assert [path.name for path in files] == [*(f"{part}.onnx" for part in PARTS), "classes.npz", "model.json"]
