@@ -1,10 +1,11 @@
 """CLIP-RC (Zhang et al., "Exploring Regional Clues in CLIP for Zero-Shot Semantic Segmentation", CVPR 2024).
 
-The paper's modules (its overview figure), and where each stands; G, I, R are the unit-norm [CLS], patch and region
+The paper's modules, and where each stands; G, I, R are the unit-norm [CLS], patch and region
 tokens, T the text vectors:
 
-1. Region-level bridge, RLB: M region tokens in the encoder; an attention mask lets each exchange information with the
-   patches of its own block of the image only (`zsseg.layers.region_attention_mask`, `prompted_vit.py`).
+1. Region-level bridge, RLB (its Figure 1 has the idea): M region tokens in the encoder; an attention mask lets each
+   exchange information with the patches of its own block only (`zsseg.layers.region_attention_mask`,
+   `prompted_vit.py`).
 2. Region alignment module, RAM. Text side: R^[m, k] = [(R_m + G) * T_k ; T_k] (`relationship_descriptor`). Image side:
    each patch becomes [upsampled R ; G ; I] (`region_alignment`). One linear layer follows on either side.
 3. Decoder: three layers; queries attend to patches and patches to queries, both from the previous state. Masks are the

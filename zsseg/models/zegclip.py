@@ -1,6 +1,6 @@
 """ZegCLIP (Zhou et al., "ZegCLIP: Towards Adapting CLIP for Zero-shot Semantic Segmentation", CVPR 2023).
 
-The paper's three designs, and where each stands:
+The paper's three designs (its Figure 2 shows them), and where each stands:
 
 1. Deep prompt tuning: CLIP stays frozen, P learned prompts enter every layer of its image encoder (`prompted_vit.py`).
 2. Relationship descriptor: q_k = W [g * t_k ; t_k] + b, with g the image's [CLS] token, t_k the text vector of class k
