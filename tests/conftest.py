@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.demo_server import serve, tiny_checkpoints
+from tests.servers.demo_server import serve, tiny_checkpoints
 from zsseg.demo import catalog_of
 from zsseg.demo.catalog import Predictors
 from zsseg.demo.loopback import bypass_proxies

@@ -23,7 +23,7 @@ from tests.browsing import (
     wait_for_answer,
     wait_until_ready,
 )  # fmt: skip
-from tests.demo_server import serve
+from tests.servers.demo_server import serve
 from tests.tiny import tiny_checkpoint
 from zsseg.demo import build_demo, find_catalog
 from zsseg.demo.server import running

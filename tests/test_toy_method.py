@@ -12,11 +12,11 @@ import numpy as np
 import pytest
 import torch
 
-from tests.demo_server import serve, tiny_checkpoints
-from tests.photosets import draw_voc
+from tests.servers.demo_server import serve, tiny_checkpoints
 from tests.tiny import tiny_checkpoint
 from tests.toy_method import METHOD, Toy
 from tests.training.core.test_engine import make_recipe
+from tests.training.photosets import draw_voc
 from training import evaluate
 from training.core.assemble import build_head
 from zsseg import Predictor, examples

@@ -18,7 +18,12 @@ except ImportError:  # not a POSIX system: nothing to wait with, so one process 
     fcntl = None  # type: ignore[assignment]
 
 WORKERS = 2
-LONGEST = ("tests/test_browser.py", "tests/test_package.py", "tests/bench/test_bench.py", "tests/load/test_load.py")
+LONGEST = (
+    "tests/test_browser.py",
+    "tests/project/test_package.py",
+    "tests/bench/test_bench.py",
+    "tests/load/test_load.py",
+)
 """Files to begin with: begun last, one of them would run while the other process has nothing left to do."""
 
 

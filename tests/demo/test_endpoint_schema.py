@@ -5,11 +5,11 @@ import re
 
 import pytest
 
-from tests import endpoint_schema
+from tests.demo import endpoint_schema
 
 
 def test_the_document_has_the_endpoints_table() -> None:
-    assert endpoint_schema.written() == endpoint_schema.table(), "run python -m tests.endpoint_schema"
+    assert endpoint_schema.written() == endpoint_schema.table(), "run python -m tests.demo.endpoint_schema"
 
 
 def test_every_parameter_has_a_meaning_and_gradios_default_is_the_functions() -> None:

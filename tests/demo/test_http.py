@@ -12,7 +12,7 @@ from gradio_client import Client, handle_file
 from gradio_client.exceptions import AppError
 from PIL import Image
 
-from tests.demo_server import serve
+from tests.servers.demo_server import serve
 from zsseg import Predictor, examples
 from zsseg.demo import build_demo
 from zsseg.demo.catalog import Catalog, ModelEntry

@@ -30,7 +30,8 @@ def test_own_addresses_are_excepted_once(known: str, monkeypatch: pytest.MonkeyP
 
 def test_the_page_starts_behind_a_proxy_that_leads_nowhere(tmp_path: Path) -> None:
     program = (
-        "import sys, urllib.request; from tests.demo_server import serve, tiny_checkpoints; from pathlib import Path\n"
+        "import sys, urllib.request; from pathlib import Path\n"
+        "from tests.servers.demo_server import serve, tiny_checkpoints\n"
         "with serve(tiny_checkpoints(Path(sys.argv[1]))) as url:\n"
         "    print(urllib.request.urlopen(url + 'healthz', timeout=30).status)\n"
     )

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.demo_server import tiny_checkpoints
+from tests.servers.demo_server import tiny_checkpoints
 from zsseg import examples
 from zsseg.demo import catalog_of
 from zsseg.demo.catalog import Predictors

@@ -8,8 +8,8 @@ import pytest
 from gradio_client import Client, handle_file
 
 from tests.browsing import CHROMIUM, LAUNCH, wait_for_answer, wait_until_ready
-from tests.demo_server import serve, tiny_checkpoints
-from tests.reverse_proxy import FRAME, proxying
+from tests.servers.demo_server import serve, tiny_checkpoints
+from tests.servers.reverse_proxy import FRAME, proxying
 from zsseg import Predictor, examples
 
 PATH = "/tools/zsseg"

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.demo_server import tiny_checkpoints
+from tests.servers.demo_server import tiny_checkpoints
 from zsseg.analysis.ground_truth import NO_CLASS, read_truth
 from zsseg.demo import catalog_of
 from zsseg.demo.question import scene

@@ -18,7 +18,7 @@ from pathlib import Path
 import gradio as gr
 import pytest
 
-from tests.demo_server import serve
+from tests.servers.demo_server import serve
 from tests.tiny import tiny_checkpoint
 from zsseg import Predictor, UserError, __version__, examples
 from zsseg.demo import catalog_of, find_catalog

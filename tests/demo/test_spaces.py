@@ -11,7 +11,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from tests.demo_server import tiny_checkpoints
+from tests.servers.demo_server import tiny_checkpoints
 from zsseg.demo import catalog_of
 from zsseg.demo.actions import DisplaySettings, segment, segment_one
 from zsseg.demo.catalog import Predictors

@@ -149,7 +149,7 @@ def serve(folder: Path, extra: int) -> None:
     """Serve the page of a tiny head, with a temporary folder of its own; `extra` limits its memory."""
     tempfile.tempdir = os.environ["TMPDIR"] = str(folder / "temporary")
     Path(tempfile.tempdir).mkdir(exist_ok=True)
-    from tests.demo_server import serve as served
+    from tests.servers.demo_server import serve as served
 
     with served({"zegclip": str(folder / "head.safetensors")}) as url:
         if extra:

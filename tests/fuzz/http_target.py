@@ -15,7 +15,7 @@ from tempfile import mkdtemp
 
 import httpx
 
-from tests.demo_server import tiny_checkpoints
+from tests.servers.demo_server import tiny_checkpoints
 from zsseg.demo import build_demo, catalog_of
 from zsseg.demo.protection import Limits
 from zsseg.demo.server import running

@@ -8,9 +8,9 @@ from types import SimpleNamespace
 
 import pytest
 
-from tests.photosets import draw_voc
 from tests.tiny import tiny_backbone
 from tests.training.core.test_engine import make_recipe
+from tests.training.photosets import draw_voc
 from training import ablate
 from training.ablation import variants
 from training.ablation.trials import BASELINE, Plan, Trial, run_trial

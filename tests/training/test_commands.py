@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.photosets import draw_two_colours, draw_voc
 from tests.tiny import tiny_backbone, tiny_checkpoint
 from tests.training.core.test_engine import NOT_TOY, make_recipe
 from tests.training.data.test_data_sets import own_data
+from tests.training.photosets import draw_two_colours, draw_voc
 from training import calibrate, edges, evaluate, train
 from training.data.datasets import open_set, read_mask
 from training.data.splits import UNSEEN, split_names

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.photosets import draw_voc
 from tests.tiny import tiny_checkpoint
+from tests.training.photosets import draw_voc
 from training import contact_sheet
 from training.contact_sheet import example_rows, find_photo, labelled, named_row
 from training.data.splits import split_names

@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.photosets import draw_voc
 from tests.tiny import tiny_checkpoint
+from tests.training.photosets import draw_voc
 from training import evaluate, report
 from training.data.splits import split_names
 from training.evaluation.metrics import Reliability

@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 import torch
 
-from tests.file_server import FileServer, Reply, serving_files
-from tests.hub_server import Hub, serving_hub
+from tests.servers.file_server import FileServer, Reply, serving_files
+from tests.servers.hub_server import Hub, serving_hub
 from tests.tiny import CLIP_CONFIG, tiny_checkpoint
 from tests.weights.test_official import SMALL, entries, small_state
 from training.recipes import load_recipe

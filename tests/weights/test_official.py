@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from tests.golden_weights import PORTABLE, fill, rule
+from tests.golden.weights import PORTABLE, fill, rule
 from zsseg.errors import UserError
 from zsseg.models import ClipRC
 from zsseg.text.templates import SCENE_TEMPLATES, SINGLE_TEMPLATE

@@ -10,8 +10,8 @@ import pytest
 import torch
 from torch.utils.data import Subset
 
-from tests.photosets import draw_two_colours, draw_voc, write_mask
 from tests.tiny import tiny_backbone, tiny_config
+from tests.training.photosets import draw_two_colours, draw_voc, write_mask
 from training.core import engine
 from training.core.assemble import Experiment, assemble
 from training.core.engine import RunOptions, Trainer

@@ -12,9 +12,9 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
-from tests.photosets import draw_voc
 from tests.tiny import tiny_backbone, tiny_config
 from tests.training.core.test_engine import CPU, METHODS, make_experiment, train
+from tests.training.photosets import draw_voc
 from training.core.engine import STATE_FILE, RunOptions, Trainer
 from training.runtime.devices import DeviceContext
 from training.runtime.runlog import RunLog, read_log

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from tests.photosets import draw_voc
 from tests.tiny import tiny_backbone, tiny_checkpoint
 from tests.training.core.test_engine import make_recipe
+from tests.training.photosets import draw_voc
 from training import train
 from training.core.assemble import assemble
 from training.core.engine import RunOptions, Trainer

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from tests.photosets import draw_voc
 from tests.tiny import tiny_backbone
+from tests.training.photosets import draw_voc
 
 ROOT = Path(__file__).resolve().parents[3]
 

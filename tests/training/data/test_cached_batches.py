@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import torch
 
-from tests.photosets import draw_voc, write_mask
 from tests.tiny import tiny_config
+from tests.training.photosets import draw_voc, write_mask
 from training.core.assemble import assemble
 from training.core.engine import RunOptions, Trainer
 from training.data.batches import Part

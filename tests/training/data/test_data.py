@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from tests.photosets import LISTS, draw_voc, write_mask
+from tests.training.photosets import LISTS, draw_voc, write_mask
 from training.data.balance import MOST, repeats
 from training.data.batches import BatchStream, Part
 from training.data.datasets import Item, PhotoSet, open_set, read_mask

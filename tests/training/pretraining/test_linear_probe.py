@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from tests.photosets import draw_two_colours
 from tests.tiny import tiny_backbone
+from tests.training.photosets import draw_two_colours
 from training.data.datasets import open_set
 from training.pretraining.linear_probe import LinearProbe, encode, main, most_frequent, score
 from zsseg.weights.backbone import load_backbone

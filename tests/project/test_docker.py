@@ -14,7 +14,7 @@ import pytest
 
 from tools.docker_replay import copy, every, instructions, is_sent_to_build
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def environment() -> dict[str, str]:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 LEAVES = {f"zsseg.{leaf}" for leaf in ("errors", "version", "open_clip_compat", "files", "documents")}
 LEAVES |= {"zsseg.text.characters", "zsseg.image.imagenet", "zsseg.engines.devices"}
 

@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from tests.golden_replay import Arrays, TrainStep, calibrated_scores, official_gradient
+from tests.golden.replay import Arrays, TrainStep, calibrated_scores, official_gradient
 from zsseg.weights.official import ConvertedOfficial
 
 Golden = Mapping[str, np.ndarray]

@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from tests.golden_weights import FULL
+from tests.golden.weights import FULL
 from training.core.losses import LossWeights, count_pairs, nel_loss, recovery_loss
 from training.core.pseudo_labels import UNLABELLED, inductive_table, pseudo_labels, remap, transductive_table
 from training.runtime.schedules import poly_lr

@@ -9,8 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-PORTABLE = Path(__file__).parent / "golden"
-FULL = Path(__file__).parents[2] / "shared" / "golden"
+PORTABLE = Path(__file__).parent
+FULL = Path(__file__).parents[3] / "shared" / "golden"
 TOKENS_ATOL, UNIT_ATOL = 1e-4, 5e-6
 
 

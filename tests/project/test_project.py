@@ -14,11 +14,11 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 import zsseg
-from tests import architecture
+from tests.project import architecture
 from zsseg import __version__
 from zsseg.cli.main import main
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 MAX_FUNCTION, MAX_FORWARD = 40, 25
 _FOLDERS = [ROOT / name for name in ("assets", "checkpoints", "docs", "tests", "training")]
 DOCUMENTS = [*sorted(ROOT.glob("*.md")), *(path for folder in _FOLDERS for path in sorted(folder.rglob("*.md")))]
@@ -155,7 +155,7 @@ def test_files_that_documents_name_are_there(path: Path) -> None:
 
 
 def test_diagram_is_that_of_the_import_table() -> None:
-    assert architecture.drawn() == architecture.diagram(), "run python -m tests.architecture"
+    assert architecture.drawn() == architecture.diagram(), "run python -m tests.project.architecture"
 
 
 def test_folders_of_the_tree_are_described() -> None:

@@ -17,7 +17,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from tests.golden_checks import (
+from tests.golden.checks import (
     Golden,
     assert_decoder,
     assert_labels,
@@ -27,8 +27,8 @@ from tests.golden_checks import (
     assert_tokens,
     assert_train_step,
 )
-from tests.golden_replay import Arrays, calibrated_scores, evaluate, train_step, without_dropout
-from tests.golden_weights import FULL, fill, normalised
+from tests.golden.replay import Arrays, calibrated_scores, evaluate, train_step, without_dropout
+from tests.golden.weights import FULL, fill, normalised
 from training.core.losses import LossWeights
 from training.core.pseudo_labels import inductive_table, remap
 from zsseg.image.windows import stitch, window_boxes

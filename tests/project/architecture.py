@@ -1,4 +1,4 @@
-"""Draw the parts of `zsseg` and what each uses, from the table of the import test: python -m tests.architecture
+"""Draw the parts of `zsseg` and what each uses, from the table of the import test: python -m tests.project.architecture
 
 Rewrites the diagram in docs/architecture.md, between its two marks.
 """
@@ -6,9 +6,9 @@ Rewrites the diagram in docs/architecture.md, between its two marks.
 import re
 from pathlib import Path
 
-from tests.test_import_arrows import ARROWS, LEAVES
+from tests.project.test_import_arrows import ARROWS, LEAVES
 
-DOCUMENT = Path(__file__).resolve().parents[1] / "docs" / "architecture.md"
+DOCUMENT = Path(__file__).resolve().parents[2] / "docs" / "architecture.md"
 # Used nearly everywhere, or a way in: an arrow to or from them would say nothing.
 HIDDEN = LEAVES | {"zsseg", "zsseg.__main__", "zsseg.cache"}
 _BETWEEN = re.compile(r"(?<=<!-- from the table of imports -->\n).*?(?=<!-- end -->)", re.DOTALL)

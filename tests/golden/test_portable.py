@@ -15,9 +15,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from tests.golden_checks import Golden, assert_decoder, assert_logits, assert_scores, assert_tokens, assert_train_step
-from tests.golden_replay import Arrays, evaluate, train_step, without_dropout
-from tests.golden_weights import PORTABLE, fill, normalised, rule
+from tests.golden.checks import Golden, assert_decoder, assert_logits, assert_scores, assert_tokens, assert_train_step
+from tests.golden.replay import Arrays, evaluate, train_step, without_dropout
+from tests.golden.weights import PORTABLE, fill, normalised, rule
 from training.core.losses import LossWeights
 from training.core.pseudo_labels import inductive_table, remap
 from zsseg.layers import region_attention_mask

@@ -8,7 +8,7 @@ import pytest
 
 from tests.tiny import tiny_checkpoint
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 HEAVY = {"PIL", "cv2", "gradio", "matplotlib", "numpy", "open_clip", "pandas", "safetensors", "timm", "torch"} | {
     "torchvision", "transformers", "huggingface_hub", "pydantic", "starlette",
 }  # fmt: skip

@@ -9,15 +9,15 @@ from pathlib import Path
 
 import pytest
 
-from tests.hub_server import Hub, serving_hub
-from tests.test_docker import serve_until_healthy
+from tests.project.test_docker import serve_until_healthy
+from tests.servers.hub_server import Hub, serving_hub
 from tests.weights.test_hub import REVISION, cache, in_cache  # noqa: F401  (a fixture)
 from tools import space
 from zsseg.errors import UserError
 from zsseg.predictor import Predictor
 from zsseg.weights.search import find_or_fetch_checkpoint
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 LIMIT = 10_000_000  # bytes that the Hub takes outside of its large-file storage
 
 

@@ -1,4 +1,4 @@
-"""Write the parameters of `/segment` into docs/api.md, from the endpoint itself: python -m tests.endpoint_schema"""
+"""Write the parameters of `/segment` into docs/api.md, from the endpoint: python -m tests.demo.endpoint_schema"""
 
 import inspect
 import json
@@ -15,7 +15,7 @@ from zsseg.demo.catalog import Catalog
 from zsseg.demo.endpoint import wire_endpoint
 from zsseg.models import METHODS
 
-DOCUMENT = Path(__file__).resolve().parents[1] / "docs" / "api.md"
+DOCUMENT = Path(__file__).resolve().parents[2] / "docs" / "api.md"
 EXAMPLES = {
     "photo": 'handle_file("photo.jpg")', "seen": '"dog, person"', "unseen": '"cow, sheep | lamb"',
     "seen_penalty": "0.1", "threshold": "0.4", "method": '"clip_rc"',

@@ -20,7 +20,7 @@ from zsseg import Predictor, __version__
 from zsseg.examples import EXAMPLES
 from zsseg.predictor import default_checkpoints
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 SOURCES = ("pyproject.toml", "setup.py", "README.md", "LICENSE", "zsseg", "checkpoints", "assets")
 PHOTO, SEEN, UNSEEN = EXAMPLES[0].path, "cat, dog", "cow"
 SCRIPTS = "Scripts" if os.name == "nt" else "bin"
