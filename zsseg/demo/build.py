@@ -70,8 +70,7 @@ def build_demo(catalog: Catalog) -> gr.Blocks:
 def _lay_out(catalog: Catalog) -> Page:
     predictors = catalog.get(catalog.first)
     header = gr.HTML(text("header"), js_on_load=script("page.js"))
-    banner = make_banner(predictors)
-    gallery = make_gallery(catalog)
+    banner, gallery = make_banner(predictors), make_gallery(catalog)
     with gr.Row(elem_id="zs-first"):
         with gr.Column(scale=3, min_width=300, elem_id="zs-inputs"):
             panel = make_panel(catalog, gallery)
