@@ -21,9 +21,11 @@ from tests.browsing import CHROMIUM, LAUNCH, wait_until_ready
 PORT, TRIES = 7931, 9
 ROOT = Path(__file__).resolve().parents[1]
 
-# Resolves with the milliseconds until `selector`'s attribute differs from what it was.
+# Resolves with the milliseconds until `selector`'s attribute, or its computed style, differs from what it was.
 _UNTIL = """([selector, attribute, act]) => new Promise((resolve) => {
-  const read = () => document.querySelector(selector)?.[attribute], before = read(), start = performance.now();
+  const element = () => document.querySelector(selector);
+  const read = () => attribute === "opacity" ? getComputedStyle(element()).opacity : element()?.[attribute];
+  const before = read(), start = performance.now();
   const look = () => (read() !== before ? resolve(performance.now() - start) : requestAnimationFrame(look));
   eval(act);
   look();
@@ -70,6 +72,14 @@ def slide(number: int) -> str:
     )
 
 
+def threshold(number: int) -> str:
+    """Script that moves ZegCLIP's threshold."""
+    return (
+        "const s = document.querySelector('#zs-zegclip input[type=range]');"
+        f"s.value = {0.2 + 0.02 * number}; s.dispatchEvent(new Event('input', {{bubbles: true}}));"
+    )
+
+
 def click(number: int) -> str:
     """Script that clicks the painted photo."""
     return (
@@ -104,7 +114,8 @@ def main() -> None:
         tell("Run, same photo, other names", [float(page.evaluate(_UNTIL, ["#zs-clip_rc .zs-base", "src", run]))])
         page.wait_for_timeout(5000)
         base = "#zs-zegclip .zs-base"
-        tell("opacity slider to new picture", milliseconds(page, base, "src", slide))
+        tell("threshold slider to new picture", milliseconds(page, base, "src", threshold))
+        tell("opacity slider to new picture", milliseconds(page, base, "opacity", slide))
         tell("pointer to scores in all cards", milliseconds(page, "#zs-training-free .zs-tip", "innerText", hover))
         tell("pixel click to bars", milliseconds(page, "#zs-pixel .zs-pixel", "innerText", click))
         browser.close()

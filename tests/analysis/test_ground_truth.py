@@ -15,7 +15,7 @@ from tests.image.test_load import encoded, huge_png
 from tests.test_segmentation import drawn, random_answer
 from training.evaluation.metrics import ConfusionMatrix
 from zsseg.analysis.confusion import harmonic_mean
-from zsseg.analysis.ground_truth import MAX_UNMATCHED, NO_CLASS, Truth, read_truth, score
+from zsseg.analysis.ground_truth import MAX_UNMATCHED, NO_CLASS, AmbiguousMask, Truth, read_truth, score
 from zsseg.errors import UserError
 from zsseg.export import label_image, write_outputs
 from zsseg.export.encode import masks
@@ -131,8 +131,10 @@ def test_two_ids_of_one_class() -> None:
 def test_a_black_and_white_mask_is_asked_about(mode: str) -> None:
     picture = Image.fromarray(np.array([[0, 255, 255]], np.uint8)).convert(mode)
     white = int(np.asarray(picture).max())
-    with pytest.raises(UserError, match=f"black and white.*“{white}: cat”"):
+    with pytest.raises(AmbiguousMask, match=f"black and white.*“{white}: cat”") as question:
         read_truth(picture, NAMES, size=(1, 3))
+    chosen = read_truth(picture, NAMES, question.value.readings["white is cat"], size=(1, 3))
+    assert chosen.labels.tolist() == [[NO_CLASS, 0, 0]]
     told = read_truth(picture, NAMES, f"{white}: cat\n0: dog", size=(1, 3))
     assert told.labels.tolist() == [[1, 0, 0]]
     palette = palette_picture(np.array([[0, 255, 255]], np.uint8))  # as our own labels.png of one class
@@ -185,8 +187,10 @@ def test_a_mask_of_two_tones_is_asked_about_in_every_kind_of_file(levels: tuple[
 
 def test_ids_of_another_data_set_are_asked_about() -> None:
     ids = Image.fromarray(np.array([[15, 57, 255]], np.uint8))
-    with pytest.raises(UserError, match=r"15, 57.*another way.*coco80"):
+    with pytest.raises(AmbiguousMask, match=r"15, 57.*another way.*coco80") as question:
         read_truth(ids, ("cat", "couch"), size=(1, 3))
+    # Each reading names the classes that it would find, and is a table that can be read.
+    assert next(iter(question.value.readings.items())) == ("coco80: 15 is cat, 57 is couch", "coco80")
     assert read_truth(ids, ("couch", "cat"), "coco80", size=(1, 3)).labels.tolist() == [[1, 0, NO_CLASS]]
 
 

@@ -28,6 +28,7 @@ from zsseg.visualize import (
     overlap_colors,
     overlap_map,
     overlay,
+    paint_layer,
     pca_rgb,
     pixel_scores,
     score_map,
@@ -167,6 +168,22 @@ def test_pca_of_nothing_to_tell_apart_is_grey(shape: tuple[int, int, int]) -> No
 def test_enlarge_repeats_patches() -> None:
     small = np.arange(12, dtype=np.uint8).reshape(2, 2, 3)
     np.testing.assert_array_equal(enlarge(small, 6, 4), small.repeat(3, 0).repeat(2, 1))
+
+
+@pytest.mark.parametrize("opacity", [0.0, 0.35, 1.0])
+def test_paint_over_the_photo_is_the_overlay(opacity: float) -> None:
+    seg, photo = drawn(threshold=0.65), np.random.default_rng(0).integers(0, 256, (4, 4, 3), dtype=np.uint8)
+    layer = paint_layer(seg, max_side=100)
+    alpha = opacity * layer[..., 3:] / 255  # as a browser mixes them
+    mixed = photo * (1 - alpha) + layer[..., :3] * alpha
+    assert 0 < (layer[..., 3] == 0).mean() < 1
+    assert np.abs(mixed - overlay(photo, seg, opacity)).max() <= 1
+
+
+def test_paint_for_the_screen_is_no_larger_than_asked() -> None:
+    layer = paint_layer(drawn(), max_side=2)
+    assert layer.shape == (2, 2, 4)
+    assert (layer[..., 3] == 255).all()
 
 
 def plain_overlay(image: np.ndarray, seg: Segmentation, opacity: float) -> np.ndarray:

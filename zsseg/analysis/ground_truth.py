@@ -9,7 +9,7 @@ import numpy.typing as npt
 from PIL import Image, UnidentifiedImageError
 
 from zsseg.analysis.confusion import class_iou, confusion, harmonic_mean
-from zsseg.analysis.label_table import Synonyms, parse_table
+from zsseg.analysis.label_table import KNOWN_LISTS, Synonyms, parse_table
 from zsseg.errors import UserError
 from zsseg.image.load import check_pixels, open_guarded
 from zsseg.segmentation import Segmentation, cells_of_pixels
@@ -24,10 +24,26 @@ _LOSSLESS = ("PNG", "GIF", "BMP", "TIFF", "PPM", "TGA")
 _LOSSY = ("JPEG", "WEBP", "AVIF", "JPEG2000")
 _ID_MODES = ("1", "L", "P", "I", "I;16", "I;16B", "I;16L")
 _NO_CLASS_NAMES = {"void", "ignore", "unlabeled", "unlabelled", "none", "background"}
+_VOID = (255, 65535)  # in 8 and in 16 bits
+_READINGS = 8  # of a black and white mask
+_SHOWN = 3  # classes that the label of a data set names
 _CLEAR = -1  # value of a transparent pixel
 _UNMATCHED = -2  # mark of an id or a colour that is none of the K classes
 
 Values = npt.NDArray[np.int64]
+
+
+class AmbiguousMask(UserError):
+    """A mask that can be read in several ways: its sentence asks which one is meant.
+
+    Attributes:
+        readings: what the mask may mean, in a few words: the table that says so to `read_truth`, the likeliest first.
+            It may be empty.
+    """
+
+    def __init__(self, sentence: str, readings: Mapping[str, str]) -> None:
+        super().__init__(sentence)
+        self.readings = readings
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,8 +94,8 @@ def read_truth(source: object, names: Sequence[str], table: str | None = None, *
         size: height and width of the photo in pixels; a mask of the same shape but another size is resampled, nearest.
 
     Raises:
-        UserError: the mask or the table cannot be read, the shape is not the photo's, no pixel has a class, or
-            without a table the ids do not fit the names.
+        UserError: the mask or the table cannot be read, the shape is not the photo's, no pixel has a class.
+        AmbiguousMask: without a table the ids do not fit the names.
     """
     image = _open(source)
     values, is_color = _values(image, size)
@@ -105,17 +121,19 @@ def _check_plain_ids(values: Sequence[int], image: Image.Image, names: Sequence[
     """Ask about a mask without a table whose ids are not those of our own labels.png.
 
     Raises:
-        UserError: it is black and white, so that 0 may be a class or the ground; its id 0 is painted black, as the
+        AmbiguousMask: it is black and white, so that 0 may be a class or the ground; its id 0 is painted black, as the
             ground is in many data sets; or it holds ids beyond the names.
+        UserError: its palette gives its ids new numbers.
     """
     ids = [value for value in values if value != _CLEAR]
     tones = {value: _tone(image, value) for value in ids}
     other = names[-1] if len(names) > 1 else "background"
     if image.mode == "1" or sorted(tones.values()) in ([0, 255], [0, 65535]):
         white, black = (1, 0) if image.mode == "1" else sorted(ids, key=tones.__getitem__, reverse=True)
-        raise UserError(
+        raise AmbiguousMask(
             f"This mask is black and white, and does not say what white is: write “{white}: {names[0]}” into the table "
-            f"if white is that class, and “{black}: {other}” for black."
+            f"if white is that class, and “{black}: {other}” for black.",
+            _white(names, white, black),
         )
     renumbered = [value for value, tone in tones.items() if tone != value]
     if renumbered and min(tones.values()) >= 0:  # grey tones, and not those of a list from black to white
@@ -123,18 +141,21 @@ def _check_plain_ids(values: Sequence[int], image: Image.Image, names: Sequence[
             f"The palette of this mask shows its id {renumbered[0]} as the grey tone {tones[renumbered[0]]}, as a GIF "
             f"does: save it as a grey PNG, or write a line such as “{renumbered[0]}: {names[0]}” for every id."
         )
-    foreign = [value for value in ids if len(names) <= value and value not in (255, 65535)]
+    foreign = [value for value in ids if len(names) <= value and value not in _VOID]
     if foreign:
         listed = ", ".join(map(str, foreign[:5])) + (", …" if len(foreign) > 5 else "")
-        raise UserError(
+        raise AmbiguousMask(
             f"This mask holds ids that the {len(names)} names do not have ({listed}), so it counts in another way: say "
             f"in the table what they mean, such as “{foreign[0]}: {names[0]}”, or name its data set: voc20, coco80, "
-            "coco171 or camvid11."
+            "coco171 or camvid11.",
+            _data_sets(ids, names),
         )
     if len(ids) > 1 and _has_colors(image) and tones.get(0) == 0:
-        raise UserError(
+        raise AmbiguousMask(
             f"This mask paints id 0 black, as many data sets do with the background: write “0: {names[0]}” into the "
-            f"table if it is that class, or “0: background”, and a line such as “{ids[1]}: {other}” for every other id."
+            f"table if it is that class, or “0: background”, and a line such as “{ids[1]}: {other}” for every other "
+            "id.",
+            _counted(names),
         )
 
 
@@ -144,6 +165,32 @@ def _tone(image: Image.Image, value: int) -> int:
         return value
     red, green, blue = (image.getpalette() or [])[3 * value : 3 * value + 3] or (value, value, value)
     return red if red == green == blue else -1
+
+
+def _white(names: Sequence[str], white: int, black: int) -> dict[str, str]:
+    """Readings of a mask of one class."""
+    return {f"white is {name}": f"{white}: {name}\n{black}: background" for name in names[:_READINGS]}
+
+
+def _counted(names: Sequence[str]) -> dict[str, str]:
+    """Readings of ids that count through the names, with the background before them or without it."""
+    readings = {"0 is the background": ["background", *names], f"0 is {names[0]}": names}
+    return {
+        label: "\n".join(f"{index}: {name}" for index, name in enumerate(listed)) for label, listed in readings.items()
+    }
+
+
+def _data_sets(ids: Sequence[int], names: Sequence[str]) -> dict[str, str]:
+    """The data sets whose ids a mask may hold, those with most of the classes that were asked first."""
+    asked = {name.casefold() for name in names}
+    fits: list[tuple[int, str, str]] = []
+    for table, listed in KNOWN_LISTS.items():
+        inside = [number for number in ids if number not in _VOID]
+        if max(inside) < len(listed):
+            known = [f"{number} is {listed[number]}" for number in inside if listed[number].casefold() in asked]
+            what = ", ".join(known[:_SHOWN]) + (", …" if len(known) > _SHOWN else "") or "none of the classes asked"
+            fits.append((-len(known), f"{table}: {what}", table))
+    return {label: table for _, label, table in sorted(fits, key=lambda fit: fit[0])}
 
 
 def _has_colors(image: Image.Image) -> bool:

@@ -15,12 +15,14 @@ MAX_TEXT = 100_000
 MAX_ID = 65535
 EXAMPLES = "“1: cat”, “#ff0000: dog” or “255,0,0 = dog”"
 
-_LISTS: Mapping[str, Synonyms] = {
+KNOWN_LISTS: Mapping[str, Synonyms] = {
     "voc20": ("background", *VOC20),
     "coco80": COCO80,
     "coco171": COCO171,
     "camvid11": CAMVID11,
 }
+"""Name of a data set: its classes by id, as `parse_table` takes it for a table."""
+
 _ID = re.compile(r"\d{1,5}")
 _HEX = re.compile(r"#([0-9a-fA-F]{6})")
 # Brackets are optional and the numbers may be apart by spaces alone, as in "(255 0 0)".
@@ -60,8 +62,8 @@ def parse_table(text: str) -> LabelTable:
         raise UserError(f"The colour table has {len(text)} characters: give at most {MAX_TEXT}, one line per class.")
     # Editors of Windows put a byte order mark before the text.
     text = text.strip().removeprefix("\ufeff")
-    if text.casefold() in _LISTS:
-        return _collect(enumerate(_LISTS[text.casefold()]))
+    if text.casefold() in KNOWN_LISTS:
+        return _collect(enumerate(KNOWN_LISTS[text.casefold()]))
     return _collect(_from_json(text) if text[:1] in ("{", "[") else _from_lines(text))
 
 

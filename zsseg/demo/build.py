@@ -84,6 +84,7 @@ def _lay_out(catalog: Catalog) -> Page:
                 opacity, edges, gate = make_opacity(), make_edges(), make_gate()
                 extra = make_extra(predictors)
             pixel = gr.HTML(text("no_point"), elem_id="zs-pixel")
+            photo = gr.HTML("", elem_id="zs-below")
     # The level of the map of claims starts from the first method's threshold.
     details = make_details(predictors, own_settings(cards[0].method, predictors)[0])
     gr.HTML(text("footer"))
@@ -101,6 +102,7 @@ def _lay_out(catalog: Catalog) -> Page:
         extra,
         pixel,
         details,
+        photo,
         answer=gr.State(None, time_to_live=keep),
         off=gr.State(frozenset(), time_to_live=keep),
         point=gr.State(None),
@@ -114,7 +116,7 @@ def _wire(page: Page) -> None:
     ran = answer_events.wire_run(page)
     answer_events.wire_extra(page)
     tab_events.wire_answer(page, ran)
-    tab_events.wire_followers(page, [answer_events.wire_display(page), *answer_events.wire_legend(page)])
+    tab_events.wire_followers(page, [*answer_events.wire_display(page), *answer_events.wire_legend(page)])
     events.wire_examples(page)
     events.wire_photo(page)
     events.wire_names(page)

@@ -4,7 +4,7 @@ An event takes its inputs as a set of components and gets a dictionary from comp
 component to new value, and what is not in it stays as it is. So nothing depends on an order.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -80,6 +80,7 @@ class Page:
         banner: place of the banner.
         verdict: place of the sentence that says which method is better where there is a ground truth.
         panel, cards, opacity, edges, gate, extra, pixel, details: the components.
+        photo: the photo below the paint of every card; it is nothing to see by itself.
         answer: the stored scores, or None.
         off: frozenset of the names of classes that are switched off.
         point: (x, y) in 0..1 of the pixel that was clicked, or None.
@@ -99,6 +100,7 @@ class Page:
     extra: gr.CheckboxGroup
     pixel: gr.HTML
     details: Details
+    photo: gr.HTML
     answer: gr.State
     off: gr.State
     point: gr.State
@@ -147,12 +149,14 @@ class Page:
         """The outputs that `draw` fills."""
         return [item.view for item in self.cards]
 
-    def draw(self, answer: Answer | None, display: DisplaySettings) -> dict[Any, Any]:
-        """Render every card from stored scores; a method without an answer stays as it is."""
+    def draw(
+        self, answer: Answer | None, display: DisplaySettings, cards: Sequence[Card] | None = None
+    ) -> dict[Any, Any]:
+        """Render cards from stored scores, all of them by default; a method without an answer stays as it is."""
         return {
             # A skipped card keeps its old picture, for instance of a method that was not asked this time.
             item.view: card(answer, item.method, display) if answer and item.method in answer.results else gr.skip()
-            for item in self.cards
+            for item in (self.cards if cards is None else cards)
         }
 
 

@@ -19,6 +19,7 @@ from zsseg.visualize.overlays import (
     isolation_masks,
     legend,
     overlay,
+    paint_layer,
     pixel_scores,
     with_labels,
 )
@@ -46,6 +47,7 @@ __all__ = [
     "overlap_colors",
     "overlap_map",
     "overlay",
+    "paint_layer",
     "pca_rgb",
     "pixel_scores",
     "region_maps",

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from zsseg.analysis.compare import Comparison
 from zsseg.errors import UserError
 from zsseg.image.load import Pixels
-from zsseg.segmentation import Segmentation, cells_of_pixels
+from zsseg.segmentation import NONE, Segmentation, cells_of_pixels
 from zsseg.visualize.colors import Color, colors_of, hex_color
 
 LAYER_SIDE = 320
@@ -62,6 +62,36 @@ def overlay(image: Pixels, seg: Segmentation, opacity: float = 0.6) -> Pixels:
     labels = seg.labels
     if image.shape != (*labels.shape, 3):
         raise ValueError(f"a photo of {image.shape} does not match labels of {labels.shape}")
+    colors = cv2.cvtColor(_paint(seg, labels), cv2.COLOR_RGBA2RGB)
+    blend = np.asarray(cv2.addWeighted(image, 1 - opacity, colors, opacity, 0), dtype=np.uint8)
+    np.copyto(blend, image, where=(labels == NONE)[..., None])
+    return blend
+
+
+def paint_layer(seg: Segmentation, max_side: int) -> Pixels:
+    """The paint of `overlay` alone, for a program that lays it over the photo at any opacity.
+
+    Args:
+        seg: the answer.
+        max_side: longer side of the layer in pixels, at most.
+
+    Returns:
+        (h,w,4) RGBA of the photo's shape: opaque where a class is painted, transparent elsewhere.
+    """
+    height, width = seg.labels.shape
+    scale = min(1, max_side / max(height, width))
+    rows, cols = max(1, round(height * scale)), max(1, round(width * scale))
+    # Labels are sampled and not averaged: the mean of two class numbers would be a third class.
+    labels = seg.labels
+    if scale < 1:
+        labels = labels[np.ix_(cells_of_pixels(rows, height), cells_of_pixels(cols, width))]
+    layer = _paint(seg, labels)
+    layer[..., 3] = np.where(labels == NONE, 0, 255)
+    return layer
+
+
+def _paint(seg: Segmentation, labels: npt.NDArray[np.int16]) -> Pixels:
+    """Colours, hatching and outlines of labels (h,w), as (h,w,4) whose last byte is 0."""
     plain = np.array([(0, 0, 0), *colors_of(seg.names)], dtype=np.uint8)  # NONE = -1 reads the first row
     unseen = np.array([False, *(not seen for seen in seg.seen)])
     hatched = np.where(unseen[:, None], _contrasting(plain), plain)
@@ -70,10 +100,7 @@ def overlay(image: Pixels, seg: Segmentation, opacity: float = 0.6) -> Pixels:
     paint = _packed(plain).take(rows)
     np.copyto(paint, _packed(hatched).take(rows), where=_stripes(*labels.shape))
     paint[_outlines(labels)] = 0
-    colors = cv2.cvtColor(paint.view(np.uint8).reshape(*labels.shape, 4), cv2.COLOR_RGBA2RGB)
-    blend = np.asarray(cv2.addWeighted(image, 1 - opacity, colors, opacity, 0), dtype=np.uint8)
-    np.copyto(blend, image, where=(rows == 0)[..., None])
-    return blend
+    return paint.view(np.uint8).reshape(*labels.shape, 4)
 
 
 def _packed(colors: Pixels) -> npt.NDArray[np.uint32]:

@@ -9,12 +9,15 @@ from markupsafe import Markup
 
 from zsseg.demo.actions import Answer, DisplaySettings
 from zsseg.demo.catalog import Predictors, title_of, working
-from zsseg.demo.html.pictures import jpeg_uri, png_uri
+from zsseg.demo.html.pictures import jpeg_uri, png_uri, shrink
 from zsseg.demo.html.templates import render
 from zsseg.errors import UserError
 from zsseg.segmentation import Segmentation
-from zsseg.visualize import LegendRow, isolation_masks, overlay
+from zsseg.visualize import LegendRow, isolation_masks, paint_layer
 from zsseg.visualize import legend as legend_rows
+
+PHOTO_SIDE = 1280
+"""Longer side of the photo on the page in pixels, at most: what a card shows is smaller still."""
 
 FEW = 2
 """Classes without a pixel that are shown like the others; more are folded away."""
@@ -41,6 +44,11 @@ def title(method: str, predictors: Predictors) -> Markup:
     return render("card_title.html", title=title_of(method), setting=setting, meaning=meaning)
 
 
+def photo_style(answer: Answer) -> Markup:
+    """The photo itself, once for all cards, which lay their paint over it."""
+    return render("photo.html", photo=jpeg_uri(shrink(answer.photo, PHOTO_SIDE)))
+
+
 def card(answer: Answer, method: str, display: DisplaySettings) -> Markup:
     """Draw one method's answer from its stored scores; the network does not run."""
     shown = display.apply(answer, method)
@@ -53,7 +61,8 @@ def card(answer: Answer, method: str, display: DisplaySettings) -> Markup:
         seen=answer.typed[0],
         unseen=answer.typed[1],
         photo=answer.path,
-        picture=jpeg_uri(overlay(answer.photo, shown, display.opacity)),
+        # Without the photo and its opacity: the browser lays the paint over it, so that a redraw has little to send.
+        paint=png_uri(paint_layer(shown, PHOTO_SIDE)),
         layers=layers,
         top=top_scores(shown),
         warnings=shown.warnings,

@@ -38,8 +38,17 @@ const tellOfCapture = () => {
   before = null;
   trigger("upload");
 };
+// ---- the opacity of the paint, which no server needs to know
+const showOpacity = () => {
+  const value = document.querySelector("#zs-opacity input[type=range]")?.value;
+  if (value !== undefined) document.body.style.setProperty("--zs-opacity", value);
+};
+document.addEventListener("input", (event) => {
+  if (event.target.closest?.("#zs-opacity")) requestAnimationFrame(showOpacity); // after Gradio has taken the number over
+});
+
 // Text or a photo that arrives in another way than by typing fires no event, so both are looked at on a clock.
-setInterval(() => { markStale(); tellOfCapture(); tellCard(); }, 150);
+setInterval(() => { markStale(); tellOfCapture(); tellCard(); showOpacity(); }, 150);
 
 // ---- the number beside a slider: what is empty or out of range never reaches the server
 const isNumber = (target) => target?.matches?.("input[type=number]") && target.closest("#zs-answer, #zs-tabs");

@@ -6,7 +6,7 @@ from typing import Any
 import gradio as gr
 from gradio.events import Dependency
 
-from zsseg.analysis.ground_truth import Truth
+from zsseg.analysis.ground_truth import AmbiguousMask, Truth
 from zsseg.demo import actions, link
 from zsseg.demo.actions import Answer
 from zsseg.demo.answer.pixel_scores import pixel_panel
@@ -81,9 +81,9 @@ def _windows(found: Answer, predictors: Predictors) -> list[tuple[str, int]]:
 
 
 def wire_followers(page: Page, events: list[Dependency]) -> None:
-    """Update what depends on the sliders after each of these events."""
-    for event in events:
-        _follow(page, event.then)
+    """Update what depends on the sliders after each of these events, and with the opacity."""
+    for trigger in (page.opacity.change, *(event.then for event in events)):
+        _follow(page, trigger)
 
 
 def _follow(page: Page, trigger: Callable[..., Dependency]) -> None:
@@ -176,16 +176,24 @@ def wire_truth(page: Page, ran: Dependency) -> None:
             return {**nothing, details.truth: text("truth_waits")}
         try:
             truth = ground_truth.read(found, path, values[details.meanings])
+        except AmbiguousMask as question:
+            return {**nothing, details.truth: ground_truth.ask(question)}
         # Shown in the tab and not as an alarm: a table is often half typed.
         except UserError as error:
             return {**nothing, details.truth: warning(str(error))}
         return {page.truth: truth, **_truth(page, found, page.read_display(values), truth)}
+
+    def choose(values: Values, event: gr.EventData) -> Values:
+        # One of the readings that were offered, but it comes from the browser and may be any text, as if typed.
+        table = str(event._data.get("table"))
+        return {details.meanings: table, **read({**values, details.meanings: table})}
 
     inputs = {page.answer, photo, details.mask, details.meanings, *page.display}
     outputs = [page.truth, details.truth, page.verdict]
     options: dict[str, Any] = {**QUIET, "preprocess": False}
     gr.on([details.mask.change, details.meanings.blur], read, inputs, outputs, **options)
     ran.success(read, inputs, outputs, **options)
+    details.truth.select(choose, inputs, [details.meanings, *outputs], **options)
 
 
 def _truth(page: Page, found: Answer, display: actions.DisplaySettings, truth: Truth) -> dict[Any, Any]:

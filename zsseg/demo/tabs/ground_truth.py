@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 from markupsafe import Markup
 
-from zsseg.analysis.ground_truth import NO_CLASS, Truth, read_truth, score
+from zsseg.analysis.ground_truth import NO_CLASS, AmbiguousMask, Truth, read_truth, score
 from zsseg.demo.actions import Answer, DisplaySettings
 from zsseg.demo.catalog import title_of
 from zsseg.demo.html.parts import figure, help_text, number, table
@@ -43,6 +43,11 @@ def read(answer: Answer, path: str, meanings: str) -> Truth:
             "as well: save the photo upright without the tag, and run it again."
         )
     return read_truth(path, answer.vocabulary.names, meanings or None, size=answer.photo.shape[:2])
+
+
+def ask(question: AmbiguousMask) -> Markup:
+    """The question that a mask raises, with a button for each way to read it."""
+    return render("tabs/mask_question.html", sentence=str(question), readings=question.readings)
 
 
 def truth_view(answer: Answer, display: DisplaySettings, truth: Truth) -> Markup:

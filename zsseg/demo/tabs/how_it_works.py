@@ -9,8 +9,10 @@ from zsseg.demo.html.templates import render
 from zsseg.demo.tabs.recovery import on_photo
 from zsseg.demo.tabs.scores import own_level
 from zsseg.predictor import Predictor
-from zsseg.segmentation import overlap
+from zsseg.segmentation import Segmentation, overlap
 from zsseg.visualize import cosine_map, draw_regions, overlap_map, overlay
+
+_BARS = 6
 
 
 def explain(answer: Answer | None, display: DisplaySettings | None, predictors: Predictors) -> Markup:
@@ -33,7 +35,7 @@ def _pictures(answer: Answer, display: DisplaySettings, predictors: Predictors) 
         ),
     }
     if method in (able := working(predictors)):
-        pictures["similarity"] = _similarity(answer, able[method])
+        pictures["similarity"] = _similarity(answer, able[method], display.apply(answer, method))
     for other, predictor in with_regions(predictors).items():
         if other in answer.results:
             # The first window stands for all.
@@ -51,8 +53,10 @@ def _pictures(answer: Answer, display: DisplaySettings, predictors: Predictors) 
     return pictures
 
 
-def _similarity(answer: Answer, predictor: Predictor) -> Markup:
-    """Bars of the cosine between the whole photo and each word, the most alike first."""
+def _similarity(answer: Answer, predictor: Predictor, shown: Segmentation) -> Markup:
+    """Bars of the cosine between the whole photo and each word, the most alike first, beside what was painted."""
     cosines = predictor.name_cosines(answer.photo, answer.vocabulary).tolist()
-    rows = sorted(zip(cosines, answer.vocabulary.names, strict=True), reverse=True)[:6]
-    return render("tabs/similarity.html", rows=rows)
+    rows = sorted(zip(cosines, answer.vocabulary.names, shown.area, strict=True), reverse=True)
+    # The two may differ, and then the figure says so: the cosine is one hint of several to the decoder.
+    likely, painted = rows[0][1], max(rows, key=lambda row: row[2])[1]
+    return render("tabs/similarity.html", rows=rows[:_BARS], likely=likely, painted=painted, empty=not sum(shown.area))

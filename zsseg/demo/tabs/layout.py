@@ -78,7 +78,7 @@ def _truth() -> dict[str, object]:
             "", label="What its numbers or colours mean", info="Not needed for masks laid out like our own.", lines=4,
             elem_id="zs-meanings",
         )  # fmt: skip
-    return {"mask": mask, "meanings": meanings, "truth": gr.HTML("", elem_id="zs-truth")}
+    return {"mask": mask, "meanings": meanings, "truth": gr.HTML("", js_on_load=script("truth.js"), elem_id="zs-truth")}
 
 
 def _batch() -> dict[str, object]:
