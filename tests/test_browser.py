@@ -705,6 +705,14 @@ def test_every_answer_is_one_swipe_away_and_no_tab_is_hidden(visitor: Visitor, p
         expect(page.locator("#zs-tabs").get_by_role("tab", name=tab, exact=True).first).to_be_visible()
     for card in ("zegclip", "clip_rc"):
         assert page.locator(f"#zs-{card}").evaluate("e => e.scrollWidth <= e.clientWidth + 1")
+    if width < 640:  # the third card is one tap away
+        jump = page.locator("#zs-jump").get_by_role("button", name="Training-free baseline")
+        jump.click()
+        expect(jump).to_have_attribute("aria-current", "true")
+    third = page.locator("#zs-training-free .zs-view").bounding_box()
+    assert third is not None
+    assert third["x"] >= -1
+    assert third["x"] + third["width"] <= width + 1
     assert visitor.errors == []
 
 

@@ -7,6 +7,7 @@ import gradio as gr
 from zsseg.demo import endpoint, folders
 from zsseg.demo.answer import events as answer_events
 from zsseg.demo.answer.layout import (
+    Card,
     make_banner,
     make_card,
     make_edges,
@@ -15,7 +16,7 @@ from zsseg.demo.answer.layout import (
     make_opacity,
     own_settings,
 )
-from zsseg.demo.catalog import Catalog, title_of
+from zsseg.demo.catalog import Catalog, Predictors, title_of
 from zsseg.demo.html.parts import text
 from zsseg.demo.html.templates import render
 from zsseg.demo.page import Page
@@ -76,10 +77,7 @@ def _lay_out(catalog: Catalog) -> Page:
             panel = make_panel(catalog, gallery)
         with gr.Column(scale=9, min_width=300, elem_id="zs-answer"):
             verdict = gr.HTML("", visible=False, elem_id="zs-verdict")
-            # Only a narrow screen shows it.
-            gr.HTML(render("jump.html", methods={key: title_of(key) for key in predictors}), elem_id="zs-jump")
-            with gr.Row(elem_id="zs-cards"):
-                cards = [make_card(method, predictors) for method in predictors]
+            cards = _make_cards(predictors)
             with gr.Row(elem_id="zs-look"):
                 opacity, edges, gate = make_opacity(), make_edges(), make_gate()
                 extra = make_extra(predictors)
@@ -109,6 +107,13 @@ def _lay_out(catalog: Catalog) -> Page:
         truth=gr.State(None, time_to_live=keep),
         flipped=gr.State(frozenset()),
     )
+
+
+def _make_cards(predictors: Predictors) -> list[Card]:
+    """A card for each method, and the buttons that bring one into sight on a narrow screen."""
+    gr.HTML(render("jump.html", methods={key: title_of(key) for key in predictors}), elem_id="zs-jump")
+    with gr.Row(elem_id="zs-cards"):
+        return [make_card(method, predictors) for method in predictors]
 
 
 def _wire(page: Page) -> None:

@@ -82,7 +82,8 @@ def _windows(found: Answer, predictors: Predictors) -> list[tuple[str, int]]:
 
 def wire_followers(page: Page, events: list[Dependency]) -> None:
     """Update what depends on the sliders after each of these events, and with the opacity."""
-    for trigger in (page.opacity.change, *(event.then for event in events)):
+    triggers: list[Callable[..., Dependency]] = [page.opacity.change, *(event.then for event in events)]
+    for trigger in triggers:
         _follow(page, trigger)
 
 
