@@ -373,8 +373,8 @@ def test_an_example_fills_the_question(visitor: Visitor) -> None:
     expect(page.locator("#zs-unseen textarea")).to_have_value(re.compile("couch, potted plant"))
     expect(page.locator(".zs-mark", has_text="couch")).to_be_visible(timeout=15_000)
     expect(page.locator("#zs-clip_rc .zs-name", has_text="couch")).to_have_count(1)  # and it is asked at once
-    page.get_by_label("Example: Suitcases; finds suitcase").click()
-    expect(page.locator("#zs-clip_rc .zs-name", has_text="suitcase")).to_have_count(1)
+    page.get_by_label("Example: Flowers; finds flowers").click()
+    expect(page.locator("#zs-clip_rc .zs-name", has_text="flowers")).to_have_count(1)
     open_tab(page, "Ground truth")  # its mask comes with it
     expect(page.locator("#zs-truth")).to_contain_text(re.compile("mean IoU"), timeout=30_000)
     expect(page.locator("#zs-truth figure")).to_have_count(1 + 3 + 3)  # the mask, the answers, their errors
@@ -382,10 +382,10 @@ def test_an_example_fills_the_question(visitor: Visitor) -> None:
     open_tab(page, "Scores")
     page.locator("#zs-verdict").get_by_text("Mask and errors").click()  # its sentence leads there
     expect(page.locator("#zs-truth figure").first).to_be_visible()
-    expect(page.locator("#zs-truth tbody tr").filter(has_text="suitcase")).to_be_visible()
+    expect(page.locator("#zs-truth tbody tr").filter(has_text="flowers")).to_be_visible()
     page.locator("#zs-run").click()
     wait_for_answer(page)
-    expect(page.locator("#zs-truth tbody tr").filter(has_text="suitcase")).to_be_visible()  # it outlives a new answer
+    expect(page.locator("#zs-truth tbody tr").filter(has_text="flowers")).to_be_visible()  # it outlives a new answer
 
 
 def test_the_page_opens_with_an_answer_and_a_new_photo_fades_it(visitor: Visitor, photo: Path) -> None:

@@ -18,9 +18,9 @@ _LITE2_CHANNELS, _VIT_CHANNELS = 1280, 384
 class TrunkStem(nn.Module):
     """EfficientNet-Lite2 and a DINOv2 ViT-S/14 as the patch embedding of a vision transformer.
 
-    The convolutional network knows classes, the transformer knows shapes and parts. No head changes them. Their features
-    are reduced by fixed linear maps (principal components) and then mixed to the width of the transformer above. Both
-    networks see the photo once, whatever number of heads reads the result.
+    The convolutional network knows classes, the transformer knows shapes and parts. No head changes them. Fixed linear
+    maps (principal components) reduce their features, and one layer mixes them to the width of the transformer above.
+    Both networks see the photo once, whatever number of heads reads the result.
 
     Sources: timm's `tf_efficientnet_lite2` with output stride 16, and `vit_small_patch14_dinov2`, whose positions are
     resampled bicubically without antialiasing, as Hugging Face's DINOv2 does.
