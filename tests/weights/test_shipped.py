@@ -70,7 +70,7 @@ def test_heads_share_the_frozen_networks(predictors: dict[str, Predictor], monke
     forward = type(stem).forward
     monkeypatch.setattr(type(stem), "forward", lambda self, pixels: (calls.append(1), forward(self, pixels))[1])
     for predictor in both:
-        predictor.predict(ROOT / "assets/examples/cat.jpg", ["cat"])
+        predictor.predict(ROOT / "assets/examples/cat_on_couch.jpg", ["cat"])
     assert len(calls) == 1
 
 
@@ -86,7 +86,7 @@ def test_backbone_tells_names_apart() -> None:
 @pytest.mark.parametrize("method", METHODS)
 def test_finds_the_cat(predictors: dict[str, Predictor], method: str) -> None:
     answer = predictors[method].predict(
-        ROOT / "assets/examples/cat.jpg", seen=["cat", "dog", "person", "car"], unseen=["cow", "sofa"]
+        ROOT / "assets/examples/cat_on_couch.jpg", seen=["cat", "dog", "person", "car"], unseen=["cow", "sofa"]
     )
     assert answer.names[int(np.argmax(answer.area))] == "cat"
     assert answer.area[0] > 0.3
