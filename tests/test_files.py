@@ -11,7 +11,7 @@ import pytest
 from zsseg.errors import UserError
 from zsseg.files import MAX_NAME_BYTES, atomic_path, distinct_names, safe_name, slug
 from zsseg.image.paths import find_photos
-from zsseg.weights.official import import_official
+from zsseg.weights.released.official import import_official
 
 # Pieces that break names somewhere: separators, dots, devices, controls, directions, long letters, half characters.
 PIECES = (

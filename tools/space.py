@@ -20,7 +20,7 @@ from pathlib import Path
 
 from zsseg.cli.demo import BACKBONE_VARIABLE
 from zsseg.errors import UserError, reason_of
-from zsseg.weights.released import CLIP_FILES, released_backbone
+from zsseg.weights.released.listing import CLIP_FILES, released_backbone
 from zsseg.weights.search import CONFIG_FILE, WEIGHTS_VARIABLE
 
 ROOT = Path(__file__).resolve().parents[1]

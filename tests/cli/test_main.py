@@ -169,7 +169,9 @@ def test_import_official_of_what_is_none(tmp_path: Path, capsys: pytest.CaptureF
 
 def test_import_official_passes_on_what_no_file_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: dict[str, object] = {}
-    monkeypatch.setattr("zsseg.weights.official.import_official", lambda *where, **how: asked.update(how) or where[1])
+    monkeypatch.setattr(
+        "zsseg.weights.released.official.import_official", lambda *where, **how: asked.update(how) or where[1]
+    )
     order = ["import-official", "a.pth", "--out", str(tmp_path), "--name", "mine", "--setting", "transductive"]
     assert main(order) == 0
     assert asked == {"name": "mine", "setting": "transductive"}

@@ -25,9 +25,9 @@ from zsseg.image.load import load_image
 from zsseg.text.vocabulary import MAX_NAMES, build_vocabulary, format_names, parse_names
 from zsseg.weights.backbone import load_backbone, read_defaults
 from zsseg.weights.checkpoint import load_checkpoint
-from zsseg.weights.jittor import read_jittor
 from zsseg.weights.metadata import HEADER_KEY, from_json, read_metadata, to_json
-from zsseg.weights.official import import_official
+from zsseg.weights.released.jittor import read_jittor
+from zsseg.weights.released.official import import_official
 from zsseg.weights.search import CONFIG_FILE
 
 MAX_SIDE = 96

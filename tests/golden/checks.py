@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from tests.golden.replay import Arrays, TrainStep, calibrated_scores, official_gradient
-from zsseg.weights.official import ConvertedOfficial
+from zsseg.weights.released.official import ConvertedOfficial
 
 Golden = Mapping[str, np.ndarray]
 TIE = 1e-4

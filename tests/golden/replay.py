@@ -12,8 +12,8 @@ from torch import Tensor, nn
 from training.core.losses import IGNORE, LossWeights, nel_loss, recovery_loss
 from zsseg.layers import run_block
 from zsseg.models import ClipRC, SegmentationModel, ZegCLIP, build_model, prompted_vit
-from zsseg.weights.official import ConvertedOfficial
-from zsseg.weights.official_names import head_name
+from zsseg.weights.released.official import ConvertedOfficial
+from zsseg.weights.released.official_names import head_name
 
 Arrays = dict[str, Tensor]
 

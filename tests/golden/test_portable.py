@@ -22,7 +22,7 @@ from training.core.losses import LossWeights
 from training.core.pseudo_labels import inductive_table, remap
 from zsseg.layers import region_attention_mask
 from zsseg.models import SegmentationModel
-from zsseg.weights.official import ConvertedOfficial, build_official, convert_state_dict
+from zsseg.weights.released.official import ConvertedOfficial, build_official, convert_state_dict
 
 pytestmark = pytest.mark.golden
 

@@ -24,10 +24,10 @@ from zsseg.export.manifest import read_manifest
 from zsseg.image.load import load_image
 from zsseg.weights.backbone import WEIGHTS_FILE, load_backbone
 from zsseg.weights.checkpoint import load_checkpoint
-from zsseg.weights.clip import import_clip
-from zsseg.weights.jittor import read_jittor
 from zsseg.weights.metadata import from_json, read_metadata, to_json
-from zsseg.weights.official import import_official
+from zsseg.weights.released.clip import import_clip
+from zsseg.weights.released.jittor import read_jittor
+from zsseg.weights.released.official import import_official
 from zsseg.weights.search import list_checkpoints
 
 

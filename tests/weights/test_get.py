@@ -28,13 +28,13 @@ from zsseg.models import build_clip
 from zsseg.predictor import Predictor, default_checkpoints
 from zsseg.text.class_lists import DATASETS
 from zsseg.weights.checkpoint import load_checkpoint
-from zsseg.weights.clip import BACKBONE, VIT_B16, import_clip
-from zsseg.weights.download import LARGEST_FILE, download, file_name
-from zsseg.weights.get import get, home
 from zsseg.weights.hub import _fetch
 from zsseg.weights.metadata import read_metadata
-from zsseg.weights.official import convert_state_dict
-from zsseg.weights.released import RELEASED, Place, Released, released
+from zsseg.weights.released.clip import BACKBONE, VIT_B16, import_clip
+from zsseg.weights.released.download import LARGEST_FILE, download, file_name
+from zsseg.weights.released.get import get, home
+from zsseg.weights.released.listing import RELEASED, Place, Released, released
+from zsseg.weights.released.official import convert_state_dict
 from zsseg.weights.search import find_backbone, find_checkpoint
 
 SMALL_CLIP = {
@@ -55,7 +55,7 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[FileServer]:
 @pytest.fixture
 def small_clip(monkeypatch: pytest.MonkeyPatch) -> dict[str, torch.Tensor]:
     """Stands in for OpenAI's ViT-B/16, which has 600 MB: the same names, fewer numbers."""
-    monkeypatch.setattr("zsseg.weights.clip.VIT_B16", SMALL_CLIP)
+    monkeypatch.setattr("zsseg.weights.released.clip.VIT_B16", SMALL_CLIP)
     with torch.random.fork_rng():
         torch.manual_seed(3)
         return dict(build_clip(SMALL_CLIP).state_dict())
@@ -380,8 +380,8 @@ def test_the_hub_is_tried_before_plain_http(tmp_path: Path, monkeypatch: pytest.
         asked.append(source)
         raise UserError(f"no {source}.")
 
-    monkeypatch.setattr("zsseg.weights.get.weights_folder", fail)
-    monkeypatch.setattr("zsseg.weights.get.download", fail)
+    monkeypatch.setattr("zsseg.weights.released.get.weights_folder", fail)
+    monkeypatch.setattr("zsseg.weights.released.get.download", fail)
     with pytest.raises(UserError, match="browser") as told:
         get(released("clip-vit-b16"), tmp_path / "out")
     assert asked == [place.address for place in RELEASED["clip-vit-b16"].places]
@@ -474,7 +474,7 @@ def test_openais_archive_is_opened_only_if_it_is_the_published_one(
     with pytest.raises(UserError, match="TorchScript"):
         import_clip(file, tmp_path / "out")
     published = dataclasses.replace(RELEASED["clip-vit-b16"], places=(Place("http", "x", sha256=sha256),))
-    monkeypatch.setattr("zsseg.weights.clip.CLIP_VIT_B16", published)
+    monkeypatch.setattr("zsseg.weights.released.clip.CLIP_VIT_B16", published)
     clip = Predictor.from_checkpoint(import_clip(file, tmp_path / "out").plain).model.backbone.clip.state_dict()
     assert all(torch.equal(value, small_clip[name]) for name, value in clip.items())
 
@@ -595,7 +595,7 @@ def test_home_is_the_folder_of_weights(tmp_path: Path, monkeypatch: pytest.Monke
     assert home() == tmp_path
     monkeypatch.setenv("ZSSEG_WEIGHTS", "org/name")
     assert home().name == "checkpoints"
-    monkeypatch.setattr("zsseg.weights.get.os.access", lambda *_: False)
+    monkeypatch.setattr("zsseg.weights.released.get.os.access", lambda *_: False)
     with pytest.raises(UserError, match="--out"):
         home()
 

@@ -17,8 +17,8 @@ import torch
 from tests.weights.test_official import METHODS, small_state
 from zsseg.errors import UserError
 from zsseg.weights.checkpoint import load_checkpoint
-from zsseg.weights.jittor import read_jittor
-from zsseg.weights.official import convert_state_dict, import_official
+from zsseg.weights.released.jittor import read_jittor
+from zsseg.weights.released.official import convert_state_dict, import_official
 
 PROTO, STOP = b"\x80\x04", b"."
 
@@ -200,7 +200,7 @@ def test_checksum(tmp_path: Path) -> None:
 
 
 def test_size_is_limited(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("zsseg.weights.jittor.LARGEST_FILE", 100)
+    monkeypatch.setattr("zsseg.weights.released.jittor.LARGEST_FILE", 100)
     with pytest.raises(UserError, match="more than"):
         read_jittor(save({"model": {"a": np.zeros(300)}}, tmp_path / "a.pkl"))
 

@@ -16,7 +16,7 @@ from zsseg.models import ClipRC
 from zsseg.text.templates import SCENE_TEMPLATES, SINGLE_TEMPLATE
 from zsseg.weights.checkpoint import load_checkpoint
 from zsseg.weights.metadata import read_metadata
-from zsseg.weights.official import build_official, convert_state_dict, import_official
+from zsseg.weights.released.official import build_official, convert_state_dict, import_official
 
 State = dict[str, Tensor]
 METHODS = ("zegclip", "clip_rc")

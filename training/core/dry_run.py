@@ -16,7 +16,7 @@ from zsseg.bench.machine import peak_memory_gb
 from zsseg.errors import UserError
 from zsseg.models import build_clip
 from zsseg.weights.backbone import save_backbone
-from zsseg.weights.clip import VIT_B16
+from zsseg.weights.released.clip import VIT_B16
 from zsseg.weights.search import find_backbone
 
 # Two iterations: a transductive recipe has one in each stage. Three photos: one of them is for development.

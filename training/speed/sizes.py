@@ -9,7 +9,7 @@ from training.recipes import Recipe
 from training.speed.device import product_gflops
 from training.speed.measure import Bench
 from zsseg.models import Backbone, ModelConfig, build_clip
-from zsseg.weights.clip import BACKBONE, VIT_B16
+from zsseg.weights.released.clip import BACKBONE, VIT_B16
 
 _TINY: dict[str, Any] = {
     "model_cfg": {

@@ -65,8 +65,8 @@ def bring_backbone(name: str, weights: str | None = None) -> str:
     Raises:
         UserError: no backbone of that name is known, or it cannot be had.
     """
-    from zsseg.weights.get import get, home
-    from zsseg.weights.released import VALUES_SUFFIX, released_backbone
+    from zsseg.weights.released.get import get, home
+    from zsseg.weights.released.listing import VALUES_SUFFIX, released_backbone
     from zsseg.weights.search import find_checkpoint
 
     row = released_backbone(name)

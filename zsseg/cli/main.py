@@ -204,7 +204,7 @@ def _demo(args: argparse.Namespace) -> int:
 
 
 def _import_official(args: argparse.Namespace) -> int:
-    from zsseg.weights.official import import_official
+    from zsseg.weights.released.official import import_official
 
     say(f"{import_official(args.file, args.out, name=args.name, setting=args.setting)}\n")
     return 0

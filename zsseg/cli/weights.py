@@ -26,7 +26,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 
 def _list(_args: argparse.Namespace) -> int:
-    from zsseg.weights.released import RELEASED
+    from zsseg.weights.released.listing import RELEASED
     from zsseg.weights.search import list_checkpoints
 
     here = {path.stem for path, _ in list_checkpoints()}
@@ -39,8 +39,8 @@ def _list(_args: argparse.Namespace) -> int:
 
 
 def _get(args: argparse.Namespace) -> int:
-    from zsseg.weights.get import get, home
-    from zsseg.weights.released import released
+    from zsseg.weights.released.get import get, home
+    from zsseg.weights.released.listing import released
 
     row = released(args.name)
     for path in get(row, args.out or home(), args.source, warn):

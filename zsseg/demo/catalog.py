@@ -14,7 +14,7 @@ from zsseg.errors import UserError
 from zsseg.models import METHODS, TrainingFreeConfig, shown_methods
 from zsseg.predictor import Predictor, default_checkpoints
 from zsseg.weights.metadata import Metadata, read_metadata
-from zsseg.weights.released import released_title
+from zsseg.weights.released.listing import released_title
 from zsseg.weights.search import find_backbone_of, find_checkpoint, list_checkpoints
 
 DRAWN_DOMAIN = "Drawn shapes"

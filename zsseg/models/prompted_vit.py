@@ -12,7 +12,7 @@ differ because region r attends to the patches of its own block and to itself on
 Upstream: ZegCLIP at 9ba4bb5, models/backbone/img_encoder.py 130-349 (prompts 173-185, injection 236-296, output
 264-277); JSeg at c14696d, python/jseg/models/backbones/clip_encoder_rlb.py 81-110 (mask), 176-182 (region tokens).
 Both add the class embedding twice (228-231; 189-196); official files are folded on import instead, see
-`zsseg/weights/official.py`.
+`zsseg/weights/released/official.py`.
 """
 
 import torch

@@ -44,7 +44,7 @@ class ZegCLIP(PromptedModel):
         self.blocks = nn.ModuleList(
             DecoderBlock(dim, heads, config.decoder_ffn, config.dropout) for _ in range(config.decoder_layers - 1)
         )
-        # Upstream's third layer; its names in released files map onto `scores`, see `zsseg/weights/official_names.py`.
+        # Upstream's third layer; its names in released files map onto `scores`, see `official_names.py`.
         self.scores = AttentionScores(dim, heads)
 
     def decode(self, image: ImageTokens, text: Tensor) -> MaskOutput:

@@ -11,7 +11,7 @@ from zsseg.files import is_file, shortened
 from zsseg.models.registry import METHODS
 from zsseg.weights.hub import names_repository, weights_folder
 from zsseg.weights.metadata import Metadata, read_metadata
-from zsseg.weights.released import RELEASED
+from zsseg.weights.released.listing import RELEASED
 
 SUFFIX = ".safetensors"
 """Of the file of a head."""

@@ -24,9 +24,9 @@ from zsseg.text.templates import SCENE_TEMPLATES, SINGLE_TEMPLATE
 from zsseg.weights.backbone import save_backbone
 from zsseg.weights.backbone_config import check_config
 from zsseg.weights.checkpoint import save_checkpoint
-from zsseg.weights.jittor import read_jittor
 from zsseg.weights.metadata import Metadata, Setting
-from zsseg.weights.official_names import clip_name, head_name, is_dropped
+from zsseg.weights.released.jittor import read_jittor
+from zsseg.weights.released.official_names import clip_name, head_name, is_dropped
 from zsseg.weights.search import SUFFIX
 
 _FIRST_PROMPTS, _DEEP_PROMPTS = "backbone.prompt_embeddings", "backbone.deep_prompt_embeddings"

@@ -21,7 +21,7 @@ from zsseg.models import TrainingFreeConfig, build_clip
 from zsseg.text.templates import SINGLE_TEMPLATE
 from zsseg.weights.backbone import read_normalisation, save_backbone
 from zsseg.weights.metadata import HEADER_KEY, Metadata, to_json
-from zsseg.weights.released import CLIP_FILES, CLIP_VIT_B16, VALUES_SUFFIX
+from zsseg.weights.released.listing import CLIP_FILES, CLIP_VIT_B16, VALUES_SUFFIX
 from zsseg.weights.search import CONFIG_FILE, SUFFIX
 
 BACKBONE = "ViT-B-16"

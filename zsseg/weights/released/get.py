@@ -7,9 +7,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from zsseg.errors import UserError
-from zsseg.weights.download import download, file_name, is_url
 from zsseg.weights.hub import names_repository, weights_folder
-from zsseg.weights.released import CLIP_FILES, Place, Released
+from zsseg.weights.released.download import download, file_name, is_url
+from zsseg.weights.released.listing import CLIP_FILES, Place, Released
 from zsseg.weights.search import CONFIG_FILE, SUFFIX, WEIGHTS_VARIABLE, own_folders
 
 _RELEASED_FILES = (".pth", ".pkl")
@@ -33,7 +33,7 @@ def get(row: Released, out: Path, source: str = "", say: Callable[[str], object]
     """Bring released weights into a folder and return the checkpoints' paths.
 
     Args:
-        row: which; see `zsseg.weights.released.released`.
+        row: which; see `zsseg.weights.released.listing.released`.
         out: folder of the checkpoints; made if need be.
         source: a file, folder, URL or repository to take them from; by default the published places.
         say: called with one line about each step.
@@ -114,7 +114,7 @@ def _from_hub(row: Released, repository: str) -> Path:
 def _import(row: Released, source: Path, out: Path) -> list[Path]:
     # A row without a method is a backbone: CLIP itself.
     if not row.method:
-        from zsseg.weights.clip import import_clip
+        from zsseg.weights.released.clip import import_clip
 
         models = import_clip(source, out)
         return [models.plain, models.values]
@@ -146,7 +146,7 @@ def _import_head(row: Released, file: Path, out: Path) -> Path:
     It is imported aside, so that a wrong file leaves no checkpoint behind.
     """
     from zsseg.weights.checkpoint import load_checkpoint, replace_metadata
-    from zsseg.weights.official import write_imported
+    from zsseg.weights.released.official import write_imported
 
     path = write_imported(file, out, f".{row.name}", row.setting, row.vocabulary)
     try:
