@@ -82,9 +82,9 @@ def test_ratios_of_the_embedded_models(capsys: pytest.CaptureFixture[str]) -> No
 
 @pytest.mark.slow
 @pytest.mark.alone
-@pytest.mark.parametrize(("method", "again", "many"), [("zegclip", 0.06, 1.2), ("clip_rc", 0.1, 1.35)])
+@pytest.mark.parametrize(("method", "again", "many"), [("zegclip", 0.06, 1.5), ("clip_rc", 0.1, 1.6)])
 def test_ratios_of_answers_at_the_papers_size(method: str, again: float, many: float) -> None:
-    """Asking again costs next to nothing (3.5 and 7.2 % here), and 171 names little more than 20."""
+    """Asking again costs next to nothing, 171 names little more than 20; the figures are in docs/performance.md."""
     model = vit_b16(method)
     predictor = Predictor(model.model, model.metadata, engine=candidates()[min(1, len(candidates()) - 1)])
     products = {row.step: row.products for row in measure_answers("vit-b16", predictor, Clock(2))}

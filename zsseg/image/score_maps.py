@@ -40,13 +40,15 @@ class WindowMaps(ScoreMaps):
     @torch.inference_mode()
     def planes(self, start: int, stop: int) -> FloatArray:
         """As `ScoreMaps.planes`: what `zsseg.image.windows.window_scores` computes of all classes, for some of them."""
-        scores = np.empty((stop - start, *self.shape[1:]), dtype=np.float32)
-        for index, score in enumerate(scores, start):
-            first, *others = range(self._firsts[index], self._firsts[index + 1])
-            score[:] = self._synonym(first)
-            for synonym in others:
-                np.maximum(score, self._synonym(synonym), out=score)
-        return scores
+        # A single one is not copied: an array of many classes is made of them one by one.
+        return self._class(start)[None] if stop - start == 1 else np.stack([self._class(i) for i in range(start, stop)])
+
+    def _class(self, index: int) -> FloatArray:
+        first, *others = range(self._firsts[index], self._firsts[index + 1])
+        score = self._synonym(first)  # (H, W)
+        for synonym in others:
+            np.maximum(score, self._synonym(synonym), out=score)
+        return score
 
     def _synonym(self, index: int) -> FloatArray:
         return synonym_scores(self._logits[:, index], *self._layout)
