@@ -459,9 +459,8 @@ def test_phone_needs_no_sideways_scrolling(visitor: Visitor) -> None:
 
 
 @pytest.mark.parametrize(("width", "scheme"), [(1366, "light"), (1366, "dark"), (820, "light"), (390, "dark")])
-def test_accessibility(visitor: Visitor, photo: Path, width: int, scheme: str) -> None:
+def test_accessibility(visitor: Visitor, width: int, scheme: str) -> None:
     page = visitor.open(width, scheme=scheme)
-    upload(page, photo)
     segment(page, "dog, person", "zebra, sheep")
     for tab in TABS:
         open_tab(page, tab)
@@ -689,9 +688,8 @@ def test_the_baseline_is_a_third_card(visitor: Visitor, photo: Path) -> None:
 
 
 @pytest.mark.parametrize("width", [390, 820])
-def test_every_answer_is_one_swipe_away_and_no_tab_is_hidden(visitor: Visitor, photo: Path, width: int) -> None:
+def test_every_answer_is_one_swipe_away_and_no_tab_is_hidden(visitor: Visitor, width: int) -> None:
     page = visitor.open(width, 900)
-    upload(page, photo)
     segment(page, "dog, person", "zebra " * 3 + "z" * 400)
     tops = [page.locator(f"#zs-{method} .zs-view").bounding_box() for method in ("zegclip", "clip_rc")]
     assert all(box is not None for box in tops)
@@ -769,9 +767,8 @@ def test_what_is_shown_follows_the_edges_when_asked(visitor: Visitor) -> None:
     assert visitor.errors == []
 
 
-def test_details_of_the_look(visitor: Visitor, photo: Path) -> None:
+def test_details_of_the_look(visitor: Visitor) -> None:
     page = visitor.open()
-    upload(page, photo)
     segment(page, "dog, person", "z" * 400)
     for method in ("zegclip", "clip_rc", "training-free"):  # a long name stays in its card
         assert page.locator(f"#zs-{method}").evaluate("e => e.scrollWidth <= e.clientWidth + 1")
@@ -792,9 +789,8 @@ def test_details_of_the_look(visitor: Visitor, photo: Path) -> None:
     assert visitor.errors == []
 
 
-def test_the_sliders_stay_in_sight_of_the_picture(visitor: Visitor, photo: Path) -> None:
+def test_the_sliders_stay_in_sight_of_the_picture(visitor: Visitor) -> None:
     page = visitor.open(1366, 900)
-    upload(page, photo)
     segment(page, ", ".join(f"dog {index}" for index in range(12)), "")
     page.locator("#zs-zegclip .zs-view").evaluate("e => e.scrollIntoView({block: 'start'})")
     for slider in page.locator("#zs-zegclip input[type=range]").all():
@@ -804,9 +800,8 @@ def test_the_sliders_stay_in_sight_of_the_picture(visitor: Visitor, photo: Path)
     assert visitor.errors == []
 
 
-def test_a_finger_reaches_everything(visitor: Visitor, photo: Path) -> None:
+def test_a_finger_reaches_everything(visitor: Visitor) -> None:
     page = visitor.open(390, 844, touch=True)
-    upload(page, photo)
     segment(page, "dog, person", "zebra, sheep")
     for target in ("#zs-zegclip .zs-row[data-k]", ".zs-mark", ".zs-example", "#zs-run"):
         box = page.locator(target).first.bounding_box()

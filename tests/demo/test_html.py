@@ -140,7 +140,7 @@ def test_a_class_claims_a_pixel_where_it_would_be_painted() -> None:
     assert score_maps.own_level(0.325) == 0.325
     assert score_maps.own_level(0.7) == score_maps.own_level(0.0) == score_maps.LEVEL
     timid = DisplaySettings({"zegclip": (0.85, 0.0), "clip_rc": (0.85, 0.0)}, 0.6)
-    assert "yellow the most" in how_it_works.explain(_answer(), timid, {})
+    assert "brighter is more" in how_it_works.explain(_answer(), timid, {})
 
 
 def test_classes_without_a_value_are_counted_not_listed() -> None:

@@ -76,7 +76,7 @@ def make_extra(predictors: Predictors) -> gr.CheckboxGroup:
 def make_opacity() -> gr.Slider:
     """Lay out the one slider that all pictures share."""
     info = "0 shows the photo, 1 the colours."
-    return make_slider((0, 1), 0.6, "Opacity of the colours", info, step=0.05, elem_id="zs-opacity")
+    return make_slider((0, 1), 0.6, "Opacity\nof the colours", info, step=0.05, elem_id="zs-opacity")
 
 
 def make_edges() -> gr.Checkbox:

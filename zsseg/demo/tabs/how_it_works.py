@@ -31,7 +31,7 @@ def _pictures(answer: Answer, display: DisplaySettings, predictors: Predictors) 
         "counts": figure(
             overlap_map(counts, max(2, int(counts.max()))),
             "How many classes score high at each pixel",
-            f"{title_of(method)}: black is none, yellow the most",
+            f"{title_of(method)}: black is none, brighter is more",
         ),
     }
     if method in (able := working(predictors)):
