@@ -14,6 +14,7 @@ from zsseg.bench.timing import Clock, Row, gflop_of, seconds_of
 from zsseg.engines import EAGER
 from zsseg.engines.build import candidates
 from zsseg.image.encoder import EncodedImage
+from zsseg.image.imagenet import MEAN_255, STD_255
 from zsseg.image.load import Pixels
 from zsseg.image.windows import Windows
 from zsseg.models import METHODS, Backbone, ClipRCConfig, ModelConfig, ZegCLIPConfig, build_clip, build_model
@@ -62,7 +63,7 @@ def vit_b16(method: str) -> Predictor:
     # ImageNet's statistics and a stride of 426 px, as in the released configurations.
     metadata = Metadata(
         f"{method}-vit-b16-random", method, "inductive", _PAPERS[method], backbone.name, "", ("a photo of a {}",),
-        (123.675, 116.28, 103.53), (58.395, 57.12, 57.375), _SIDE, _SIDE * 5 // 6,
+        MEAN_255, STD_255, _SIDE, _SIDE * 5 // 6,
         recovery_target="clip" if method == "clip_rc" else None,
     )  # fmt: skip
     return Predictor(model, metadata)
