@@ -100,6 +100,7 @@ def test_nothing_is_replaced_after_a_step_even_a_failed_one() -> None:
 
 
 @needs_bf16
+@pytest.mark.slow
 @pytest.mark.parametrize("method", METHODS)
 def test_bf16_labels_of_the_embedded_weights(method: str) -> None:
     """The promise on trained weights: at least 99.5 % of the pixels of real photos keep their label.

@@ -71,6 +71,7 @@ def text(folder: Path) -> None:
     assert len(set(values)) == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("writer", "check"),
     [

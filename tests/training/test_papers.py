@@ -58,6 +58,7 @@ def test_published__scores_agree_with_their_harmonic_mean() -> None:
         assert harmonic_mean(row.mIoU_seen, row.mIoU_unseen) == pytest.approx(row.hIoU, abs=tolerance)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", PAPERS)
 def test_dry_run__every_recipe_builds_and_steps(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     tiny_backbone(tmp_path)
