@@ -12,6 +12,7 @@ from tests.browsing import shown_by_chromium
 from tests.image.test_color import ADOBE, SWAPPED, profile
 from tests.image.test_load import encoded
 from tests.image.test_pages import XMP
+from zsseg.errors import UserError
 from zsseg.image.load import load_image
 
 H, W = 32, 48
@@ -104,3 +105,18 @@ def test_the_clear_colour_of_a_deep_picture_is_white() -> None:
     for name in ("48 bits, one clear", "grey of 16 bits, one clear"):
         assert loaded[name][5, 5].tolist() == [255, 255, 255], name
         assert loaded[name][20, 20].tolist() != [255, 255, 255], name
+
+
+@pytest.mark.parametrize("largest", [255, 1023, 4095])
+def test_deep_pictures_that_hold_8_or_12_bits_are_not_black_without_a_word(largest: int) -> None:
+    values = np.minimum(PIXELS.astype(np.uint16) * largest // 255, largest)
+    made = [png_of(values, 2), png_of(np.dstack([values, np.full((H, W), 65535)]), 6), png_of(values[..., :1], 0)]
+    for source in (*made, values, values[..., 0], encoded(Image.fromarray(values[..., 0]), "TIFF")):
+        with pytest.raises(UserError, match="16-bit values, but none above"):
+            load_image(source)
+    for source in (
+        png_of(np.minimum(values * 257, 65535) | 4096, 2),
+        values | np.uint16(8192),
+        np.zeros((H, W), np.uint16),
+    ):
+        assert load_image(source).shape == (H, W, 3)

@@ -97,7 +97,7 @@ def test_deep_grey_keeps_its_meaning_or_is_a_sentence() -> None:
     for values in ([0, 200], [0, 60_000], [0, 70_000], [-1, 5]):
         with pytest.raises(UserError, match="32-bit"):
             load_image(encoded(Image.fromarray(np.array([values], np.int32)), "TIFF"))
-    with pytest.raises(UserError, match="none above 255"):
+    with pytest.raises(UserError, match="none above 200 of 65535"):
         load_image(encoded(Image.fromarray(np.array([[0, 200]], np.uint16))))
     assert load_image(np.zeros((2, 2), np.uint16)).tolist() == [[[0] * 3] * 2] * 2
 

@@ -27,6 +27,7 @@ MAX_SIDE = 1024
 
 # No EPS, PDF or WMF: their plugins start other programs.
 _FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "PPM", "AVIF", "JPEG2000", "ICO", "TGA")
+_LEAST_OF_16_BIT = 4096  # the largest value of a 16-bit picture is hardly ever smaller; that of 12 bits always is
 _SAVE_AGAIN = "open it in a picture program and save it again as PNG or JPEG"
 _ALPHA_MODES = ("RGBA", "LA", "PA", "La", "RGBa")
 
@@ -146,22 +147,30 @@ def _from_pil(image: Image.Image, name: str = "the picture") -> Pixels:
     except Exception as error:  # likewise for damaged pages
         raise UserError(f"{name} is damaged or cut short: {_SAVE_AGAIN}.") from error
     _check_size(image.height, image.width, name)
-    turn, is_deep = orientation(image), _is_48_bit(image)
+    turn, is_deep = orientation(image), _has_deep_colors(image)
     try:
         # Pixels are decompressed here, after the size in the header was checked.
         image.load()
     except Exception as error:  # likewise for damaged bodies
         raise UserError(f"{name} is damaged or cut short: {_SAVE_AGAIN}.") from error
     _check_size(image.height, image.width, name)  # an icon holds another file, whose size its header may not tell
-    if is_deep and isinstance(image.info.get("transparency"), tuple):
-        # Pillow keeps the upper half of each value, but all of the one that is transparent.
-        image.info["transparency"] = tuple(value >> 8 for value in image.info["transparency"])
+    if is_deep:
+        _repair_deep_colors(image, name)
     return _to_rgb(upright(image, turn), image, name)
 
 
-def _is_48_bit(image: Image.Image) -> bool:
+def _has_deep_colors(image: Image.Image) -> bool:
     """Whether a picture that is not decoded yet has red, green and blue of 16 bits."""
-    return any("RGB;16" in str(part) for part in getattr(image, "tile", ()))
+    return any(kind in str(part) for part in getattr(image, "tile", ()) for kind in ("RGB;16", "RGBA;16"))
+
+
+def _repair_deep_colors(image: Image.Image, name: str) -> None:
+    """Of 16-bit colours Pillow keeps the upper halves: what only the lower ones held must not pass for black."""
+    highest = max(high for _, high in image.getextrema()[:3])
+    _check_depth(highest << 8 | 255, name)
+    # The colour that is transparent has been left whole.
+    if isinstance(image.info.get("transparency"), tuple):
+        image.info["transparency"] = tuple(value >> 8 for value in image.info["transparency"])
 
 
 def _check_size(height: int, width: int, name: str) -> None:
@@ -198,8 +207,7 @@ def _deep_gray_to_8_bit(image: Image.Image, opened: Image.Image, name: str) -> I
     values = np.asarray(image)
     if not image.mode.startswith("I;16") and not (image.mode == "I" and opened.format in ("PPM", "PNG")):
         raise UserError(f"{name} has 32-bit values, whose range is unknown: save it with 8 or 16 bits per channel.")
-    if 0 < values.max() < 256:
-        raise UserError(f"{name} has 16-bit values, but none above 255, so it would be black: save it with 8 bits.")
+    _check_depth(int(values.max()), name)
     gray = Image.fromarray(_from_16_bit(values.astype(np.uint16)))
     # The value that is transparent is of 16 bits, so it is looked up before the values are rescaled.
     clear = image.info.get("transparency")
@@ -207,6 +215,15 @@ def _deep_gray_to_8_bit(image: Image.Image, opened: Image.Image, name: str) -> I
         gray.putalpha(Image.fromarray(np.where(values == clear, 0, 255).astype(np.uint8)))
     gray.info |= {key: image.info[key] for key in COLOR_KEYS if key in image.info}
     return gray
+
+
+def _check_depth(largest: int, name: str) -> None:
+    """Refuse 16-bit values that are those of 8 or 12 bits: as they stand the picture would be black, without a word."""
+    if 0 < largest < _LEAST_OF_16_BIT:
+        raise UserError(
+            f"{name} has 16-bit values, but none above {largest} of 65535, so it would be black: save it with 8 bits, "
+            "or stretch its values."
+        )
 
 
 def _from_16_bit(values: npt.NDArray[np.uint16]) -> Pixels:
@@ -237,6 +254,7 @@ def _array_to_8_bit(array: npt.NDArray[Any]) -> Pixels:
     if array.dtype == np.uint8:
         return array
     if array.dtype == np.uint16:
+        _check_depth(int(array.max()), "the array")
         return _from_16_bit(array)
     if array.dtype == np.bool_:
         return array.astype(np.uint8) * np.uint8(255)
