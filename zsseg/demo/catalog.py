@@ -10,6 +10,7 @@ from typing import Any
 import torch
 
 from zsseg.demo.spaces import lend
+from zsseg.demo.turns import Turns
 from zsseg.errors import UserError
 from zsseg.models import METHODS, TrainingFreeConfig, shown_methods
 from zsseg.predictor import Predictor, default_checkpoints
@@ -47,6 +48,9 @@ class Catalog:
     Args:
         entries: at least one; the first is loaded here.
         device: where the networks run.
+
+    Attributes:
+        turns: held by whoever runs the networks.
     """
 
     def __init__(self, entries: Sequence[ModelEntry], device: str = "cpu") -> None:
@@ -55,6 +59,7 @@ class Catalog:
         self._backbones: dict[str, Any] = {}  # by sha256: both methods usually stand on the same one
         self._loaded: dict[str, Predictors] = {}
         self._lock = threading.Lock()
+        self.turns = Turns()
         # Here and not with the first visitor, who would wait for the weights.
         self.get(self.first)
 

@@ -61,9 +61,9 @@ def _endpoint(catalog: Catalog) -> Callable[..., tuple[dict[str, Any], str, str]
             boxes = ["" if box is None else box for box in (seen, unseen)]
             # A program may send null for what it leaves out.
             gate, asked = 0.0 if photo_gate is None else photo_gate, first if method is None else method
-            return actions.segment_one(
-                predictors, uploaded(photo), (boxes[0], boxes[1]), (seen_penalty, threshold, gate), asked
-            )
+            settings = (seen_penalty, threshold, gate)
+            with catalog.turns:
+                return actions.segment_one(predictors, uploaded(photo), (boxes[0], boxes[1]), settings, asked)
 
     return segment
 

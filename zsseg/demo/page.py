@@ -22,7 +22,7 @@ from zsseg.demo.question.layout import InputPanel
 from zsseg.errors import UserError, explain_memory_errors
 from zsseg.models import METHODS
 
-MODEL_QUEUE = "model"
+MODEL_QUEUE, BATCH_QUEUE = "model", "batch"
 QUIET: Mapping[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
 """Options of an event that is quick and not offered to programs."""
 

@@ -72,7 +72,8 @@ def _answer(page: Page, values: Values, progress: gr.Progress) -> Values:
     with as_error():
         # Inside `as_error`: a file that was not uploaded here is refused with a sentence.
         photo, model = uploaded(values[panel.photo]), values[panel.model]
-        found = actions.segment(predictors, photo, seen, unseen, progress, model, page.methods(values))
+        with page.catalog.turns:
+            found = actions.segment(predictors, photo, seen, unseen, progress, model, page.methods(values))
     texts = {panel.seen: seen, panel.unseen: unseen}
     # Boxes that did not change are left out, as the visitor may be typing in one by now.
     new: dict[Any, Any] = {box: typed for box, typed in texts.items() if typed != values[box]}

@@ -2,6 +2,7 @@
 
 import zipfile
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 from markupsafe import Markup
@@ -27,6 +28,7 @@ def run_batch(
     names: tuple[str, str],
     display: DisplaySettings,
     report: Callable[[float, str], object],
+    turns: AbstractContextManager[object] | None = None,
 ) -> tuple[str, Markup]:
     """Answer one question about every photo; a photo that cannot be read does not stop the others.
 
@@ -36,6 +38,7 @@ def run_batch(
         names: the seen and the unseen names, as typed.
         display: thresholds, penalties and opacity.
         report: called with the share done (0..1) and a line to show meanwhile.
+        turns: held while a photo is answered; see `zsseg.demo.turns`.
 
     Returns:
         Path of the ZIP, a folder per photo; and a table of what was found, as HTML.
@@ -56,7 +59,9 @@ def run_batch(
         for number, photo in enumerate(photos):
             report(number / len(photos), f"{number + 1} of {len(photos)}")
             try:
-                answer = segment(predictors, photo.path, *names)
+                # Between two photos other visitors get their turn.
+                with turns or nullcontext():
+                    answer = segment(predictors, photo.path, *names)
             except UserError as error:
                 # Kept for the end: one bad photo must not cost the others.
                 problems.append(f"{Path(photo.path).name}: {error}")

@@ -13,7 +13,7 @@ from zsseg.demo.answer.pixel_scores import pixel_panel
 from zsseg.demo.catalog import Predictors, with_regions, working
 from zsseg.demo.html.parts import text, warning
 from zsseg.demo.html.templates import render
-from zsseg.demo.page import MODEL_QUEUE, QUIET, Page, Values, as_error, uploaded
+from zsseg.demo.page import BATCH_QUEUE, MODEL_QUEUE, QUIET, Page, Values, as_error, uploaded
 from zsseg.demo.question.gallery import link_picture
 from zsseg.demo.tabs import ground_truth, how_it_works
 from zsseg.demo.tabs import scores as score_maps
@@ -44,14 +44,17 @@ def wire_answer(page: Page, ran: Dependency) -> None:
         # The tab of regions starts with the class that has most to show.
         asked = list(found.vocabulary.names)
         largest = max(asked, key=dict(zip(asked, _area(found, predictors), strict=True)).__getitem__)
+        with page.catalog.turns:
+            explained = how_it_works.explain(found, display, predictors)
+            blocks = regions(found, predictors, largest, 0)
         return {
             details.scores: score_maps.score_grid(found, values[details.kind]),
             details.sums: score_maps.sums(found),
             details.similarity: text("recovery_click"),
-            details.explain: how_it_works.explain(found, display, predictors),
+            details.explain: explained,
             details.region_class: gr.update(choices=asked, value=largest),
             details.region_window: gr.update(choices=_windows(found, predictors), value=0),
-            details.regions: regions(found, predictors, largest, 0),
+            details.regions: blocks,
         }
 
     after = ran.success(
@@ -130,7 +133,8 @@ def wire_choices(page: Page) -> None:
             return gr.skip()
         # A cleared list gives None.
         name, window = values[details.region_class], values[details.region_window] or 0
-        return regions(values[page.answer], page.predictors(values), name, window)
+        with page.catalog.turns:
+            return regions(values[page.answer], page.predictors(values), name, window)
 
     def claimed(values: Values) -> object:
         if values[page.answer] is None:
@@ -241,7 +245,12 @@ def wire_batch(page: Page) -> None:
         names = (values[panel.seen], values[panel.unseen])
         with as_error():
             path, found = run_batch(
-                page.predictors(values), values[details.photos] or [], names, page.read_display(values), progress
+                page.predictors(values),
+                values[details.photos] or [],
+                names,
+                page.read_display(values),
+                progress,
+                page.catalog.turns,
             )
         return {details.batch_zip: gr.update(value=path, visible=True), details.batch_table: found}
 
@@ -250,6 +259,7 @@ def wire_batch(page: Page) -> None:
         run,
         inputs,
         [details.batch_zip, details.batch_table],
-        concurrency_id=MODEL_QUEUE,
+        # A queue of its own: questions about one photo do not wait for all of these.
+        concurrency_id=BATCH_QUEUE,
         api_visibility="private",
     )
