@@ -3,6 +3,7 @@
 import io
 import json
 import re
+import threading
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -28,7 +29,7 @@ from tests.tiny import tiny_checkpoint
 from zsseg.demo import build_demo, find_catalog
 from zsseg.demo.server import running
 from zsseg.examples import EXAMPLES
-from zsseg.predictor import default_checkpoints
+from zsseg.predictor import Predictor, default_checkpoints
 from zsseg.synthetic import NAMES, held_out
 
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
@@ -880,4 +881,28 @@ def test_a_photo_from_the_camera_is_answered_by_itself(visitor: Visitor) -> None
     wait_for_answer(page)
     open_tab(page, "Ground truth")
     expect(page.locator("#zs-mask input[type=file]")).to_have_count(1)  # the mask of the photo before is gone
+    assert visitor.errors == []
+
+
+def test_who_waits_sees_the_place_in_the_queue(visitor: Visitor, photo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    started, go_on, real = threading.Event(), threading.Event(), Predictor.predict
+    pages = [visitor.open(), visitor.open(), visitor.open()]
+    for page in pages:
+        upload(page, photo)
+
+    def slow(*arguments: object, **named: object) -> object:
+        started.set()
+        go_on.wait(60)
+        return real(*arguments, **named)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(Predictor, "predict", slow)
+    for place, page in enumerate(pages):
+        page.locator("#zs-seen textarea").fill(f"animal {place}")
+        page.locator("#zs-run").click()
+        assert started.wait(60)
+        if place:
+            expect(page.locator("#zs-answer .progress-text").first).to_contain_text(f"queue: {place}/", timeout=30_000)
+    go_on.set()
+    for place, page in enumerate(pages):
+        expect(page.locator("#zs-zegclip .zs-name", has_text=f"animal {place}")).to_be_visible(timeout=60_000)
     assert visitor.errors == []

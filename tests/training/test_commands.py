@@ -3,9 +3,12 @@
 import dataclasses
 import json
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 import pytest
+import torch
+from safetensors.torch import load_file
 
 from tests.tiny import tiny_backbone, tiny_checkpoint
 from tests.training.core.test_engine import NOT_TOY, make_recipe
@@ -19,7 +22,7 @@ from training.evaluation.protocol import build_protocol, evaluate_predictor, pro
 from training.recipes import Recipe, Source, load_recipe, recipe_names
 from zsseg.errors import UserError
 from zsseg.predictor import Predictor
-from zsseg.weights.checkpoint import load_checkpoint
+from zsseg.weights.checkpoint import load_checkpoint, save_checkpoint
 from zsseg.weights.metadata import read_metadata
 
 SEEN, UNSEEN_VOC = split_names("voc2012")
@@ -247,3 +250,26 @@ def test_train__says_what_is_wrong(tmp_path: Path, capsys: pytest.CaptureFixture
     assert "no backbone" in capsys.readouterr().err
     assert train.main([*arguments, "--backbone", str(tiny_backbone(tmp_path))]) == 2
     assert "PASCAL VOC 2012 was not found" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command", [evaluate, calibrate])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float16])
+def test_writing_scores_or_settings_keeps_every_weight(
+    command: ModuleType, dtype: torch.dtype, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    draw_voc(tmp_path, photos=120 if command is calibrate else 3)  # of few photos none is for development
+    checkpoint = tiny_checkpoint(tmp_path, "zegclip", seen=SEEN, unseen=UNSEEN_VOC)
+    model, metadata = load_checkpoint(checkpoint)
+    with torch.no_grad():
+        for value in model.parameters():  # values that half precision does not have
+            value.add_(torch.rand(value.shape, generator=torch.Generator().manual_seed(1)) * 1e-3)
+    save_checkpoint(model, metadata, checkpoint, dtype)
+    before, settings = load_file(checkpoint), read_metadata(checkpoint)
+    arguments = ["--checkpoint", str(checkpoint), "--data", "voc2012", "--root", str(tmp_path), "--write"]
+    assert command.main(arguments) == 0
+    assert "photos" in capsys.readouterr().out
+    after = load_file(checkpoint)
+    assert read_metadata(checkpoint) != settings
+    assert {name: value.dtype for name, value in after.items()} == {name: value.dtype for name, value in before.items()}
+    assert {value.dtype for value in after.values() if value.is_floating_point()} == {dtype}
+    assert all(torch.equal(value, after[name]) for name, value in before.items())

@@ -147,7 +147,8 @@ def find_backbone_of(path: Path, metadata: Metadata) -> Path:
     folder = _backbone_in(_folders_near(path), metadata.backbone)
     if folder is None:
         raise UserError(
-            f"The checkpoint {path.name} needs the backbone folder {metadata.backbone} beside it: copy that folder too."
+            f"The checkpoint {path.name} needs the backbone folder {shortened(metadata.backbone)} beside it: copy that "
+            "folder too."
         )
     return folder
 
