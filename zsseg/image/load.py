@@ -166,7 +166,7 @@ def _has_deep_colors(image: Image.Image) -> bool:
 
 def _repair_deep_colors(image: Image.Image, name: str) -> None:
     """Of 16-bit colours Pillow keeps the upper halves: what only the lower ones held must not pass for black."""
-    highest = max(high for _, high in image.getextrema()[:3])
+    highest = int(np.asarray(image)[..., :3].max())
     _check_depth(highest << 8 | 255, name)
     # The colour that is transparent has been left whole.
     if isinstance(image.info.get("transparency"), tuple):
