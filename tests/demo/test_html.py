@@ -190,6 +190,11 @@ def test_the_verdict_ranks_any_number_of_methods() -> None:
     answer, settings = _answer(), {**DISPLAY.settings, "training-free": (0.85, 0.0)}
     both = ground_truth.verdict(answer, DISPLAY, truth)
     assert both == "ZegCLIP and CLIP-RC are equally good on this photo: mean IoU 1.00 over its classes."
+    partly = replace(truth, unmatched={"58 (plant)": 0.2, "3": 0.05})
+    assert (
+        ground_truth.verdict(answer, DISPLAY, partly)
+        == f"{both} Not counted: 25% of the photo, whose true classes were not asked."
+    )
     answer = replace(answer, results={**answer.results, "training-free": _segmentation("training-free")})
     third = ground_truth.verdict(answer, DisplaySettings(settings, 0.6), truth)  # its cow is below the threshold
     assert third.endswith("mean IoU 1.00 over its classes, better than Training-free baseline by 0.50 (0.50).")

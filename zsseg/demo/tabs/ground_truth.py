@@ -18,6 +18,7 @@ from zsseg.segmentation import Segmentation
 from zsseg.visualize import error_map, overlay, with_labels
 
 _EQUAL = 0.01  # mean IoU
+_MUCH = 0.05  # of the photo
 _HALF_TURNS = 4  # EXIF's numbers up to this one leave width and height as they are
 
 _SUMMARY = (
@@ -84,13 +85,19 @@ def verdict(answer: Answer, display: DisplaySettings, truth: Truth) -> str:
         means[title_of(method)] = sum(iou[index] or 0.0 for index in present) / len(present)
     (best, high), *others = sorted(means.items(), key=lambda pair: -pair[1])
     if not others:
-        return f"{best} has a mean IoU of {high:.2f} over the classes of this photo."
+        return f"{best} has a mean IoU of {high:.2f} over the classes of this photo.{_uncounted(truth)}"
     # Less than a hundredth is not worth a verdict.
     equal = [title for title, value in others if high - value < _EQUAL]
     lower = [f"{title} by {high - value:.2f} ({value:.2f})" for title, value in others if title not in equal]
     first = " and ".join([best, *equal]) + (" are equally good" if equal else " is best")
     behind = f", better than {' and '.join(lower)}" if lower else ""
-    return f"{first} on this photo: mean IoU {high:.2f} over its classes{behind}."
+    return f"{first} on this photo: mean IoU {high:.2f} over its classes{behind}.{_uncounted(truth)}"
+
+
+def _uncounted(truth: Truth) -> str:
+    """A warning where much of the truth is of no class that was asked: what is painted there is not scored."""
+    share = sum(truth.unmatched.values())
+    return f" Not counted: {share:.0%} of the photo, whose true classes were not asked." if share >= _MUCH else ""
 
 
 def _fits(truth: Truth, answer: Answer) -> bool:
