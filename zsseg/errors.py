@@ -11,9 +11,13 @@ class UserError(ValueError):
     """
 
 
+_REASON = 300  # letters
+
+
 def reason_of(error: Exception) -> str:
     """The first line of what a library says, for a sentence in brackets; the kind of error where it says no words."""
     line = next(iter(str(error).splitlines()), "")
+    line = line if len(line) <= _REASON else f"{line[:_REASON]}…"  # some quote all of the file
     # A KeyError says its key alone, be it "105"; without its kind nobody could tell what that is.
     return line if " " in line else " ".join(filter(None, (type(error).__name__, line)))
 

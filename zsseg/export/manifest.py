@@ -11,7 +11,7 @@ from pathlib import Path
 from zsseg.documents import STRICT, read_fields
 from zsseg.engines import EAGER, engine_name
 from zsseg.errors import UserError
-from zsseg.files import slug
+from zsseg.files import shortened, slug
 from zsseg.image.load import Pixels
 from zsseg.segmentation import Segmentation, check_fraction, check_penalty
 from zsseg.text.vocabulary import Vocabulary, build_vocabulary
@@ -155,7 +155,7 @@ class Manifest:
             json.dumps(data, ensure_ascii=False).encode()  # a lone surrogate could not be written as UTF-8 again
             return _manifest(data)
         except (ValueError, TypeError, OverflowError, RecursionError) as error:  # UserError is a ValueError
-            reason = str(error).splitlines()[0].rstrip(".")
+            reason = shortened(str(error).splitlines()[0].rstrip("."), 200)
             raise UserError(
                 f"The manifest cannot be read ({reason}): take the recipe.json of an answer's ZIP as it is."
             ) from error
