@@ -91,7 +91,9 @@ def without_list(groups: list[tuple[str, ...]]) -> list[tuple[str, ...]]:
     # More than one class: a single "1. cat" may be a name. Again, since numbers may stand before numbers.
     while len(groups) > 1:
         found = [_number(group[0]) for group in groups]
-        if not _counts([match and _value(match[1]) for match in found]):
+        # A class that is named twice counts once.
+        once = {group[0].casefold(): match and _value(match[1]) for group, match in zip(groups, found, strict=True)}
+        if not _counts(list(once.values())):
             break
         rests = [group[0][match.end() :] for group, match in zip(groups, found, strict=True) if match]
         groups = _with_firsts(groups, rests)
