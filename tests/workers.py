@@ -33,13 +33,18 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int | None:
     if "PYTEST_XDIST_AUTO_NUM_WORKERS" in os.environ:
         return None  # pytest-xdist reads it
     whole = config.args_source is pytest.Config.ArgsSource.TESTPATHS
-    return WORKERS if whole and fcntl is not None and _cores() >= WORKERS else 0
+    if not whole or fcntl is None or _cores() < WORKERS:
+        return 0
+    # Before the workers start: every thread of theirs has one, and what one adds up in two parts differs in the last
+    # bit. `torch.set_num_threads` would hold for the thread that calls it alone, not for those of a server.
+    os.environ["OMP_NUM_THREADS"] = "1"
+    return WORKERS
 
 
 def pytest_configure(config: pytest.Config) -> None:
     """One thread for each process: two that compute with two threads each slow one another down."""
     if hasattr(config, "workerinput"):
-        os.environ["OMP_NUM_THREADS"] = "1"  # for the programs that a test starts
+        os.environ["OMP_NUM_THREADS"] = "1"  # for the programs that a test starts, whatever began this one
         torch.set_num_threads(1)
 
 

@@ -11,7 +11,7 @@ import pytest
 from gradio_client import Client, handle_file
 from PIL import Image
 
-from tests.demo_server import tiny_checkpoints
+from tests.servers.demo_server import tiny_checkpoints
 from zsseg.demo import build_demo, catalog_of
 from zsseg.demo.server import running
 from zsseg.demo.turns import Turns

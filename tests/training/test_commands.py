@@ -257,7 +257,7 @@ def test_train__says_what_is_wrong(tmp_path: Path, capsys: pytest.CaptureFixture
 def test_writing_scores_or_settings_keeps_every_weight(
     command: ModuleType, dtype: torch.dtype, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    draw_voc(tmp_path, photos=120 if command is calibrate else 3)  # of few photos none is for development
+    draw_voc(tmp_path, photos=120 if command is calibrate else 4)  # of few photos none is for development
     checkpoint = tiny_checkpoint(tmp_path, "zegclip", seen=SEEN, unseen=UNSEEN_VOC)
     model, metadata = load_checkpoint(checkpoint)
     with torch.no_grad():
