@@ -51,8 +51,9 @@ const showTips = (x, y) =>
     const tip = view.querySelector(".zs-tip");
     tip.textContent = lineAt(view, x, y).join("\n");
     tip.style.display = "block";
-    tip.style.left = x < 0.5 ? `calc(${100 * x}% + 14px)` : "auto";
-    tip.style.right = x < 0.5 ? "auto" : `calc(${100 * (1 - x)}% + 14px)`;
+    // Beside the pointer, and whole also in a narrow card.
+    const beside = x < 0.5 ? x * view.clientWidth + 14 : x * view.clientWidth - 14 - tip.offsetWidth;
+    tip.style.left = `${Math.max(4, Math.min(beside, view.clientWidth - tip.offsetWidth - 4))}px`;
     tip.style.top = y < 0.5 ? `calc(${100 * y}% + 14px)` : "auto";
     tip.style.bottom = y < 0.5 ? "auto" : `calc(${100 * (1 - y)}% + 14px)`;
   });
