@@ -100,7 +100,7 @@ class LivePhotos:
         frozen: TrunkStem | None,
         side: int = 288,
         grid: int = 16,
-        scale: tuple[float, float] = (0.5, 1.0),
+        scale: tuple[float, float] = (0.6, 1.0),
         workers: int = 0,
     ) -> None:
         self.owners: Sequence[int] = range(len(photos))

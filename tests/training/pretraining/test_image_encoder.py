@@ -15,7 +15,7 @@ from PIL import Image
 from training.data.feature_cache import FeatureCache, fill_cache
 from training.data.splits import UNSEEN, class_names, is_development
 from training.data.views import PhotoFile, View, ViewPlan, draw_views
-from training.pretrain import _image_run, export
+from training.pretrain import _image_run, _whole_run, export
 from training.pretraining.alignment import AlignmentLoss, ImageLabels, Vocabulary, saliency_loss, self_training_loss
 from training.pretraining.image_encoder import AlignmentRun, ImageRecipe, encode_features, trainable_parameters
 from training.pretraining.photos import ANY, LABELLED_SETS, LabelledPhoto, list_photos, vocabulary_of, without_names
@@ -23,6 +23,7 @@ from training.pretraining.saliency import fit_readout
 from training.pretraining.view_sources import CachedViews, LivePhotos
 from zsseg.errors import UserError
 from zsseg.models import Backbone, build_clip, plain_image_tokens
+from zsseg.weights.backbone import load_backbone
 
 DATA = Path(__file__).parents[3] / "shared/data"
 needs_data = pytest.mark.skipif(not DATA.is_dir(), reason="needs ../shared/data, which is not in this project")
@@ -383,6 +384,28 @@ def test_the_networks_below_are_trained_only_where_the_recipe_says_so_and_resume
     resumed.train()
     for name, value in whole.visual.state_dict().items():
         torch.testing.assert_close(value, resumed.visual.state_dict()[name], atol=1e-6, rtol=1e-5)
+
+
+def test_the_command_trains_everything_and_exports_that(
+    photos: list[LabelledPhoto], cache: FeatureCache, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("training.pretraining.mini_clip.CONFIG", CONFIG)
+    recipe = dataclasses.replace(RECIPE, passes=1, batch=2, trunk_lr=1e-3, self_training_weight=0.5)
+    monkeypatch.setattr("training.pretraining.mini_clip.WHOLE", recipe)
+    args = argparse.Namespace(passes=None, runs=tmp_path, device="cpu", workers=0)
+    with pytest.raises(UserError, match="--part image first"):
+        _whole_run(build_clip(CONFIG), photos[:4], args)
+    first = run(photos, cache, tmp_path / "image", dataclasses.replace(RECIPE, passes=1))
+    first.train()
+    assert first.saliency is not None
+    torch.save(first.saliency.state_dict(), tmp_path / "saliency.pt")
+    whole = _whole_run(build_clip(CONFIG), photos[:4], args)
+    assert torch.equal(whole.visual.proj, first.visual.proj)  # it begins with what the first run made
+    assert torch.equal(whole.loss.patch_scale, first.loss.patch_scale)
+    whole.train()
+    export(build_clip(CONFIG), tmp_path, tmp_path / "out")
+    made = load_backbone(tmp_path / "out").clip.visual.conv1.vit.blocks[0].attn.qkv.bias
+    torch.testing.assert_close(made, whole.visual.conv1.vit.blocks[0].attn.qkv.bias.detach(), atol=1e-3, rtol=1e-2)
 
 
 def whole_run(photos: list[LabelledPhoto], folder: Path, recipe: ImageRecipe) -> AlignmentRun:
