@@ -708,10 +708,14 @@ def test_every_answer_is_one_swipe_away_and_no_tab_is_hidden(visitor: Visitor, w
         jump = page.locator("#zs-jump").get_by_role("button", name="Training-free baseline")
         jump.click()
         expect(jump).to_have_attribute("aria-current", "true")
-    third = page.locator("#zs-training-free .zs-view").bounding_box()
-    assert third is not None
-    assert third["x"] >= -1
-    assert third["x"] + third["width"] <= width + 1
+    # The row glides to the card that was asked for: where it stops is what counts, not where it is on the way.
+    page.wait_for_function(
+        """() => {
+            const box = document.querySelector("#zs-training-free .zs-view").getBoundingClientRect();
+            return box.width > 0 && box.left >= -1 && box.right <= innerWidth + 1;
+        }""",
+        timeout=10_000,
+    )
     assert visitor.errors == []
 
 
