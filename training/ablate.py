@@ -73,7 +73,7 @@ def make_plan(options: argparse.Namespace) -> Plan:
     Raises:
         UserError: the backbone or the recipes of the domain do not exist.
     """
-    domain, length = DOMAINS[options.domain], Length(options.iters, options.size)
+    domain, length = DOMAINS[options.domain], Length(options.iters, options.size, options.views)
     backbone = find_backbone(options.backbone or base_recipe(domain, METHODS[0], length).backbone)
     split = options.split or domain.split
     places = (options.data_root, backbone, options.out, options.features)
@@ -176,7 +176,7 @@ def _run_apart(plan: Plan, options: argparse.Namespace, trial: Trial) -> int:
 def _shared_arguments(options: argparse.Namespace) -> list[str]:
     # --iters has a default, so the recipes' own iterations have to be said too.
     length = ["--whole"] if options.iters is None else ["--iters", str(options.iters)]
-    given = {name: getattr(options, name) for name in ("size", "split", "limit", "backbone", "device")}
+    given = {name: getattr(options, name) for name in ("size", "views", "split", "limit", "backbone", "device")}
     rest = [text for name, value in given.items() if value is not None for text in (f"--{name}", str(value))]
     places = ["--data-root", str(options.data_root), "--out", str(options.out), "--features", str(options.features)]
     return ["--domain", options.domain, *places, *length, *rest]
@@ -217,6 +217,7 @@ def _parser() -> argparse.ArgumentParser:
     length.add_argument("--iters", type=positive, default=150, help="iterations of every run (150)")
     length.add_argument("--whole", dest="iters", action="store_const", const=None, help="the recipes' own iterations")
     parser.add_argument("--size", type=positive, help="side of crops and windows in pixels (default: the recipe's)")
+    parser.add_argument("--views", type=positive, help="cached views of each photo (default: the recipe's)")
     parser.add_argument("--split", help="split for evaluation (default: development for mini, val for shapes)")
     parser.add_argument("--limit", type=positive, help="evaluate on the first LIMIT photos only")
     parser.add_argument("--jobs", type=positive, default=1, help="runs in parallel (1); they share the cores")

@@ -88,6 +88,9 @@ def test_variants__all_runs_are_as_long_and_as_large() -> None:
     whole = recipes_of(DOMAINS["mini"], Length(), 16)["zegclip"][1]
     expected = dataclasses.replace(load_recipe("zegclip_mini_inductive"), name="mini_zegclip", eval_every=2000)
     assert whole == expected
+    one = recipes_of(DOMAINS["mini"], Length(views=1), 16)["zegclip"][1].views
+    assert expected.views is not None
+    assert one == dataclasses.replace(expected.views, views=1)
 
 
 def test_variants__regions_must_find_room() -> None:
@@ -173,12 +176,12 @@ def test_ablate__a_child_is_told_all_that_its_parent_was(
 ) -> None:
     plans = []
     monkeypatch.setattr(ablate, "run_trial", lambda plan, trial: plans.append((plan, trial)))
-    options = ["--whole", "--size", "32", "--only", "clip_rc", "--seeds", "5"]
+    options = ["--whole", "--size", "32", "--views", "3", "--only", "clip_rc", "--seeds", "5"]
     assert ablate.main([*toy, *options]) == 0
     (plan, trial), *rest = plans
     assert not rest
     assert trial == Trial("clip_rc", 5)
-    assert plan.length == Length(None, 32)
+    assert plan.length == Length(None, 32, 3)
     expected = toy_plan(tmp_path)
     assert plan == dataclasses.replace(expected, length=plan.length)
 

@@ -79,6 +79,7 @@ class Plan:
             "domain": self.domain.name,
             "iters": self.length.iters,
             "size": self.length.size,
+            "views": self.length.views,
             "data": self.domain.data,
             "split": self.split,
             "limit": self.limit,

@@ -57,15 +57,17 @@ class Variant:
 
 @dataclass(frozen=True)
 class Length:
-    """Length and crop size that all runs of a table share.
+    """Length, crop size and number of views that all runs of a table share.
 
     Attributes:
         iters: iterations of every run; None for the recipe's own.
         size: side of crops and windows in pixels; None for the recipe's own. The stride scales with it.
+        views: cached views of each photo, for recipes that train on them; None for the recipe's own.
     """
 
     iters: int | None = None
     size: int | None = None
+    views: int | None = None
 
 
 def head(changes: Mapping[str, Any]) -> Callable[[Recipe], Recipe]:
@@ -126,8 +128,12 @@ def base_recipe(domain: Domain, method: str, length: Length) -> Recipe:
         # A warm-up longer than a short run would be all there is.
         warmup = min(recipe.warmup, length.iters // _WARMUP_SHARE)
         recipe = dataclasses.replace(recipe, iters=length.iters, warmup=warmup)
+    views = recipe.views
+    if length.views is not None and views is not None:
+        views = dataclasses.replace(views, views=length.views)
+    recipe = dataclasses.replace(recipe, size=size, stride=stride, views=views)
     # Nothing is chosen on the way, so the only evaluation would be at the end.
-    return dataclasses.replace(recipe, size=size, stride=stride, ship="last", eval_every=recipe.iters)
+    return dataclasses.replace(recipe, ship="last", eval_every=recipe.iters)
 
 
 def recipes_of(domain: Domain, length: Length, patch: int) -> dict[str, tuple[Variant, Recipe]]:
