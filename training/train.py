@@ -2,6 +2,7 @@
 
     python -m training.train --recipe zegclip_mini_inductive --data-root DATA
     torchrun --nproc-per-node 4 -m training.train --recipe zegclip_voc_inductive --data-root DATA --workers 4
+    python -m training.train --list
 
 --out (runs/NAME) holds the run: state.pt to resume from, train.csv, development.csv, curves.png, best.safetensors and
 last.safetensors. At the end the weights chosen by the recipe are copied to --export as NAME.safetensors.
@@ -20,6 +21,7 @@ from training.data.datasets import has_development, open_set
 from training.data.sets.run_files import check_photos
 from training.evaluation.protocol import Scores, build_protocol, evaluate_predictor, protocol_for, summarise
 from training.recipes import Recipe, load_recipe, recipe_names
+from training.recipes.papers.published import all_rows
 from training.runtime.console import check_outputs, count, positive, positive_number, run_for_person, say
 from training.runtime.devices import DeviceContext, Precision, setup_device, teardown
 from training.runtime.runlog import read_log
@@ -34,6 +36,9 @@ from zsseg.weights.search import SUFFIX, find_backbone
 def main(arguments: list[str] | None = None) -> int:
     """Entry point. Returns 0, or 2 after printing a UserError."""
     options = _parser().parse_args(arguments)
+    if options.list:
+        print(all_rows())
+        return 0
     return run_for_person(lambda: dry_run(options) if options.dry_run else train(options))
 
 
@@ -171,7 +176,11 @@ def export(experiment: Experiment, out: Path, folder: Path) -> Path:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="training.train", description=__doc__.split("\n")[0] if __doc__ else None)
-    parser.add_argument("--recipe", required=True, help=f"one of {', '.join(recipe_names())}")
+    what = parser.add_mutually_exclusive_group(required=True)
+    what.add_argument("--recipe", help=f"one of {', '.join(recipe_names())}")
+    what.add_argument(
+        "--list", action="store_true", help="print the papers' rows: published scores, command, projected hours"
+    )
     parser.add_argument("--data", help="train on this data set alone, e.g. the folder name of your own data")
     parser.add_argument("--data-root", type=Path, default=Path("data"), help="folder that holds the data sets (data)")
     parser.add_argument("--out", type=Path, help="folder of the run (runs/NAME)")

@@ -17,7 +17,15 @@ from training.data.sets.synthetic import write_synthetic
 from training.data.splits import split_names
 from training.evaluation.metrics import ConfusionMatrix
 from training.recipes import Recipe, load_recipe, recipe_names
-from training.recipes.papers.published import PUBLISHED, command, overview, projected_hours
+from training.recipes.papers.published import (
+    CROSS_DATA,
+    PUBLISHED,
+    command,
+    cross_data_overview,
+    evaluation_command,
+    overview,
+    projected_hours,
+)
 from zsseg.analysis.confusion import harmonic_mean
 from zsseg.models import Backbone
 from zsseg.weights.metadata import read_metadata
@@ -49,6 +57,42 @@ def test_recipes__there_is_one_for_every_published_row() -> None:
     table = overview([load_recipe(name) for name in PAPERS])
     assert table.count("\n") == 19
     assert "| `clip_rc_voc_inductive` | 95.8 | 92.8 | 84.4 | 88.4 | 40,000 |" in table
+
+
+def test_list__every_row_has_its_score_or_says_that_it_has_none(capsys: pytest.CaptureFixture[str]) -> None:
+    assert train.main(["--list"]) == 0
+    printed = capsys.readouterr().out
+    described = dict.fromkeys(PAPERS, "")
+    for number, line in enumerate(lines := printed.splitlines()):
+        if line in described:
+            described[line] = "\n".join(lines[number + 1 : number + 4])
+    for name, text in described.items():
+        assert f"--recipe {name} " in text
+        assert f"{projected_hours(load_recipe(name)):.0f} hours" in text
+        # Without a number there is a sentence, never a 0 or an empty place.
+        assert (str(PUBLISHED[name].hIoU) if name in PUBLISHED else "not available to us") in text
+
+
+def test_cross_data__rows_are_those_of_the_coco_heads_and_their_commands_run(tmp_path: Path) -> None:
+    assert {(row.recipe, row.data) for row in CROSS_DATA} == {
+        (f"{method}_coco_inductive", data)
+        for method in ("zegclip", "clip_rc")
+        for data in ("voc2012", "pascal_context")
+    }
+    # A number has a source, and a row without one says so.
+    assert all((row.mIoU is None) == (not row.source) for row in CROSS_DATA)
+    assert cross_data_overview().count("not available") == sum(row.mIoU is None for row in CROSS_DATA)
+    assert cross_data_overview() in Path("training/README.md").read_text(encoding="utf-8")
+    coco = split_names("coco_stuff164k", DATA_SETS["coco_stuff164k"].unseen["papers"])
+    checkpoint = tiny_checkpoint(tmp_path, "zegclip", seen=coco[0], unseen=coco[1], recipe="zegclip_coco_inductive")
+    for row in CROSS_DATA[:2]:
+        write_synthetic(DATA_SETS[row.data], tmp_path)
+        words = evaluation_command(row).split()[3:]
+        places = {"zegclip-coco-inductive": str(checkpoint), "DATA": str(tmp_path)}
+        report = tmp_path / f"{row.data}.json"
+        assert evaluate.main([*(places.get(word, word) for word in words), "--json", str(report)]) == 0
+        # The mean over all classes is the published kind of number; there are no unseen ones.
+        assert json.loads(report.read_text())["mIoU_unseen"] is None
 
 
 def test_published__scores_agree_with_their_harmonic_mean() -> None:

@@ -1,13 +1,20 @@
-"""The published scores, and how long each recipe is projected to take.
+"""The published rows: scores, the command that makes each one, and how long it is projected to take.
 
 Source of the scores: the readmes of ZiqinZhou66/ZegCLIP (averages over several runs) and of CLIP-RC in Jittor/JSeg.
 pAcc, mIoU of seen and of unseen classes, hIoU, in percent. ZegCLIP's readme prints 40.8 as the hIoU of 40.2 and 41.1;
 the formula gives 40.6.
+
+The readmes have neither PASCAL Context nor the cross-data rows, and the papers' tables could not be read here. Two
+cross-data scores of ZegCLIP stand in Table 1 of another paper, H-CLIP ("Parameter-efficient Fine-tuning in
+Hyperspherical Space for Open-vocabulary Semantic Segmentation", OpenReview, 2024); they are its copy, and marked so.
+A summary of OC-ZSS (ICLR 2026) gives 51.9 as CLIP-RC's hIoU on PASCAL Context, but 85.8 on VOC, where the authors
+publish 88.4: it is not taken.
 """
 
 from typing import NamedTuple
 
 from training.recipes.base import Recipe
+from training.recipes.papers import coco_stuff, pascal_context, voc2012
 
 
 class PublishedScores(NamedTuple):
@@ -33,7 +40,34 @@ PUBLISHED: dict[str, PublishedScores] = {
     "clip_rc_coco_transductive": PublishedScores(69.9, 42.0, 60.8, 49.7),
     "clip_rc_coco_fully_supervised": PublishedScores(70.8, 42.9, 64.1, 51.4),
 }
-"""Published scores by recipe name. PASCAL Context and cross-data rows: none that could be checked at the source."""
+"""Published scores by recipe name; PASCAL Context has none that could be read."""
+
+
+class CrossDataRow(NamedTuple):
+    """One published row of a head that is evaluated on another data set than it was trained on.
+
+    Attributes:
+        recipe: name of the recipe that trains the head.
+        data: data set that it is evaluated on; all of its classes are asked.
+        mIoU: mean over all classes, in percent; None where the paper's table could not be read.
+        source: which table the number was read in; empty without a number.
+    """
+
+    recipe: str
+    data: str
+    mIoU: float | None = None
+    source: str = ""
+
+
+CROSS_DATA = (
+    CrossDataRow("zegclip_coco_inductive", "voc2012", 93.6, "H-CLIP, Table 1"),
+    CrossDataRow("zegclip_coco_inductive", "pascal_context", 41.2, "H-CLIP, Table 1"),
+    CrossDataRow("clip_rc_coco_inductive", "voc2012"),
+    CrossDataRow("clip_rc_coco_inductive", "pascal_context"),
+)
+"""The cross-data rows of both papers: trained on COCO-Stuff, evaluated on VOC and on PASCAL Context."""
+
+NOT_AVAILABLE = "not available"
 
 # Multiply-adds of one 512 px crop in 10^9: encoder and prompts, decoder, and CLIP-RC's recovery decoder.
 _GIGA_MACS = {
@@ -66,6 +100,15 @@ def command(recipe: Recipe) -> str:
     return f"torchrun --nproc-per-node 4 -m training.train --recipe {recipe.name} --data-root DATA --workers 4"
 
 
+def evaluation_command(row: CrossDataRow) -> str:
+    """Return the command that evaluates a trained head on another data set."""
+    name = row.recipe.replace("_", "-")
+    # "none": every class counts as seen, since the head was trained on another list.
+    return (
+        f"python -m training.evaluate --checkpoint {name} --data {row.data} --root DATA --unseen none --protocol papers"
+    )
+
+
 def overview(recipes: list[Recipe]) -> str:
     """Format the papers' recipes as a Markdown table: published scores, iterations and projected hours."""
     lines = [
@@ -78,3 +121,45 @@ def overview(recipes: list[Recipe]) -> str:
         hours = f"{projected_hours(recipe):.0f}"
         lines.append(f"| `{recipe.name}` | {' | '.join(scores)} | {recipe.iters:,} | {hours} |")
     return "\n".join(lines)
+
+
+def cross_data_overview() -> str:
+    """Format the cross-data rows as a Markdown table: data set, published score and where it was read."""
+    lines = ["| trained with | evaluated on | mIoU | read in |", "|---|---|---|---|"]
+    for row in CROSS_DATA:
+        score = NOT_AVAILABLE if row.mIoU is None else f"{row.mIoU:.1f}"
+        lines.append(f"| `{row.recipe}` | `{row.data}` | {score} | {row.source or '-'} |")
+    return "\n".join(lines)
+
+
+def all_rows() -> str:
+    """Describe every row of both papers: scores, command and projected hours, then the cross-data rows."""
+    recipes = (*voc2012.RECIPES, *coco_stuff.RECIPES, *pascal_context.RECIPES)
+    return "\n".join([*map(describe_row, recipes), *map(describe_cross_data, CROSS_DATA)])
+
+
+def describe_row(recipe: Recipe) -> str:
+    """Describe a row in four lines: name, published scores, the command that trains it and the projected hours.
+
+    Args:
+        recipe: one of the papers' recipes.
+    """
+    row = PUBLISHED.get(recipe.name)
+    scores = f"{NOT_AVAILABLE} to us: the papers' tables for this data set could not be read"
+    if row is not None:
+        scores = f"pAcc {row.pAcc}, mIoU of seen classes {row.mIoU_seen}, of unseen {row.mIoU_unseen}, hIoU {row.hIoU}"
+    return (
+        f"{recipe.name}\n  published: {scores}\n  command: {command(recipe)}\n"
+        f"  projected, not measured: {projected_hours(recipe):.0f} hours on four RTX 3090"
+    )
+
+
+def describe_cross_data(row: CrossDataRow) -> str:
+    """Describe a cross-data row in four lines: name, published score, the command that evaluates it and the time."""
+    score = f"{NOT_AVAILABLE} to us: the paper's table could not be read"
+    if row.mIoU is not None:
+        score = f"mIoU {row.mIoU} as copied in {row.source}"
+    return (
+        f"{row.recipe}, evaluated on {row.data}\n  published: {score}\n  command: {evaluation_command(row)}\n"
+        f"  time: that of the recipe's training; nothing else is trained"
+    )
