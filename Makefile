@@ -78,8 +78,9 @@ $(VENV)/.demo-installed: requirements.txt | $(VENV)/bin/python
 	$(PIP) -r requirements.txt
 	@touch $@
 
-$(VENV)/.dev-installed: requirements.txt requirements-dev.txt | $(VENV)/bin/python
+$(VENV)/.dev-installed: requirements.txt requirements-dev.txt requirements-labelme.txt | $(VENV)/bin/python
 	$(PIP) -r requirements-dev.txt
+	$(PIP) --no-deps -r requirements-labelme.txt
 	@touch $@ $(VENV)/.demo-installed
 
 $(AUDIT)/.installed: requirements-audit.txt | $(VENV)/bin/python

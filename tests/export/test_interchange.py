@@ -1,8 +1,10 @@
 """What is exported is read by the programs that it is meant for, and comes back exactly."""
 
 import json
+import sys
 from importlib.util import find_spec
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 import pytest
@@ -17,8 +19,10 @@ from zsseg.text.vocabulary import build_vocabulary
 
 LABELME = pytest.mark.skipif(
     find_spec("labelme") is None,
-    reason="labelme is not installed: it brings a desktop's windows and a gigabyte of models",
+    reason="labelme is not installed: pip install --no-deps -r requirements-labelme.txt",
 )
+WINDOWS = ("PyQt5", "PyQt5.QtCore", "PyQt5.QtGui", "PyQt5.QtWidgets", "imgviz", "imgviz.io")
+"""What LabelMe's windows need: imported beside its loader, which calls none of it."""
 
 
 def patches(classes: int, seed: int) -> Segmentation:
@@ -77,8 +81,20 @@ def test_pycocotools_reads_every_mask(written: tuple[Segmentation, Path]) -> Non
     np.testing.assert_array_equal(labels, seg.labels)
 
 
+@pytest.fixture
+def without_windows(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let LabelMe be imported where its windows are not installed; a call of one would raise an AttributeError."""
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", Image.MAX_IMAGE_PIXELS)  # LabelMe lifts it for the whole process
+    for name in [name for name in WINDOWS if find_spec(name.partition(".")[0]) is None]:
+        module = ModuleType(name)
+        monkeypatch.setitem(sys.modules, name, module)
+        package, _, part = name.partition(".")
+        if part:
+            setattr(sys.modules[package], part, module)
+
+
 @LABELME
-def test_labelmes_own_loader_reads_every_polygon(written: tuple[Segmentation, Path]) -> None:
+def test_labelmes_own_loader_reads_every_polygon(written: tuple[Segmentation, Path], without_windows: None) -> None:
     from labelme import LabelFile  # type: ignore[import-not-found]
 
     seg, folder = written

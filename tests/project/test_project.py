@@ -46,7 +46,7 @@ def _project() -> dict[str, Any]:
 
 
 def test_requirements_are_pinned_exactly() -> None:
-    for name in ("requirements.txt", "requirements-dev.txt", "requirements-train.txt"):
+    for name in ("requirements.txt", "requirements-dev.txt", "requirements-train.txt", "requirements-labelme.txt"):
         for version in _pins(name).values():
             assert re.fullmatch(r"\d+(\.\d+)+", version)
 
