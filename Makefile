@@ -61,7 +61,7 @@ sbom: $(AUDIT)/.installed setup
 setup: $(VENV)/.dev-installed
 
 screenshots: setup
-	$(RUN) -m tests.screenshots
+	$(RUN) -m tests.browser.screenshots
 
 train-shapes: setup
 	$(RUN) -m training.shapes.train_all $(if $(INSTALL),--install $(INSTALL))

@@ -19,7 +19,7 @@ except ImportError:  # not a POSIX system: nothing to wait with, so one process 
 
 WORKERS = 2
 LONGEST = (
-    "tests/test_browser.py",
+    "tests/browser/test_browser.py",
     "tests/project/test_package.py",
     "tests/bench/test_bench.py",
     "tests/load/test_load.py",

@@ -71,7 +71,7 @@ class Example:
 
 
 # The first one opens the page. Ids below 80 are those of the 80 things of COCO. Every example keeps its promise with
-# both methods: `tests/demo/test_promises.py` holds new weights to this table.
+# both methods: `tests/demo/question/test_promises.py` holds new weights to this table.
 EXAMPLES: tuple[Example, ...] = (
     Example(
         "A raccoon", "raccoon.jpg", "cat, dog, bird", "raccoon", finds="raccoon",

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from gradio_client import Client, handle_file
 
-from tests.browsing import CHROMIUM, LAUNCH, wait_for_answer, wait_until_ready
+from tests.browser.browsing import CHROMIUM, LAUNCH, wait_for_answer, wait_until_ready
 from tests.servers.demo_server import serve, tiny_checkpoints
 from tests.servers.reverse_proxy import FRAME, proxying
 from zsseg import Predictor, examples

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image, PngImagePlugin
 
-from tests.browsing import shown_by_chromium
+from tests.browser.browsing import shown_by_chromium
 from tests.image.test_color import ADOBE, SWAPPED, profile
 from tests.image.test_load import encoded
 from tests.image.test_pages import XMP

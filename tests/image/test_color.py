@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageCms
 
-from tests.browsing import shown_by_chromium
+from tests.browser.browsing import shown_by_chromium
 from tests.cases import case
 from tests.image.test_load import encoded
 from zsseg.image.load import load_image

@@ -1,4 +1,4 @@
-"""Measure the page on the shipped checkpoints in a headless browser: python -m tests.latency
+"""Measure the page on the shipped checkpoints in a headless browser: python -m tests.browser.latency
 
 Prints the seconds from starting app.py to a good /healthz, and from opening the page until it works; and the medians of
 pressing Run, moving a slider, pointing at a pixel and clicking it, each until the browser shows the result.
@@ -16,10 +16,10 @@ from pathlib import Path
 
 from playwright.sync_api import Page, sync_playwright
 
-from tests.browsing import CHROMIUM, LAUNCH, wait_until_ready
+from tests.browser.browsing import CHROMIUM, LAUNCH, wait_until_ready
 
 PORT, TRIES = 7931, 9
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 
 # Resolves with the milliseconds until `selector`'s attribute, or its computed style, differs from what it was.
 _UNTIL = """([selector, attribute, act]) => new Promise((resolve) => {

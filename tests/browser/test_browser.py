@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.browsing import (
+from tests.browser.browsing import (
     CHROMIUM,
     LAUNCH,
     open_tab,

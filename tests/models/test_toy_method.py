@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 import torch
 
+from tests.models.toy_method import METHOD, Toy
 from tests.servers.demo_server import serve, tiny_checkpoints
 from tests.tiny import tiny_checkpoint
-from tests.toy_method import METHOD, Toy
 from tests.training.core.test_engine import make_recipe
 from tests.training.photosets import draw_voc
 from training import evaluate
@@ -26,7 +26,7 @@ from zsseg.errors import UserError
 from zsseg.models import METHODS, Method, register, registered
 from zsseg.predictor import default_checkpoints
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 PHOTO = examples.EXAMPLES[0].path
 
 
@@ -138,7 +138,7 @@ def test_an_installed_package_adds_it_by_an_entry_point(tmp_path: Path, weights:
     info = tmp_path / "toy-1.0.dist-info"
     info.mkdir()
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: toy\nVersion: 1.0\n")
-    (info / "entry_points.txt").write_text("[zsseg.methods]\ntoy = tests.toy_method:METHOD\n")
+    (info / "entry_points.txt").write_text("[zsseg.methods]\ntoy = tests.models.toy_method:METHOD\n")
     path = os.pathsep.join([str(tmp_path), str(ROOT)])
     command = [sys.executable, "-m", "zsseg", "segment", str(PHOTO), "--unseen", "dog, cow", "--method", "toy"]
     done = subprocess.run(

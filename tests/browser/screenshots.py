@@ -1,4 +1,4 @@
-"""Take the README's pictures, and one of every tab in each face of the page: python -m tests.screenshots.
+"""Take the README's pictures, and one of every tab in each face of the page: python -m tests.browser.screenshots.
 
 The README's pictures are assets/page.png, and assets/page.webp, which shows how a word is typed and found; the others,
 for looking at, go to runs/screenshots.
@@ -11,7 +11,7 @@ from pathlib import Path
 from PIL import Image
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from tests.browsing import CHROMIUM, LAUNCH, open_tab, segment, wait_for_answer, wait_until_ready
+from tests.browser.browsing import CHROMIUM, LAUNCH, open_tab, segment, wait_for_answer, wait_until_ready
 from zsseg.demo import build_demo, find_catalog
 from zsseg.demo.server import running
 from zsseg.examples import EXAMPLES, Example

@@ -1,6 +1,6 @@
 """A fourth method in one file, as docs/adding-a-method.md walks through it: the cosine with a learned scale and bias.
 
-It registers itself through the public API alone; tests/test_toy_method.py shows that it then appears everywhere.
+It registers itself through the public API alone; tests/models/test_toy_method.py shows that it then appears everywhere.
 """
 
 from dataclasses import dataclass
