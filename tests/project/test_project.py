@@ -19,7 +19,7 @@ from zsseg import __version__
 from zsseg.cli.main import main
 
 ROOT = Path(__file__).resolve().parents[2]
-MAX_FUNCTION, MAX_FORWARD = 40, 25
+MAX_FUNCTION, MAX_FORWARD, MAX_MODULES = 40, 25, 13
 _FOLDERS = [ROOT / name for name in ("assets", "checkpoints", "docs", "tests", "training")]
 DOCUMENTS = [*sorted(ROOT.glob("*.md")), *(path for folder in _FOLDERS for path in sorted(folder.rglob("*.md")))]
 OWN = [path for path in DOCUMENTS if path.parent.name != "checkpoints"]
@@ -88,6 +88,13 @@ def _imported(path: Path) -> set[str]:
     plain = {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
     named = {str(node.module) for node in nodes if isinstance(node, ast.ImportFrom)}
     return {name.split(".")[0] for name in plain | named}
+
+
+def test_no_folder_holds_more_modules_than_a_reader_can_survey() -> None:
+    for top in ("zsseg", "training", "tests", "tools"):
+        for folder in (ROOT / top, *(path for path in (ROOT / top).rglob("*") if path.is_dir())):
+            modules = [path.stem for path in folder.glob("*.py") if path.stem != "__init__"]
+            assert len(modules) <= MAX_MODULES, f"{folder.relative_to(ROOT)} holds {len(modules)}: {modules}"
 
 
 def test_version_has_one_home_and_a_dated_entry() -> None:
