@@ -1,6 +1,6 @@
 """The two papers' ablations, and the standard deviation over seeds, as a table.
 
-    python -m training.ablate --domain mini --data-root DATA --iters 150 --size 160 --jobs 2
+    python -m training.ablate --domain mini --data-root DATA --iters 100 --views 1 --features runs/features-1
     python -m training.ablate --domain mini --data-root DATA --only zegclip --seeds 0 1 2 --whole --out runs/seeds
 
 Every run has a folder in --out with its weights, curves, `log.txt` and `scores.json`. The table is
