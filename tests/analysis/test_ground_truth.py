@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.cases import case
+from tests.beside import case
 from tests.export.test_write import PHOTO
 from tests.image.test_load import encoded, huge_png
 from tests.test_segmentation import drawn, random_answer

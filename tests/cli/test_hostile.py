@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.cases import case
+from tests.beside import case
 from tests.tiny import tiny_checkpoint
 from zsseg.cli.main import main
 from zsseg.errors import UserError

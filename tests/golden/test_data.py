@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from tests.golden.weights import FULL
+from tests.beside import GOLDEN
 from training.core.losses import LossWeights, count_pairs, nel_loss, recovery_loss
 from training.core.pseudo_labels import UNLABELLED, inductive_table, pseudo_labels, remap, transductive_table
 from training.runtime.schedules import poly_lr
@@ -21,7 +21,7 @@ from zsseg.models import Recovery
 
 pytestmark = [
     pytest.mark.golden,
-    pytest.mark.skipif(not FULL.is_dir(), reason="the full golden data are not at ../shared/golden"),
+    pytest.mark.skipif(not GOLDEN.is_dir(), reason="the full golden data are not at ../shared/golden"),
 ]
 
 CASES = ("mixed", "one_void", "all_void", "single_class")
@@ -36,19 +36,19 @@ WEIGHTS = {
 
 @pytest.fixture(scope="module")
 def losses() -> dict[str, np.ndarray]:
-    with np.load(FULL / "losses.npz") as data:
+    with np.load(GOLDEN / "losses.npz") as data:
         return dict(data)
 
 
 @pytest.fixture(scope="module")
 def labelled() -> dict[str, np.ndarray]:
-    with np.load(FULL / "self_training.npz") as data:
+    with np.load(GOLDEN / "self_training.npz") as data:
         return dict(data)
 
 
 @pytest.fixture(scope="module")
 def slide() -> dict[str, list[Any]]:
-    content: dict[str, list[Any]] = json.loads((FULL / "slide.json").read_text())
+    content: dict[str, list[Any]] = json.loads((GOLDEN / "slide.json").read_text())
     return content
 
 
@@ -167,7 +167,7 @@ def test_size_before_windows(slide: dict[str, list[Any]]) -> None:
 
 
 def test_learning_rate() -> None:
-    content = json.loads((FULL / "lr_schedule.json").read_text())
+    content = json.loads((GOLDEN / "lr_schedule.json").read_text())
     for run in content["runs"]:
         for iteration, expected in run["lr"].items():
             assert poly_lr(int(iteration), run["max_iters"]) == pytest.approx(expected, rel=1e-9)

@@ -17,6 +17,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from tests.beside import GOLDEN
 from tests.golden.checks import (
     Golden,
     assert_decoder,
@@ -28,7 +29,7 @@ from tests.golden.checks import (
     assert_train_step,
 )
 from tests.golden.replay import Arrays, calibrated_scores, evaluate, train_step, without_dropout
-from tests.golden.weights import FULL, fill, normalised
+from tests.golden.weights import fill, normalised
 from training.core.losses import LossWeights
 from training.core.pseudo_labels import inductive_table, remap
 from zsseg.image.windows import stitch, window_boxes
@@ -38,7 +39,7 @@ from zsseg.weights.released.official import ConvertedOfficial, build_official, c
 
 pytestmark = [
     pytest.mark.golden,
-    pytest.mark.skipif(not FULL.is_dir(), reason="the full golden data are not at ../shared/golden"),
+    pytest.mark.skipif(not GOLDEN.is_dir(), reason="the full golden data are not at ../shared/golden"),
 ]
 
 FOLDERS = ("zegclip_voc", "clip_rc_voc", "zegclip_coco", "clip_rc_coco")
@@ -62,12 +63,12 @@ class Replay:
 
     @property
     def folder(self) -> Path:
-        return FULL / self.name
+        return GOLDEN / self.name
 
 
 @pytest.fixture(scope="module", params=FOLDERS)
 def replay(request: pytest.FixtureRequest) -> Iterator[Replay]:
-    folder = FULL / request.param
+    folder = GOLDEN / request.param
     entries = json.loads((folder / "state_dict.json").read_text())["entries"]
     state = {item["name"]: fill(item["name"], tuple(item["shape"]), item["offset"], item["scale"]) for item in entries}
     converted = convert_state_dict(state)
@@ -87,7 +88,7 @@ def read_labels(path: Path) -> np.ndarray:
 
 
 def seen_flags(classes: int) -> Tensor:
-    with np.load(FULL / "self_training.npz") as tables:
+    with np.load(GOLDEN / "self_training.npz") as tables:
         unseen = tables["voc_unseen" if classes == 20 else "coco_unseen"]
     flags = torch.ones(classes, dtype=torch.bool)
     flags[torch.from_numpy(unseen)] = False
@@ -132,7 +133,7 @@ def test_region_mask(replay: Replay) -> None:
 
 
 def test_trainable_parameters(replay: Replay) -> None:
-    listed = json.loads((FULL / "trainable.json").read_text())["configs"][replay.name]
+    listed = json.loads((GOLDEN / "trainable.json").read_text())["configs"][replay.name]
     alive = [count for _, count, status in listed["parameters"] if status != "dead"]
     own = dict(replay.model.named_parameters())
     assert sum(alive) == sum(parameter.numel() for parameter in own.values())
@@ -155,7 +156,7 @@ def test_dropped_and_folded_names(replay: Replay) -> None:
 
 @only("zegclip_voc", "clip_rc_voc")
 def test_whole_image_through_windows(replay: Replay) -> None:
-    pixels = normalised(read(FULL / "e2e_resized.png"))
+    pixels = normalised(read(GOLDEN / "e2e_resized.png"))
     height, width = pixels.shape[-2:]
     boxes = window_boxes(height, width, 512, 426)
     windows = torch.cat([pixels[:, :, y1:y2, x1:x2] for y1, x1, y2, x2 in boxes])

@@ -10,7 +10,6 @@ import torch
 from torch import Tensor
 
 PORTABLE = Path(__file__).parent
-FULL = Path(__file__).parents[3] / "shared" / "golden"
 TOKENS_ATOL, UNIT_ATOL = 1e-4, 5e-6
 
 

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image, ImageCms
 
+from tests.beside import case
 from tests.browser.browsing import shown_by_chromium
-from tests.cases import case
 from tests.image.test_load import encoded
 from zsseg.image.load import load_image
 

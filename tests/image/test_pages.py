@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image, PngImagePlugin, TiffImagePlugin
 
-from tests.cases import case
+from tests.beside import case
 from tests.image.test_load import encoded
 from zsseg.errors import UserError
 from zsseg.image.load import load_image

@@ -9,7 +9,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from tests.cases import case
+from tests.beside import case
 from tests.tiny import tiny_backbone, tiny_checkpoint
 from tests.weights.test_checkpoint import header
 from zsseg.cli.main import main

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.cases import case
+from tests.beside import case
 from tests.tiny import tiny_checkpoint
 from training import calibrate, evaluate, train
 from training.data.datasets import Item, open_set

@@ -12,6 +12,7 @@ import pytest
 import torch
 from PIL import Image
 
+from tests.beside import DATA, needs_data
 from training.data.feature_cache import FeatureCache, fill_cache
 from training.data.splits import UNSEEN, class_names, is_development
 from training.data.views import PhotoFile, View, ViewPlan, draw_views
@@ -24,9 +25,6 @@ from training.pretraining.view_sources import CachedViews, LivePhotos
 from zsseg.errors import UserError
 from zsseg.models import Backbone, build_clip, plain_image_tokens
 from zsseg.weights.backbone import load_backbone
-
-DATA = Path(__file__).parents[3] / "shared/data"
-needs_data = pytest.mark.skipif(not DATA.is_dir(), reason="needs ../shared/data, which is not in this project")
 
 CONFIG = {
     "model_cfg": {
@@ -319,7 +317,7 @@ def test_a_run_can_begin_with_the_weights_of_another(
     first = run(photos, cache, tmp_path / "first", dataclasses.replace(RECIPE, passes=1))
     first.train()
     monkeypatch.setattr("training.pretraining.mini_clip.IMAGE", dataclasses.replace(RECIPE, saliency_weight=0.0))
-    args = argparse.Namespace(passes=None, runs=tmp_path, start_from=tmp_path / "first" / "state.pt")
+    args = argparse.Namespace(strict=False, passes=None, runs=tmp_path, start_from=tmp_path / "first" / "state.pt")
     begun = _image_run(build_clip(CONFIG), [cache], photos, args)
     assert (begun.step, begun.recipe.passes) == (0, RECIPE.passes)
     for mine, theirs in zip(begun.trained, first.trained, strict=True):
@@ -392,7 +390,7 @@ def test_the_command_trains_everything_and_exports_that(
     monkeypatch.setattr("training.pretraining.mini_clip.CONFIG", CONFIG)
     recipe = dataclasses.replace(RECIPE, passes=1, batch=2, trunk_lr=1e-3, self_training_weight=0.5)
     monkeypatch.setattr("training.pretraining.mini_clip.WHOLE", recipe)
-    args = argparse.Namespace(passes=None, runs=tmp_path, device="cpu", workers=0)
+    args = argparse.Namespace(strict=False, passes=None, runs=tmp_path, device="cpu", workers=0)
     with pytest.raises(UserError, match="--part image first"):
         _whole_run(build_clip(CONFIG), photos[:4], args)
     first = run(photos, cache, tmp_path / "image", dataclasses.replace(RECIPE, passes=1))

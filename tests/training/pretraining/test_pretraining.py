@@ -8,6 +8,7 @@ import pytest
 import torch
 from torch import nn
 
+from tests.beside import DATA, needs_data
 from training.pretraining import mini_clip
 from training.pretraining.hypernyms import everyday_names
 from training.pretraining.text_encoder import TextRecipe, TextRun, encode_short, retrieval
@@ -16,9 +17,6 @@ from training.shapes.trainable_encoder import TrainableEncoder, TrainableStem
 from zsseg.errors import UserError
 from zsseg.models.backbone import build_clip
 from zsseg.open_clip_compat import import_open_clip
-
-DATA = Path(__file__).parents[3] / "shared/data"
-needs_data = pytest.mark.skipif(not DATA.is_dir(), reason="needs ../shared/data, which is not in this project")
 
 TINY = {
     "model_cfg": {
