@@ -40,6 +40,7 @@ PIECES = (
     ),
     *("com1", "LPT¹", "CONIN$", "a", "Z", "9", "é", "e\u0301", "猫", "Ä", "ß", "İ", "ﬁ", "\u202e", "\u200b", "\u200d"),
     *("\ufeff", "\ud800", "\udce9", "🐈", "👩\u200d👧", "\u0645\u06cc\u200c", "\u3164", "x" * 300, "猫" * 100, ".jpg"),
+    *("．", "／", "＼", "：", "…", "\u2024", "ＣＯＮ", "℀", "﹡"),
 )
 
 
@@ -58,6 +59,8 @@ def test_any_text_becomes_one_harmless_name_once_and_for_all(make: Callable[[str
         assert Path(name).name == name, text
         assert not re.fullmatch(r"(?i)(con|prn|aux|nul|conin\$|conout\$|(com|lpt)[0-9¹²³])(\..*)?", name), text
         assert make(name) == name, text
+        assert not re.search(r'[<>:"/\\|?*]', unicodedata.normalize("NFKC", name)), text
+        assert unicodedata.normalize("NFKC", name).strip(". ") == unicodedata.normalize("NFKC", name), text
         assert not {"\u202e", "\u200b", "\ufeff", "\u3164"} & set(name), text
 
 
@@ -79,6 +82,10 @@ def test_any_text_becomes_one_harmless_name_once_and_for_all(make: Callable[[str
         ("nul.tar", "_nul.tar"),
         ("console", "console"),
         ("trailing. . ", "trailing"),
+        ("．．", "unnamed"),
+        ("‥／etc", "-etc"),
+        ("ＮＵＬ", "_ＮＵＬ"),
+        ("100％ ｶﾀｶﾅ", "100％ ｶﾀｶﾅ"),
         ("caf\udce9", "caf-"),
     ],
 )

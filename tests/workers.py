@@ -26,6 +26,9 @@ LONGEST = (
 )
 """Files to begin with: begun last, one of them would run while the other process has nothing left to do."""
 
+LAST = "tests/load/test_soak.py"
+"""It waits for what runs beside the suite."""
+
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int | None:
@@ -49,18 +52,35 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Long files first, the others as they were."""
-    items.sort(key=lambda item: not item.nodeid.startswith(LONGEST))
+    """Long files first, the one that waits last, the others as they were."""
+    items.sort(key=lambda item: (item.nodeid.startswith(LAST), not item.nodeid.startswith(LONGEST)))
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
     """While a test that is marked `alone` runs, no other test does."""
-    if not hasattr(item.config, "workerinput"):
+    shared = shared_folder(item.config)
+    # What only waits for the soak holds nothing: the soak waits for who is alone, who would wait for it.
+    if shared is None or item.nodeid.startswith(LAST):
         return (yield)
-    shared = Path(item.config.option.basetemp).parent  # pytest's folder of this run; each process has one in it
-    with _turn(shared, alone=item.get_closest_marker("alone") is not None):
+    with turn(shared, alone=item.get_closest_marker("alone") is not None):
         return (yield)
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Begin the soak where its test will run: one process begins it, and any of them may wait for it."""
+    shared = shared_folder(session.config)
+    if shared is None or session.config.workerinput["workerid"] != "gw0":  # type: ignore[attr-defined]
+        return
+    if any(item.nodeid.startswith(LAST) for item in session.items):
+        from tests.load.soak import begin
+
+        begin(shared)
+
+
+def shared_folder(config: pytest.Config) -> Path | None:
+    """pytest's folder of this run, in which each process has one; None where one process runs all tests."""
+    return Path(config.option.basetemp).parent if hasattr(config, "workerinput") else None
 
 
 def _cores() -> int:
@@ -68,7 +88,7 @@ def _cores() -> int:
 
 
 @contextmanager
-def _turn(shared: Path, *, alone: bool) -> Iterator[None]:
+def turn(shared: Path, *, alone: bool) -> Iterator[None]:
     """Hold the machine with others, or alone.
 
     Who waits for it alone keeps the door shut meanwhile, so that the others cannot go on forever without it.

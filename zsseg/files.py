@@ -4,6 +4,7 @@ import errno
 import hashlib
 import os
 import re
+import stat
 import tempfile
 import unicodedata
 from collections.abc import Iterable, Iterator
@@ -17,6 +18,9 @@ MAX_NAME_BYTES = 120
 """Of a safe name in UTF-8. Systems take 143 to 255, and endings and numbers still have to fit."""
 
 _FORBIDDEN = re.compile(r'[<>:"/\\|?*\ud800-\udfff]')
+# Dots of every width. Programs without Unicode on Windows put the plain sign in the place of a wide or small one, so
+# that "．．" would become "..": signs are judged by what they stand for (NFKC).
+_ENDS = ". \uff0e\ufe52\u2024\u2025\u2026"
 # Devices of Windows, whatever ending follows.
 _RESERVED = re.compile(r"(con|prn|aux|nul|conin\$|conout\$|com[0-9¹²³]|lpt[0-9¹²³]) *(\.|$)", re.IGNORECASE)
 
@@ -24,25 +28,30 @@ _RESERVED = re.compile(r"(con|prn|aux|nul|conin\$|conout\$|com[0-9¹²³]|lpt[0-
 def safe_name(text: str, fallback: str = "unnamed", max_bytes: int = MAX_NAME_BYTES) -> str:
     """Make a text the name of a file or a folder that every system takes as it is, and that leads nowhere else.
 
-    Letters of every script stay. What separates folders, what Windows forbids and what nobody sees goes; so do dots
-    and spaces at both ends, thus neither "." nor ".." nor a hidden file comes out. A device of Windows, such as
-    "con", gets a "_" before it. Of a safe name nothing changes.
+    Letters of every script stay. What separates folders, what Windows forbids and what nobody sees goes, wide and small
+    forms of these signs too; so do dots and spaces at both ends, thus neither "." nor ".." nor a hidden file comes out.
+    A device of Windows, such as "con", gets a "_" before it. Of a safe name nothing changes.
 
     Args:
         text: such as a class name, or the stem of a file name.
         fallback: for a text of which nothing is left.
         max_bytes: of the result in UTF-8; a longer one is cut between two letters.
     """
-    text = without_invisible(_FORBIDDEN.sub("-", unicodedata.normalize("NFC", text)))
+    text = "".join("-" if _FORBIDDEN.search(_plain(c)) else c for c in unicodedata.normalize("NFC", text))
+    text = without_invisible(text)
     text = "".join(" " if unicodedata.category(c)[0] in "CZ" and c not in JOINERS else c for c in text)
     # Runs of spaces become one, and dots at the ends go: Windows drops them in silence, and two names become one file.
-    name = _cut(" ".join(text.split()).strip(". "), max_bytes) or fallback
-    return _cut(f"_{name}", max_bytes) if _RESERVED.match(name) else name
+    name = _cut(" ".join(text.split()).strip(_ENDS), max_bytes) or fallback
+    return _cut(f"_{name}", max_bytes) if _RESERVED.match(_plain(name)) else name
+
+
+def _plain(text: str) -> str:
+    return unicodedata.normalize("NFKC", text)
 
 
 def _cut(name: str, max_bytes: int) -> str:
     # A letter that is cut in two is ignored; then an end that must not stand there may have come to light.
-    return name.encode()[:max_bytes].decode(errors="ignore").rstrip(f". {JOINERS}")
+    return name.encode()[:max_bytes].decode(errors="ignore").rstrip(f"{_ENDS}{JOINERS}")
 
 
 def slug(name: str) -> str:
@@ -139,6 +148,19 @@ def is_missing(error: Exception) -> bool:
     A whole document given as a path, such as a picture in base64, is only a name that is too long.
     """
     return isinstance(error, OSError) and error.errno in (errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG, errno.ELOOP)
+
+
+def read_bytes(path: Path) -> bytes:
+    """The content of a file, or of a pipe, as a shell makes one for what another program writes.
+
+    Raises:
+        OSError: it cannot be opened, or is a device, of which some never end.
+    """
+    with path.open("rb", buffering=0) as file:
+        kind = os.fstat(file.fileno()).st_mode
+        if stat.S_ISCHR(kind) or stat.S_ISBLK(kind):
+            raise OSError(errno.ENODEV, "it is a device and no file")
+        return file.read()
 
 
 def is_file(path: Path) -> bool:

@@ -1,8 +1,10 @@
 """What a shell, a full disk and other programs throw at the command line and at Python."""
 
 import json
+import os
 import subprocess
 import sys
+import threading
 import zipfile
 from pathlib import Path
 
@@ -12,6 +14,7 @@ from PIL import Image
 
 from tests.beside import case
 from tests.tiny import tiny_checkpoint
+from zsseg.analysis.ground_truth import read_truth
 from zsseg.cli.main import main
 from zsseg.errors import UserError
 from zsseg.export.manifest import MAX_METHODS, Manifest
@@ -93,6 +96,26 @@ def test_hostile_recipes_are_a_sentence(photo: str, tmp_path: Path, capsys: pyte
     assert Manifest.from_json(json.dumps(good)).methods[0].folder == "zegclip"
 
 
+@pytest.mark.skipif(not Path("/dev/null").is_char_device(), reason="this system has no devices among its files")
+def test_a_device_is_no_file(photo: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    # /dev/zero would be the case in point, but a program that reads it fills the memory of the machine.
+    with pytest.raises(UserError, match="it is a device"):
+        read_truth("/dev/null", ("cat",), size=(4, 4))
+    for words in (["/dev/null", "--seen", "cat"], [photo, "--manifest", "/dev/null"]):
+        assert main(["segment", *words, "--out", str(tmp_path / "out")]) == 2
+        assert "it is a device" in capsys.readouterr().err
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no pipes among its files")
+def test_a_pipe_is_read_as_a_file(photo: str, tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    writer = threading.Thread(target=pipe.write_bytes, args=(Path(photo).read_bytes(),))
+    writer.start()
+    assert load_image(pipe).shape == (40, 60, 3)
+    writer.join()
+
+
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no disk that is always full")
 @pytest.mark.parametrize("words", [["info"], ["info", "--json"], ["segment", "PHOTO", "--seen", "cat", "--json"]])
 def test_an_output_that_takes_nothing_is_a_sentence(words: list[str], photo: str, tmp_path: Path) -> None:
@@ -111,6 +134,8 @@ def test_results_that_cannot_be_written_are_a_sentence(
     photo: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "file").touch()
+    assert main(["segment", photo, "--seen", "cat", "--method", "zegclip", "--out", str(tmp_path / "a\0b")]) == 2
+    assert "cannot be written" in capsys.readouterr().err
     for out in (tmp_path / "file", tmp_path / "file" / "under", tmp_path / ("x" * 300), Path("/dev/full")):
         assert main(["segment", photo, "--seen", "cat", "--method", "zegclip", "--out", str(out)]) == 2
         assert "cannot be written" in capsys.readouterr().err

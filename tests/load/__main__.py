@@ -3,7 +3,8 @@
 Starts ``app.py``, asks every question once alone, then lets the visitors ask at once, and writes the server's memory
 down. Fails on a wrong answer, on an error other than a full queue, if nobody was shown a place in the queue, and if the
 memory at the end is more than 5 % above that after warming up. ``--weights`` takes other weights than the shipped ones;
-``--tiny`` makes tiny ones, for machines that have no time.
+``--tiny`` makes tiny ones, for machines that have no time. ``--beside FOLDER`` steps aside for the tests of a run that
+need the machine for themselves, see `tests.workers`; its minutes are those in which it may ask.
 """
 
 import argparse
@@ -17,12 +18,14 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
+from functools import partial
 from pathlib import Path
 
 import httpx
 
-from tests.load.visitors import Load, Page, make_questions, press, serial_answers, warm_up
+from tests.load.visitors import Load, Page, Turn, make_questions, press, serial_answers, warm_up
+from tests.workers import turn
 
 ROOT = Path(__file__).resolve().parents[2]
 WARM_SHARE = 0.25
@@ -30,6 +33,8 @@ WARM_SHARE = 0.25
 
 ALLOWED_GROWTH = 1.05
 SAMPLES = 40
+STEP = 0.5
+"""Seconds."""
 
 
 def main() -> int:
@@ -41,10 +46,7 @@ def main() -> int:
             _write_tiny(Path(folder))
             weights = folder
         with _server(weights) as (url, pid):
-            page = Page(url)
-            answers = serial_answers(page, make_questions(("zegclip", "clip_rc"), args.side))
-            warm_up(page, list(answers))
-            load, memory = _press(page, answers, pid, args)
+            load, memory = _press(Page(url), pid, args)
     return _report(load, memory, args)
 
 
@@ -52,6 +54,8 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.load", description=__doc__)
     parser.add_argument("--visitors", type=int, default=16)
     parser.add_argument("--minutes", type=float, default=5.0)
+    parser.add_argument("--pause", type=float, default=0.1, help="mean seconds between two questions of a visitor")
+    parser.add_argument("--beside", type=Path, help="folder of a run of the tests, which go first")
     parser.add_argument("--side", type=int, default=200, help="of the photos, in pixels")
     parser.add_argument("--weights", help="what app.py takes")
     parser.add_argument("--tiny", action="store_true", help="tiny weights, made for the run")
@@ -87,25 +91,31 @@ def _server(weights: str | None) -> Iterator[tuple[str, int]]:
             process.terminate()
 
 
-def _press(
-    page: Page, answers: dict[object, str], pid: int, args: argparse.Namespace
-) -> tuple[Load, list[tuple[float, float]]]:
-    end, began = threading.Event(), time.monotonic()
+def _press(page: Page, pid: int, args: argparse.Namespace) -> tuple[Load, list[tuple[float, float]]]:
+    mine: Turn = partial(turn, args.beside, alone=False) if args.beside else nullcontext
+    answers = serial_answers(page, make_questions(("zegclip", "clip_rc"), args.side), mine)
+    warm_up(page, list(answers), mine)
     memory: list[tuple[float, float]] = []
-
-    def watch() -> None:
-        seconds = args.minutes * 60
-        while (now := time.monotonic() - began) < seconds:
-            memory.append((now, resident(pid)))
-            time.sleep(min(seconds / SAMPLES, max(0.0, seconds - now)) or 0.01)
-        memory.append((now, resident(pid)))
-        end.set()
-
-    watcher = threading.Thread(target=watch)
+    end = threading.Event()
+    watcher = threading.Thread(target=watch, args=(pid, args.minutes * 60, mine, memory, end))
     watcher.start()
-    load = press(page, answers, args.visitors, end)  # type: ignore[arg-type]
+    load = press(page, answers, args.visitors, end, args.pause, mine)
     watcher.join()
     return load, memory
+
+
+def watch(pid: int, seconds: float, mine: Turn, memory: list[tuple[float, float]], end: threading.Event) -> None:
+    """Write the server's memory down while the visitors may ask; the time for which others have the machine is none."""
+    now = 0.0
+    while now < seconds:
+        if now >= len(memory) * seconds / SAMPLES:
+            memory.append((now, resident(pid)))
+        with mine():
+            began = time.monotonic()
+        time.sleep(STEP)
+        now += time.monotonic() - began
+    memory.append((now, resident(pid)))
+    end.set()
 
 
 def resident(pid: int) -> float:

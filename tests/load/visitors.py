@@ -5,7 +5,8 @@ import random
 import re
 import secrets
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,6 +14,7 @@ import httpx
 import numpy as np
 
 SEGMENT = "segment"
+Turn = Callable[[], AbstractContextManager[None]]
 _TIME = re.compile(r"(under )?\d+(\.\d+)?\s*s\b")
 
 
@@ -100,7 +102,7 @@ class Visitor:
         import time
 
         outcome, began = Outcome(), time.monotonic()
-        request = self._page.request(question, self._upload(question.photo))
+        request = self._page.request(question, self.upload(question.photo))
         body = {**request, "session_hash": self._session, "event_data": None, "trigger_id": None}
         reply = self._client.post(f"{self._page.url}/gradio_api/queue/join", json=body)
         if reply.status_code != 200:
@@ -134,7 +136,8 @@ class Visitor:
                 if line.startswith("data:"):
                     yield json.loads(line[5:])
 
-    def _upload(self, photo: bytes) -> dict[str, Any]:
+    def upload(self, photo: bytes) -> dict[str, Any]:
+        """Upload a photo once; the value of the photo's input."""
         if photo not in self._photos:
             reply = self._client.post(f"{self._page.url}/gradio_api/upload", files={"files": ("photo.png", photo)})
             reply.raise_for_status()
@@ -180,46 +183,65 @@ class Load:
     seconds: list[float] = field(default_factory=list)
 
 
-def serial_answers(page: Page, questions: Sequence[Question]) -> dict[Question, bytes]:
-    """The answer to each question with nobody else there."""
+def serial_answers(page: Page, questions: Sequence[Question], turn: Turn = nullcontext) -> dict[Question, bytes]:
+    """The answer to each question with nobody else there; each waits for its turn of the machine."""
     visitor = Visitor(page, 200)
     answers = {}
     for question in questions:
-        outcome = visitor.ask(question)
+        with turn():
+            outcome = visitor.ask(question)
         assert outcome.answer, outcome.refusal
         answers[question] = outcome.answer
     visitor.close()
     return answers
 
 
-def warm_up(page: Page, questions: Sequence[Question], tabs: int = 40) -> None:
+def warm_up(page: Page, questions: Sequence[Question], turn: Turn = nullcontext, tabs: int = 40) -> None:
     """Open more tabs than the page remembers answers of, so that its memory no longer grows with each new one."""
     asked = next(question for question in questions if question.on_page)
     for number in range(tabs):
         visitor = Visitor(page, number)
-        visitor.ask(asked)
+        with turn():
+            visitor.ask(asked)
         visitor.close()
 
 
-def press(page: Page, answers: Mapping[Question, bytes], visitors: int, end: threading.Event, seed: int = 0) -> Load:
-    """Let so many visitors ask one question after the other until the end; every tenth is given up while it waits."""
+def press(
+    page: Page,
+    answers: Mapping[Question, bytes],
+    visitors: int,
+    end: threading.Event,
+    pause: float = 0.1,
+    turn: Turn = nullcontext,
+) -> Load:
+    """Let so many visitors ask one question after the other until the end; every tenth is given up while it waits.
+
+    Args:
+        page: what is served.
+        answers: to each question, as `serial_answers` got them.
+        visitors: how many ask at once.
+        end: set when no further question is to be asked.
+        pause: seconds, on average, from an answer to the same visitor's next question.
+        turn: held during each question.
+    """
     load, lock = Load(), threading.Lock()
     questions = list(answers)
 
     def visit(number: int) -> None:
-        chance, visitor = random.Random(seed * 1000 + number), Visitor(page, number)
+        chance, visitor = random.Random(number), Visitor(page, number)
         while not end.is_set():
             if chance.random() < 0.05:  # a tab is closed, and somebody else opens one
                 visitor.close()
                 visitor = Visitor(page, number)
             question, leaves = chance.choice(questions), chance.random() < 0.1
             try:
-                outcome = visitor.ask(question, leaves)
+                with turn():
+                    outcome = visitor.ask(question, leaves)
             except Exception as error:
                 outcome = Outcome(refusal=f"{type(error).__name__} {error}")
             with lock:
                 _count(load, outcome, question, answers[question])
-            end.wait(chance.uniform(0, 0.2) + (1.0 if outcome.refusal else 0.0))
+            end.wait(chance.uniform(0, 2 * pause) + (1.0 if outcome.refusal else 0.0))
         visitor.close()
 
     threads = [threading.Thread(target=visit, args=(number,)) for number in range(visitors)]

@@ -11,6 +11,7 @@ from PIL import Image, UnidentifiedImageError
 from zsseg.analysis.confusion import class_iou, confusion, harmonic_mean
 from zsseg.analysis.label_table import KNOWN_LISTS, Synonyms, parse_table
 from zsseg.errors import UserError
+from zsseg.files import read_bytes
 from zsseg.image.load import check_pixels, open_guarded
 from zsseg.segmentation import Segmentation, cells_of_pixels
 
@@ -287,7 +288,7 @@ def _open(source: object) -> Image.Image:
 
 def _read(path: Path) -> bytes:
     try:
-        return path.read_bytes()
+        return read_bytes(path)
     except (OSError, ValueError) as error:  # ValueError: a null character in the name
         reason = getattr(error, "strerror", None) or error
         raise UserError(f"The mask {path.name} cannot be opened ({reason}): choose it again.") from error

@@ -17,6 +17,7 @@ from starlette.types import Scope
 from zsseg.demo.catalog import Predictors, working
 from zsseg.demo.folders import CLEAN_EVERY_SECONDS, delete_folders, temporary_files_problem
 from zsseg.demo.loopback import bypass_proxies
+from zsseg.demo.memory import Messages, give_back_memory
 from zsseg.demo.protection import Gate, Limits, Protection
 from zsseg.demo.theme import launch_options
 from zsseg.errors import UserError
@@ -90,6 +91,7 @@ def running(
     bypass_proxies(options["server_name"])
     # Routes given from the start come before Gradio's own, and exist from the first moment that the port is open.
     # A function, because the queue is looked into at each request.
+    page._queue.pending_messages_per_session = Messages(page._queue)  # type: ignore[assignment]
     gate = Gate(limits or Limits(), lambda: _waiting(page))
     app = {"routes": [health_route(predictors)], "middleware": [Middleware(Protection, gate=gate)]}
     _, url, _ = page.launch(**options, server_port=port, app_kwargs=app, prevent_thread_lock=True, quiet=quiet)
@@ -110,7 +112,7 @@ def _waiting(page: gr.Blocks) -> list[Scope]:
 def _cleaning() -> Iterator[None]:
     """Delete old files of visitors now and then, those that a killed server left among them, and all at the end.
 
-    Gradio deletes its own copies; these are the ones that they were copied from.
+    Free memory is given back as often. Gradio deletes its own copies; these are the ones that they were copied from.
     """
     stop = threading.Event()
 
@@ -118,6 +120,7 @@ def _cleaning() -> Iterator[None]:
         delete_folders()
         while not stop.wait(CLEAN_EVERY_SECONDS):
             delete_folders()
+            give_back_memory()
 
     # A daemon: a page that is killed must not wait for the next cleaning.
     cleaner = threading.Thread(target=clean, daemon=True)

@@ -11,7 +11,7 @@ from pathlib import Path
 from zsseg.documents import STRICT, read_fields
 from zsseg.engines import EAGER, engine_name
 from zsseg.errors import UserError
-from zsseg.files import shortened, slug
+from zsseg.files import read_bytes, shortened, slug
 from zsseg.image.load import Pixels
 from zsseg.segmentation import Segmentation, check_fraction, check_penalty
 from zsseg.text.vocabulary import Vocabulary, build_vocabulary
@@ -235,7 +235,7 @@ def read_manifest(path: str | Path) -> Manifest:
         UserError: there is no such file, or it is no manifest.
     """
     try:
-        return Manifest.from_json(Path(path).read_bytes())
+        return Manifest.from_json(read_bytes(Path(path)))
     except OSError as error:
         raise UserError(f"The manifest {path} cannot be opened ({error.strerror or error}): check the name.") from error
 

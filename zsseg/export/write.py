@@ -170,6 +170,8 @@ def _replacing(path: Path) -> Iterator[Path]:
     Raises:
         UserError: it cannot be written.
     """
+    if "\0" in str(path):  # below it would be a ValueError, as a defect of what is written may be
+        raise UserError("The results cannot be written: the name of the folder has a null character in it.")
     try:
         with atomic_path(path) as partial:
             yield partial

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from PIL import Image, UnidentifiedImageError
 
 from zsseg.errors import UserError
-from zsseg.files import is_missing, shortened
+from zsseg.files import is_missing, read_bytes, shortened
 from zsseg.image.color import COLOR_KEYS, to_srgb
 from zsseg.image.pages import orientation, select_page, stored_turn, upright
 from zsseg.image.work import check_work
@@ -78,7 +78,7 @@ def _read(path: Path) -> bytes:
     try:
         if path.is_dir():
             raise UserError(f"{path} is a folder, not a picture: name a file in it.")
-        return path.read_bytes()
+        return read_bytes(path)
     except UserError:
         raise
     except (OSError, ValueError) as error:  # ValueError: a null character in the name
