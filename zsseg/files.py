@@ -17,6 +17,9 @@ from zsseg.text.characters import JOINERS, without_invisible
 MAX_NAME_BYTES = 120
 """Of a safe name in UTF-8. Systems take 143 to 255, and endings and numbers still have to fit."""
 
+MAX_LOOKED_AT = 2000
+"""Characters of a text that may get into a name."""
+
 _FORBIDDEN = re.compile(r'[<>:"/\\|?*\ud800-\udfff]')
 # Dots of every width. Programs without Unicode on Windows put the plain sign in the place of a wide or small one, so
 # that "．．" would become "..": signs are judged by what they stand for (NFKC).
@@ -37,6 +40,8 @@ def safe_name(text: str, fallback: str = "unnamed", max_bytes: int = MAX_NAME_BY
         fallback: for a text of which nothing is left.
         max_bytes: of the result in UTF-8; a longer one is cut between two letters.
     """
+    # Only the beginning is looked at: sorting the accents of a letter takes the square of their number.
+    text = text[:MAX_LOOKED_AT]
     text = "".join("-" if _FORBIDDEN.search(_plain(c)) else c for c in unicodedata.normalize("NFC", text))
     text = without_invisible(text)
     text = "".join(" " if unicodedata.category(c)[0] in "CZ" and c not in JOINERS else c for c in text)
@@ -59,7 +64,8 @@ def slug(name: str) -> str:
 
     Never empty, at most 60 letters, and a `safe_name`. Of a slug nothing changes.
     """
-    name = unicodedata.normalize("NFC", without_invisible(unicodedata.normalize("NFC", name)).casefold())
+    name = unicodedata.normalize("NFC", name[:MAX_LOOKED_AT])
+    name = unicodedata.normalize("NFC", without_invisible(name).casefold())
     name = "".join(c if c in f"._{JOINERS}" or unicodedata.category(c)[0] in "LMN" else "-" for c in name)
     return safe_name(re.sub("-+", "-", without_invisible(name)).strip("-._")[:60].rstrip("-._"))
 

@@ -11,9 +11,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from safetensors.torch import load_file, save_file
 
 from tests.beside import case
 from tests.tiny import tiny_checkpoint
+from tests.weights.test_checkpoint import header
 from zsseg.analysis.ground_truth import read_truth
 from zsseg.cli.main import main
 from zsseg.errors import UserError
@@ -171,3 +173,28 @@ def test_reported_separators(text: str, photo: str, tmp_path: Path, capsys: pyte
 def test_a_list_that_is_not_understood_is_remarked_on(photo: str) -> None:
     seg = Predictor.from_checkpoint("zegclip-mini-inductive").predict(photo, "cat / dog")
     assert any("read as one class" in warning for warning in seg.warnings)
+
+
+def test_words_of_strangers_do_not_steer_the_terminal(
+    photo: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    escapes = "\x1b]0;title\x07\x1b[31m\x9b2J\u202e"
+    hostile = tmp_path / f"a{escapes}.png"
+    hostile.write_bytes(Path(photo).read_bytes())
+    path = tiny_checkpoint(tmp_path, "zegclip", name="odd")
+    about = {**header(path), "data": escapes, "recipe": escapes, "seen": [f"cat{escapes}"], "created": escapes}
+    save_file(load_file(path), path, {"zsseg": json.dumps(about)})
+    monkeypatch.setenv("ZSSEG_WEIGHTS", str(tmp_path))
+    manifest = tmp_path / "recipe.json"
+    manifest.write_text(json.dumps({**recipe(photo, tmp_path), "version": escapes}))
+    capsys.readouterr()
+    for words in (
+        ["segment", str(hostile), "--seen", "cat", "--method", "zegclip", "--out", str(tmp_path / "o")],
+        ["segment", str(tmp_path / f"none{escapes}"), "--seen", "cat", "--out", str(tmp_path / "o")],
+        ["segment", photo, "--manifest", str(manifest), "--out", str(tmp_path / "o")],
+        ["info"], ["info", "--json"],
+    ):  # fmt: skip
+        main(words)
+        written = "".join(capsys.readouterr())
+        assert len(written) > 20
+        assert not set("\x1b\x07\x9b\u202e") & set(written), words

@@ -1,6 +1,7 @@
 """What a person types becomes classes, or one sentence."""
 
 import random
+import time
 
 import pytest
 
@@ -9,6 +10,7 @@ from zsseg.text.class_lists import CAMVID11, COCO80, COCO171, DATASETS, VOC20
 from zsseg.text.names import clean_name
 from zsseg.text.vocabulary import (
     MAX_ALL_SYNONYMS,
+    MAX_ENTRIES,
     MAX_NAMES,
     MAX_SYNONYMS,
     build_vocabulary,
@@ -253,3 +255,35 @@ def test_a_class_is_never_on_both_sides(seed: int) -> None:
     assert sorted(seen + unseen) == sorted(groups)
     folded = [{synonym.casefold() for group in side for synonym in group} for side in (seen, unseen)]
     assert not folded[0] & folded[1]
+
+
+LONG = 900_000
+DEEP: dict[str, str | list[str]] = {
+    "brackets in brackets": "(" * LONG + "a" + ")" * LONG,
+    "bullets before bullets": "- " * (LONG // 2) + "a",
+    "emphasis in emphasis": "*_" * (LONG // 4) + "a" + "_*" * (LONG // 4),
+    "accents": "a" + "\u0301\u0323" * (LONG // 2),
+    "an item of a list": ["(" * 400_000 + "a" + ")" * 400_000],
+    "a list": ["x" * 400] * 10_000,
+    "synonyms": "|".join(f"s{number}" for number in range(LONG // 8)),
+    "names": ",".join(f"n{number}" for number in range(LONG // 8)),
+    "one name": "x" * LONG,
+}
+
+
+@pytest.mark.parametrize("text", DEEP.values(), ids=DEEP)
+def test_long_texts_are_refused_before_the_work(text: str | list[str]) -> None:
+    began = time.process_time()
+    with pytest.raises(UserError) as problem:
+        build_vocabulary(text)
+    assert len(str(problem.value)) < 200
+    assert time.process_time() - began < 60  # minutes to hours, where the work grows with the square of the length
+
+
+def test_names_that_hang_together_in_a_chain_are_told_apart_quickly() -> None:
+    chain = [(f"n{number}", f"n{number + 1}") for number in range(MAX_ENTRIES)][::-1]
+    began = time.process_time()
+    assert split_by_seen(chain, ["n0"]) == (chain, [])
+    assert time.process_time() - began < 60
+    with pytest.raises(UserError, match="too many"):
+        parse_names(", ".join(f"n{number}" for number in range(MAX_ENTRIES + 1)))

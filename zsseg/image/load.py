@@ -50,7 +50,7 @@ def load_image(source: object, max_side: int = MAX_SIDE) -> Pixels:
         UserError: nothing was given, or what was given cannot be read as a picture of an acceptable size.
     """
     if isinstance(source, np.ndarray):
-        rgb = _from_array(source)
+        rgb = _from_array(np.asarray(source))  # of a subclass too, whose shapes may have rules of their own
     elif isinstance(source, Image.Image):
         rgb = _from_pil(source)
     elif isinstance(source, bytes | bytearray | memoryview):

@@ -3,6 +3,7 @@
 import re
 import unicodedata
 from collections.abc import Sequence
+from itertools import groupby
 
 from zsseg.errors import UserError
 from zsseg.text.characters import JOINERS, without_invisible
@@ -45,12 +46,25 @@ def split_classes(text: str) -> list[str]:
     """Split a text into what stands for one class each; the parts still have to be cleaned.
 
     Raises:
-        UserError: the text is longer than `MAX_TEXT_LENGTH`.
+        UserError: the text is longer than `MAX_TEXT_LENGTH`, or more accents than a name may have stand on one letter.
     """
-    if len(text) > MAX_TEXT_LENGTH:
-        raise UserError(f"{len(text)} characters are too many for class names: give at most {MAX_TEXT_LENGTH}.")
+    check_length(len(text))
+    # To compose letters, accents are sorted, which takes the square of their number.
+    marks = (list(run) for is_mark, run in groupby(text, lambda c: unicodedata.combining(c) > 0) if is_mark)
+    if any(len(run) > MAX_NAME_LENGTH for run in marks):
+        raise UserError(f"A class name has more than {MAX_NAME_LENGTH} accents on one letter: leave them out.")
     lines = "".join(c if c in _BREAKS else _plain(c) for c in without_invisible(unicodedata.normalize("NFC", text)))
     return BETWEEN_CLASSES.split(lines)
+
+
+def check_length(characters: int) -> None:
+    """Refuse more than `MAX_TEXT_LENGTH` characters.
+
+    Raises:
+        UserError: there are more.
+    """
+    if characters > MAX_TEXT_LENGTH:
+        raise UserError(f"{characters} characters are too many for class names: give at most {MAX_TEXT_LENGTH}.")
 
 
 def clean_name(name: str) -> str:
@@ -62,6 +76,8 @@ def clean_name(name: str) -> str:
     Raises:
         UserError: the name is too long to be one.
     """
+    # Before the work: peeling layer by layer takes the square of the length.
+    _check_name(name.strip(), 2 * MAX_NAME_LENGTH)
     # Twice: what is invisible may stand between a letter and its accent, which compose only when it is gone.
     name = unicodedata.normalize("NFC", without_invisible(unicodedata.normalize("NFC", name)))
     name = " ".join("".join(map(_plain, name)).split())
@@ -72,9 +88,13 @@ def clean_name(name: str) -> str:
         name = name.strip(_QUOTES + JOINERS + " ")
         name = re.sub(r"^\.(\s|$)|\s\.$", "", _BULLET.sub("", name))
         name = _without_brackets(_EMPHASIS.sub(r"\2", name))
-    if len(name) > MAX_NAME_LENGTH:
-        raise UserError(f"The class name “{name[:40]}…” is too long: separate names by commas.")
+    _check_name(name, MAX_NAME_LENGTH)
     return name
+
+
+def _check_name(name: str, most: int) -> None:
+    if len(name) > most:
+        raise UserError(f"The class name “{name[:40]}…” is too long: separate names by commas.")
 
 
 def without_list(groups: list[tuple[str, ...]]) -> list[tuple[str, ...]]:

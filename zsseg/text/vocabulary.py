@@ -4,9 +4,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from zsseg.errors import UserError
-from zsseg.text.names import BETWEEN_CLASSES, BETWEEN_SYNONYMS, clean_name, split_classes, without_list
+from zsseg.text.names import BETWEEN_CLASSES, BETWEEN_SYNONYMS, check_length, clean_name, split_classes, without_list
 
 MAX_NAMES = 1000
+MAX_ENTRIES = 4 * MAX_NAMES
+"""Classes that a text may name, repeated ones among them; they are compared with one another."""
+
 MAX_SYNONYMS = 50
 """Of one class."""
 
@@ -41,7 +44,7 @@ def parse_names(text: str | Iterable[str] | None) -> list[tuple[str, ...]]:
         One group of synonyms per class, in order, without empty ones; duplicates are still there.
 
     Raises:
-        UserError: an item is not text, or a name or the whole is too long.
+        UserError: an item is not text, a name or the whole is too long, or there are more than `MAX_ENTRIES`.
     """
     groups = []
     for entry in _entries(text):
@@ -50,6 +53,8 @@ def parse_names(text: str | Iterable[str] | None) -> list[tuple[str, ...]]:
         group = tuple(name for name in map(clean_name, BETWEEN_SYNONYMS.split(entry)) if name)
         if group:
             groups.append(group)
+    if len(groups) > MAX_ENTRIES:
+        raise UserError(f"{len(groups)} class names are too many: give at most {MAX_NAMES}.")
     # Items of a list were separated by a program, so a number in front of one is part of its name.
     return without_list(groups) if isinstance(text, str) else groups
 
@@ -61,7 +66,9 @@ def _entries(text: object) -> list[object]:
         return list(split_classes(text))
     # Bytes would be read as numbers, and of a mapping only the keys would be left.
     if isinstance(text, Iterable) and not isinstance(text, bytes | bytearray | Mapping):
-        return list(text)
+        entries = list(text)
+        check_length(sum(len(entry) for entry in entries if isinstance(entry, str)))
+        return entries
     raise UserError(f"Class names are a text or a list of texts, not {type(text).__name__}: write “dog, person”.")
 
 
@@ -99,12 +106,12 @@ def split_by_seen(
         The seen groups and the unseen groups, each in the order typed.
     """
     known = {synonym.casefold() for group in parse_names(seen) for synonym in group}
+    all_folded = [{synonym.casefold() for synonym in group} for group in groups]
     flags = [False] * len(groups)
     grown = True
     while grown:  # a group reached through a shared synonym may share another one with the next
         grown = False
-        for index, group in enumerate(groups):
-            folded = {synonym.casefold() for synonym in group}
+        for index, folded in enumerate(all_folded):
             if not flags[index] and folded & known:
                 flags[index] = grown = True
                 known |= folded
@@ -125,7 +132,7 @@ def build_vocabulary(seen: str | Iterable[str] | None = (), unseen: str | Iterab
     """
     # Seen classes first; the order decides colours, and who wins a tie.
     groups = [(group, True) for group in parse_names(seen)] + [(group, False) for group in parse_names(unseen)]
-    classes: dict[str, list[str]] = {}
+    classes: dict[str, dict[str, str]] = {}  # name -> its synonyms, by what they are in any case of letters
     flags: dict[str, bool] = {}
     owner: dict[str, str] = {}
     for group, flag in groups:
@@ -133,21 +140,20 @@ def build_vocabulary(seen: str | Iterable[str] | None = (), unseen: str | Iterab
         name = owner.get(group[0].casefold(), group[0])
         if flags.setdefault(name, flag) != flag:
             raise UserError(f"“{group[0]}” is listed both as seen and as unseen: keep it in one of the two.")
-        synonyms = classes.setdefault(name, [])
+        synonyms = classes.setdefault(name, {})
         for synonym in group:
             _add_synonym(synonym, name, synonyms, owner)
     _check_count(len(classes))
     _check_synonyms(classes)
-    return Vocabulary(tuple(classes), tuple(flags.values()), tuple(tuple(group) for group in classes.values()))
+    return Vocabulary(tuple(classes), tuple(flags.values()), tuple(tuple(group.values()) for group in classes.values()))
 
 
-def _add_synonym(synonym: str, name: str, synonyms: list[str], owner: dict[str, str]) -> None:
+def _add_synonym(synonym: str, name: str, synonyms: dict[str, str], owner: dict[str, str]) -> None:
     # Who used a synonym first owns it, whatever its case.
     first = owner.setdefault(synonym.casefold(), name)
     if first != name:
         raise UserError(f"“{synonym}” belongs to both “{first}” and “{name}”: keep it in one of them.")
-    if synonym.casefold() not in map(str.casefold, synonyms):
-        synonyms.append(synonym)
+    synonyms.setdefault(synonym.casefold(), synonym)
 
 
 def _check_count(count: int) -> None:
@@ -157,7 +163,7 @@ def _check_count(count: int) -> None:
         raise UserError(f"{count} class names are too many: give at most {MAX_NAMES}.")
 
 
-def _check_synonyms(classes: Mapping[str, Sequence[str]]) -> None:
+def _check_synonyms(classes: Mapping[str, Mapping[str, str]]) -> None:
     longest = max(classes, key=lambda name: len(classes[name]))
     if len(classes[longest]) > MAX_SYNONYMS:
         raise UserError(
