@@ -13,16 +13,15 @@ import pytest
 
 from tests.load.__main__ import resident
 from tests.load.visitors import Page, Visitor, make_questions
-from zsseg.demo import build_demo, catalog_of, memory
+from zsseg.demo import build_demo, catalog_of
 from zsseg.demo import server as serving
-from zsseg.demo.memory import MAX_UNREAD, Messages, give_back_memory
-from zsseg.demo.server import running
+from zsseg.demo.server import MAX_UNREAD, Messages, give_back_memory, running
 
 
 @pytest.fixture
 def served(checkpoints: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[gr.Blocks, str]]:
     """The page, which keeps three unread answers, and its address."""
-    monkeypatch.setattr(memory, "MAX_UNREAD", 3)
+    monkeypatch.setattr(serving, "MAX_UNREAD", 3)
     catalog = catalog_of(checkpoints)
     blocks = build_demo(catalog)
     with running(blocks, catalog.get(catalog.first), quiet=True) as url:
