@@ -1,9 +1,10 @@
-"""The exported files give the answers of torch, on any grid and for any number of classes; packed, nearly so."""
+"""The exported files and the engine `onnx` give the answers of torch, on any grid and for any number of classes."""
 
 import importlib.util
 import json
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,13 +16,39 @@ from PIL import Image
 
 from tests.tiny import tiny_checkpoint
 from zsseg.cli.main import main
+from zsseg.engines.build import engine_of
+from zsseg.engines.graphs import program_bytes
+from zsseg.engines.onnx import Onnx
 from zsseg.errors import UserError
 from zsseg.export.onnx import PARTS, _pack, _quantized, export_onnx
 from zsseg.predictor import Predictor
 
+METHODS = ("zegclip", "clip_rc")
 ROOT = Path(__file__).resolve().parents[2]
 MISSING = [name for name in ("onnx", "onnxscript", "onnxruntime") if importlib.util.find_spec(name) is None]
 needs_onnx = pytest.mark.skipif(bool(MISSING), reason=f"optional packages that are not here: {', '.join(MISSING)}")
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Of both heads, over one backbone."""
+    path = tmp_path_factory.mktemp("weights")
+    for method in METHODS:
+        tiny_checkpoint(path, method)
+    return path
+
+
+@pytest.fixture(scope="module", autouse=True)
+def kept(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """The folder where traced programs are kept, one for all these tests, since tracing takes seconds."""
+    path = tmp_path_factory.mktemp("cache")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("zsseg.engines.graphs.cache_folder", lambda: path)
+        yield path
+
+
+def opened(folder: Path, method: str, engine: str = "eager") -> Predictor:
+    return Predictor.from_checkpoint(folder / f"{method}-tiny-inductive.safetensors", engine=engine)
 
 
 def run(folder: Path, pixels: torch.Tensor, text: torch.Tensor) -> torch.Tensor:
@@ -50,9 +77,48 @@ def packed_copy(folder: Path, copy: Path) -> Path:
 
 @needs_onnx
 @pytest.mark.slow
-@pytest.mark.parametrize("method", ["zegclip", "clip_rc"])
-def test_the_files_are_the_model(tmp_path: Path, method: str) -> None:
-    predictor = Predictor.from_checkpoint(tiny_checkpoint(tmp_path, method))
+@pytest.mark.parametrize("method", METHODS)
+def test_the_engine_gives_the_labels_of_eager(folder: Path, method: str) -> None:
+    photo = np.random.default_rng(0).integers(0, 256, (48, 200, 3), dtype=np.uint8)  # several windows
+    exact, other = (
+        opened(folder, method, engine).predict(photo, "dog", "cow | bull, a") for engine in ("eager", "onnx")
+    )
+    np.testing.assert_allclose(other.scores, exact.scores, atol=2e-5)
+    np.testing.assert_array_equal(other.labels, exact.labels)
+    assert other.provenance["engine"] == "onnx"
+    for name, feature in exact.features.items():
+        np.testing.assert_allclose(other.features[name], feature, atol=2e-4, err_msg=name)
+
+
+@needs_onnx
+@pytest.mark.slow
+def test_a_program_is_traced_once_for_the_same_weights(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    model = opened(folder, "zegclip").model
+    patches = torch.randn(2, 32, 4, 4)
+    with torch.no_grad():
+        expected = model.encode_patches(patches)
+    Onnx().run(model.encode_patches, patches)
+
+    def fail(*_: object, **_options: object) -> None:
+        raise RuntimeError("no")
+
+    monkeypatch.setattr("torch.onnx.export", fail)
+    engine = Onnx()  # as in another process
+    for _ in range(2):
+        found = engine.run(model.encode_patches, patches)
+        torch.testing.assert_close(found.patch_tokens, expected.patch_tokens, atol=1e-5, rtol=0)
+        torch.testing.assert_close(found.cls_token, expected.cls_token, atol=1e-5, rtol=0)
+    with torch.no_grad():
+        model.encoder.prompts.proj.weight.mul_(3)  # type: ignore[union-attr]
+    with pytest.raises(UserError, match=r"This model's encoder cannot be written as ONNX \(RuntimeError\)"):
+        engine.run(model.encode_patches, patches)
+
+
+@needs_onnx
+@pytest.mark.slow
+@pytest.mark.parametrize("method", METHODS)
+def test_the_files_are_the_model(folder: Path, tmp_path: Path, method: str) -> None:
+    predictor = opened(folder, method)
     files = export_onnx(predictor, tmp_path / "exact", "dog", "cow | bull, sheep")
     assert [path.name for path in files] == [*(f"{part}.onnx" for part in PARTS), "classes.npz", "model.json"]
     packed = packed_copy(tmp_path / "exact", tmp_path / "packed")
@@ -80,8 +146,8 @@ def test_the_files_are_the_model(tmp_path: Path, method: str) -> None:
 
 @needs_onnx
 @pytest.mark.slow
-def test_the_example_runs_without_torch(tmp_path: Path) -> None:
-    checkpoint = tiny_checkpoint(tmp_path, "zegclip")
+def test_the_example_runs_without_torch(folder: Path, tmp_path: Path) -> None:
+    checkpoint = folder / "zegclip-tiny-inductive.safetensors"
     arguments = ["export-onnx", str(checkpoint), "--seen", "dog", "--unseen", "cow", "--out", str(tmp_path / "onnx")]
     assert main([*arguments, "--bits", "8"]) == 0
     photo = tmp_path / "photo.png"
@@ -99,11 +165,26 @@ def test_the_example_runs_without_torch(tmp_path: Path) -> None:
         assert set(np.unique(np.asarray(labels)).tolist()) <= {0, 1, 255}
 
 
-def test_missing_packages_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    predictor = Predictor.from_checkpoint(tiny_checkpoint(tmp_path, "zegclip"))
-    monkeypatch.setattr("zsseg.export.onnx.importlib.util.find_spec", lambda _: None)
-    with pytest.raises(UserError, match=r'needs onnx and onnxscript: pip install "zsseg\[onnx\]"'):
+def test_missing_packages_are_named(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    predictor = opened(folder, "zegclip")
+    monkeypatch.setattr("zsseg.engines.graphs.importlib.util.find_spec", lambda _: None)
+    with pytest.raises(UserError, match=r'export needs onnx and onnxscript: pip install "zsseg\[onnx\]"'):
         export_onnx(predictor, tmp_path / "out", "dog", "")
+    with pytest.raises(UserError, match=r"engine onnx needs onnx, onnxscript and onnxruntime: pip install"):
+        engine_of.__wrapped__("onnx")
+
+
+@needs_onnx
+@pytest.mark.slow
+def test_a_folder_that_takes_no_files_only_costs_time(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    blocked = tmp_path / "a file"
+    blocked.touch()
+    backbone = opened(folder, "zegclip").model.backbone
+    kept = program_bytes("embed_patches", backbone)
+    monkeypatch.setattr("zsseg.engines.graphs.cache_folder", lambda: blocked)
+    assert len(program_bytes("embed_patches", backbone)) == len(kept)
 
 
 @pytest.mark.parametrize("transpose", [False, True])

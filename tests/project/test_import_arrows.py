@@ -39,7 +39,7 @@ ARROWS: dict[str, set[str]] = {
     | {"zsseg.scores"},
     "zsseg.predictor": {"zsseg.cache", "zsseg.segmentation", "zsseg.models", "zsseg.text", "zsseg.image"}
     | {"zsseg.weights", "zsseg.analysis", "zsseg.engines", "zsseg.scores"},
-    "zsseg.export.onnx": {"zsseg.models", "zsseg.text", "zsseg.predictor"},
+    "zsseg.export.onnx": {"zsseg.models", "zsseg.text", "zsseg.predictor", "zsseg.engines"},
     "zsseg": {"zsseg.segmentation", "zsseg.text", "zsseg.image", "zsseg.predictor"},
     "zsseg.demo": {"zsseg.synthetic", "zsseg.examples", "zsseg.segmentation", "zsseg.models", "zsseg.text"}
     | {"zsseg.image", "zsseg.weights", "zsseg.analysis", "zsseg.visualize", "zsseg.export", "zsseg.predictor"},

@@ -7,6 +7,8 @@ import torch
 from zsseg.engines import AUTO, EAGER, engine_name
 from zsseg.engines.base import Eager, Engine
 from zsseg.engines.choose import Auto
+from zsseg.engines.graphs import PACKAGES, check_packages
+from zsseg.engines.onnx import Onnx
 from zsseg.engines.packed import Packed, has_bf16, has_onednn
 from zsseg.errors import UserError
 from zsseg.models import Backbone
@@ -35,7 +37,10 @@ def build_engine(name: str, backbone: Backbone, size: int, device: torch.device)
 
 
 def candidates() -> tuple[str, ...]:
-    """Names of the engines that "auto" chooses between on this machine, the most exact first."""
+    """Names of the engines that "auto" chooses between on this machine, the most exact first.
+
+    Not `onnx`: tracing a model first takes longer than many photos, and docs/performance.md says what it gains.
+    """
     if not has_onednn():
         return (EAGER,)
     # `fastest` relies on the order: a later one has to win clearly.
@@ -51,6 +56,9 @@ def engine_of(name: str) -> Engine:
     """
     if name == EAGER:
         return Eager()
+    if name == "onnx":
+        check_packages((*PACKAGES, "onnxruntime"), "The engine onnx")
+        return Onnx()
     _check(has_onednn(), name, "a torch with oneDNN")
     if name == "packed":
         return Packed(name, torch.float32)

@@ -1,7 +1,6 @@
 """The engine "auto": times the candidates once on this machine, and remembers which was fastest."""
 
 import json
-import os
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -13,7 +12,7 @@ from typing import ParamSpec, TypeVar
 import torch
 
 from zsseg.engines.base import Engine
-from zsseg.files import write_text
+from zsseg.files import cache_folder, write_text
 from zsseg.models import Backbone
 from zsseg.version import __version__
 
@@ -143,8 +142,7 @@ class Memory:
 
 @cache
 def _memory() -> Memory:
-    cached = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Memory(Path(cached) / "zsseg" / "engines.json")
+    return Memory(cache_folder() / "engines.json")
 
 
 def _processor() -> str:

@@ -11,21 +11,18 @@ whole numbers with one scale per row, and computed with in float32.
 """
 
 import dataclasses
-import importlib.util
 import json
-import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import torch
-from torch import Tensor, nn
 
+from zsseg.engines.graphs import PACKAGES, check_packages, program_bytes
 from zsseg.errors import UserError
 from zsseg.files import atomic_path, write_text
-from zsseg.models import ImageTokens, SegmentationModel
+from zsseg.models import Backbone, SegmentationModel
 from zsseg.predictor import Predictor
 from zsseg.text.vocabulary import build_vocabulary
 
@@ -33,39 +30,6 @@ PARTS = ("patches", "encoder", "decoder")
 
 _SMALLEST = 4096  # values of a weight that is worth packing
 _LEVELS = 127
-_CELLS = (5, 7)  # of the grid that the export is traced with; no side of a usual grid, so that no size is built in
-
-
-class _Patches(nn.Module):
-    def __init__(self, model: SegmentationModel) -> None:
-        super().__init__()
-        self.model, self.visual = model, model.backbone.visual
-
-    def forward(self, pixels: Tensor) -> Tensor:
-        return self.model.backbone.embed_patches(pixels)
-
-
-class _Encoder(nn.Module):
-    def __init__(self, model: SegmentationModel) -> None:
-        super().__init__()
-        self.model, self.visual = model, model.backbone.visual
-
-    def forward(self, patches: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        tokens = self.model.encode_patches(patches)
-        rows, cols = patches.shape[2], patches.shape[3]
-        grid = tokens.patch_tokens.reshape(1, rows, cols, tokens.patch_tokens.shape[-1])  # (1, h, w, D)
-        return tokens.cls_token, grid, tokens.region_tokens
-
-
-class _Decoder(nn.Module):
-    def __init__(self, model: SegmentationModel) -> None:
-        super().__init__()
-        self.model = model
-
-    def forward(self, cls: Tensor, tokens: Tensor, regions: Tensor, text: Tensor) -> Tensor:
-        grid = (tokens.shape[1], tokens.shape[2])
-        logits: Tensor = self.model.decode(ImageTokens(cls, tokens.flatten(1, 2), regions, grid), text).mask_logits
-        return logits
 
 
 def export_onnx(
@@ -82,13 +46,12 @@ def export_onnx(
     Raises:
         UserError: the packages are missing, the names cannot be used, or the folder cannot be written.
     """
-    if missing := [name for name in ("onnx", "onnxscript") if importlib.util.find_spec(name) is None]:
-        raise UserError(f'The export needs {" and ".join(missing)}: pip install "zsseg[onnx]".')
+    check_packages(PACKAGES, "The export")
     vocabulary = build_vocabulary(seen, unseen)
     first = build_vocabulary([group[0] for group in vocabulary.synonyms])
     text, out = predictor.encode_text(first), Path(folder)
     try:
-        paths = [_write_part(name, program, out, bits) for name, program in _programs(predictor.model, text)]
+        paths = [_write_part(name, program, out, bits) for name, program in _programs(predictor.model)]
         with atomic_path(out / "classes.npz") as partial:
             np.savez(partial, names=np.array(first.names), seen=np.array(vocabulary.seen), text=text.cpu().numpy())
         write_text(out / "model.json", json.dumps(_facts(predictor), indent=2) + "\n")
@@ -104,44 +67,19 @@ def _facts(predictor: Predictor) -> dict[str, Any]:
     return {**{name: fields[name] for name in keep}, "patch": predictor.model.backbone.patch_size}
 
 
-@torch.no_grad()
-def _programs(model: SegmentationModel, text: Tensor) -> list[tuple[str, Any]]:
-    patch, free = model.backbone.patch_size, torch.export.Dim.DYNAMIC
-    pixels = torch.randn(1, 3, *(patch * cells for cells in _CELLS))
-    patches = model.backbone.embed_patches(pixels)
-    encoder = _Encoder(model)
-    cls, tokens, regions = encoder(patches)
-    text = torch.cat([text, text])[: max(2, len(text))]  # a single class would be built into the file
-    rows: Any = {1: free, 2: free}
-    plane: Any = {2: free, 3: free}
-    return [
-        ("patches", _traced(_Patches(model), (pixels,), ["pixels"], ["patches"], (plane,))),
-        ("encoder", _traced(encoder, (patches,), ["patches"], ["cls", "tokens", "regions"], (plane,))),
-        (
-            "decoder",
-            _traced(
-                _Decoder(model), (cls, tokens, regions, text), ["cls", "tokens", "regions", "text"], ["logits"],
-                ({}, rows, {}, {0: free}),
-            ),
-        ),
-    ]  # fmt: skip
+def _programs(model: SegmentationModel) -> Iterator[tuple[str, Any]]:
+    import onnx
+
+    owners: tuple[Backbone | SegmentationModel, ...] = (model.backbone, model, model)
+    for part, step, owner in zip(PARTS, ("embed_patches", "encode_patches", "decode"), owners, strict=True):
+        program = onnx.load_model_from_string(program_bytes(step, owner))
+        if part == "decoder":
+            # What it returns beside the logits is of no use for a page.
+            del program.graph.output[1:]
+        yield part, program
 
 
-def _traced(
-    module: nn.Module, inputs: tuple[Tensor, ...], names: list[str], outputs: list[str], shapes: tuple[Any, ...]
-) -> Any:  # noqa: ANN401 - an onnx.ModelProto, and onnx is optional
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # the exporter's own deprecations
-        program = torch.onnx.export(
-            module.eval(), inputs, dynamo=True, dynamic_shapes=shapes, input_names=names, output_names=outputs,
-            verbose=False,
-        )  # fmt: skip
-    assert program is not None
-    return program.model_proto
-
-
-def _write_part(name: str, program: Any, folder: Path, bits: int) -> Path:  # noqa: ANN401 - as `_traced`
-    _strip(program)
+def _write_part(name: str, program: Any, folder: Path, bits: int) -> Path:  # noqa: ANN401 - an onnx.ModelProto
     if bits == 8:
         _pack(program)
     path = folder / f"{name}.onnx"
@@ -150,16 +88,7 @@ def _write_part(name: str, program: Any, folder: Path, bits: int) -> Path:  # no
     return path
 
 
-def _strip(program: Any) -> None:  # noqa: ANN401 - as `_traced`
-    """Drop the exporter's notes, such as the lines of Python that each node comes from: two megabytes of 30."""
-    graph = program.graph
-    del graph.value_info[:]  # shapes between nodes, which a runtime infers
-    for part in (graph, *graph.node):
-        part.ClearField("metadata_props")
-        part.ClearField("doc_string")
-
-
-def _pack(program: Any, smallest: int = _SMALLEST) -> None:  # noqa: ANN401 - as `_traced`
+def _pack(program: Any, smallest: int = _SMALLEST) -> None:  # noqa: ANN401 - as `_write_part`
     """Store large weights in 8 bits, each behind a node that multiplies it by its scales again."""
     import onnx
     from onnx import helper, numpy_helper
