@@ -1,7 +1,7 @@
 # make demo    everything the page needs, then the page on http://127.0.0.1:7860
 # make test    everything the tests need, then the whole test suite;   make test-fast    without the browser and what is slow
 # make screenshots   the README's pictures, and every tab into runs/screenshots
-# make train-shapes   a world of drawn shapes, its backbone and heads from nothing; INSTALL=checkpoints keeps them
+# make train-shapes   the synthetic shapes: scenes, backbone and heads, from scratch; INSTALL=checkpoints keeps them
 # make audit   known weaknesses of the installed packages;   make sbom    sbom.json, the list of what is installed
 # make soak    the real server under sixteen visitors for an hour; MINUTES=...   make soak-tiny    tiny models, 3 minutes
 # make fuzz    hostile inputs; SECONDS=...

@@ -236,10 +236,10 @@ def test_more_scores_than_fit_into_an_array_are_answered(predictor: Predictor) -
 
 
 def test_progress_is_told(predictor: Predictor) -> None:
-    told: list[tuple[float, str]] = []
+    reports: list[tuple[float, str]] = []
     names = [f"thing {i}" for i in range(100)]
-    predictor.predict(PHOTO, names, report=lambda share, step: told.append((share, step)))
-    shares, steps = zip(*told, strict=True)
+    predictor.predict(PHOTO, names, report=lambda share, step: reports.append((share, step)))
+    shares, steps = zip(*reports, strict=True)
     assert list(shares) == sorted(shares)
     assert (shares[0], shares[-1] <= 1) == (0, True)
     assert list(dict.fromkeys(steps)) == ["reading the names", "reading the photo", "scoring the names"]
@@ -277,7 +277,7 @@ def test_a_name_longer_than_the_text_tower_reads_is_cut_and_told(shared: dict[st
 
 
 def test_a_cut_text_still_ends_where_the_tower_looks(shared: dict[str, Predictor]) -> None:
-    # The tower reads its answer at the end mark, so a cut that lost it would make all long names alike.
+    # The text encoder reads its answer at the end mark, so a cut that lost it would make all long names alike.
     backbone = shared["zegclip"].model.backbone
     words = backbone.encode_text(["cat " * 40, "dog " * 40, "cat " * (backbone.context_length - 2)])
     torch.testing.assert_close(words[0], words[2])

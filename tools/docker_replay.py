@@ -70,7 +70,7 @@ def copy(rest: str, folder: Path) -> None:
 
 @dataclass
 class Image:
-    """What a build has made so far.
+    """State of a build.
 
     Attributes:
         root: its file system.
@@ -95,7 +95,7 @@ class Image:
         return subprocess.run(self.command(words), env=self.environment, check=check).returncode
 
     def apply(self, word: str, rest: str) -> None:
-        """Do what one instruction says.
+        """Execute one instruction.
 
         Raises:
             ValueError: an instruction that is not known here.
@@ -112,7 +112,7 @@ class Image:
             self._set(word, rest)
 
     def _set(self, word: str, rest: str) -> None:
-        """Remember what an instruction says about later commands."""
+        """Store a setting for later commands."""
         if word == "USER":
             self.user = rest
         elif word in ("ENV", "ARG"):
@@ -126,7 +126,7 @@ class Image:
 
 
 def make_base(root: Path, base: Path, binds: list[Path]) -> None:
-    """Lay out what the base image has; must run in a mount namespace of its own."""
+    """Make the files of the base image; must run in a mount namespace of its own."""
     for name in ("usr", "proc", "dev", "tmp", "home", "root", "run", "var/tmp", "opt/python"):
         (root / name).mkdir(parents=True)
     (root / "tmp").chmod(0o1777)
@@ -148,7 +148,7 @@ def make_base(root: Path, base: Path, binds: list[Path]) -> None:
 
 
 def _remove_users(etc: Path) -> None:
-    """An image has the system's accounts and nobody else's."""
+    """Keep the system's accounts only, as in an image."""
     people = set()
     for name in ("passwd", "group", "shadow", "gshadow"):
         kept = []

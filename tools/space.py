@@ -1,4 +1,4 @@
-"""Bring the page to a Hugging Face Space, and on request the checkpoints to a model repository.
+"""Upload the page as a Hugging Face Space, and on request the checkpoints to a model repository.
 
     python -m tools.space org/name --dry-run                # what would be uploaded, with sizes
     python -m tools.space org/name                          # create or update the Space
@@ -124,7 +124,7 @@ def space_files(files: Iterable[str], has_weights: bool = True) -> list[str]:
 
 
 def stage_space(folder: Path, model: str | None = None, backbone: str | None = None) -> None:
-    """Lay the Space out in a folder: the page's files, its own README.md and .gitattributes.
+    """Collect the Space's files in a folder: the page's files, its own README.md and .gitattributes.
 
     Args:
         folder: made here.
@@ -140,7 +140,7 @@ def stage_space(folder: Path, model: str | None = None, backbone: str | None = N
 
 
 def stage_model(folder: Path) -> None:
-    """Lay the model repository out: the checkpoints, and their model card as README.md.
+    """Collect the model repository's files: the checkpoints, and their model card as README.md.
 
     Raises:
         UserError: this is no clone.

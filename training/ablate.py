@@ -167,14 +167,14 @@ def _run_apart(plan: Plan, options: argparse.Namespace, trial: Trial) -> int:
     threads = max(1, available_cores() // options.jobs)
     folder = plan.out / trial.folder
     folder.mkdir(parents=True, exist_ok=True)
-    # Overwritten: what a failed run said is of no use to the next try.
+    # Overwritten: the output of a failed run does not help the next try.
     with (folder / LOG_FILE).open("w", encoding="utf-8") as log:
         environment = {**os.environ, "OMP_NUM_THREADS": str(threads)}
         return subprocess.run(command, env=environment, stdout=log, stderr=log, check=False).returncode
 
 
 def _shared_arguments(options: argparse.Namespace) -> list[str]:
-    # --iters has a default, so the recipes' own iterations have to be said too.
+    # --iters has a default, so the recipes' own iterations must be named too.
     length = ["--whole"] if options.iters is None else ["--iters", str(options.iters)]
     given = {name: getattr(options, name) for name in ("size", "views", "split", "limit", "backbone", "device")}
     rest = [text for name, value in given.items() if value is not None for text in (f"--{name}", str(value))]

@@ -38,7 +38,7 @@ _SMALLEST_AREA = 0.005  # share of the photo below which a class has no line in 
 
 
 @dataclass(frozen=True)
-class Row:
+class SheetRow:
     """A photo and its segmentations.
 
     Attributes:
@@ -100,17 +100,17 @@ def find_photo(key: str, root: Path) -> tuple[PhotoSet, Item]:
     raise UserError(f"There is no photo {key!r} under {root}: an id reads like voc2012/2008_000123.")
 
 
-def example_rows(predictors: Sequence[Predictor]) -> list[Row]:
+def example_rows(predictors: Sequence[Predictor]) -> list[SheetRow]:
     """Return a row for each of the demo's example photos, segmented with the demo's class names."""
     rows = []
     for example in available():
         photo = load_image(example.path)
         answers = tuple((p.name, p.predict(photo, example.seen, example.unseen)) for p in predictors)
-        rows.append(Row(example.title, photo, answers))
+        rows.append(SheetRow(example.title, photo, answers))
     return rows
 
 
-def named_row(photos: PhotoSet, item: Item, predictors: Sequence[Predictor]) -> Row:
+def named_row(photos: PhotoSet, item: Item, predictors: Sequence[Predictor]) -> SheetRow:
     """Return a row for a photo of a data set: ground truth, then segmentations with all class names of the set."""
     photo = load_image(item.photo)
     answers: list[tuple[str, Segmentation]] = []
@@ -122,7 +122,7 @@ def named_row(photos: PhotoSet, item: Item, predictors: Sequence[Predictor]) -> 
             mask = fitted_mask(item, read_mask(item), photo.shape[:2])
             answers.append(("labels", labelled(protocol.table[mask], protocol.names, protocol.seen)))
         answers.append((predictor.name, predictor.predict(photo, protocol.seen, protocol.unseen)))
-    return Row(item.key, photo, tuple(answers))
+    return SheetRow(item.key, photo, tuple(answers))
 
 
 def labelled(truth: np.ndarray, names: Sequence[str], seen: Sequence[str]) -> Segmentation:
@@ -133,7 +133,7 @@ def labelled(truth: np.ndarray, names: Sequence[str], seen: Sequence[str]) -> Se
     return Segmentation("labels", "labels", tuple(names), flags, scores, seen_penalty=0.0, threshold=0.5)
 
 
-def draw(rows: Sequence[Row], path: Path) -> None:
+def draw(rows: Sequence[SheetRow], path: Path) -> None:
     """Draw the sheet as PNG: photos in the first column, segmentations beside them, classes found below each."""
     columns = 1 + max(len(row.answers) for row in rows)
     figure = Figure(figsize=(_SIDE * columns, _SIDE * len(rows)), layout="constrained")

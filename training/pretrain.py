@@ -21,7 +21,7 @@ from training.data.feature_cache import FeatureCache, fill_cache
 from training.data.splits import UNSEEN
 from training.data.views import PhotoFile, View, draw_views
 from training.pretraining import mini_clip
-from training.pretraining.alignment import Vocabulary
+from training.pretraining.alignment import NameVectors
 from training.pretraining.image_encoder import STATE_FILE, AlignmentRun, load_trained
 from training.pretraining.photos import LABELLED_SETS, LabelledPhoto, list_photos, vocabulary_of, without_names
 from training.pretraining.saliency import fit_saliency
@@ -164,9 +164,9 @@ def _whole_run(clip: OpenClip, photos: list[LabelledPhoto], args: argparse.Names
     return AlignmentRun(visual, source, photos, names, recipe, args.runs / WHOLE, saliency.to(device), state)
 
 
-def _vocabulary(clip: OpenClip, photos: list[LabelledPhoto], args: argparse.Namespace) -> Vocabulary:
+def _vocabulary(clip: OpenClip, photos: list[LabelledPhoto], args: argparse.Namespace) -> NameVectors:
     names = vocabulary_of(photos, _hidden_names(args))
-    return Vocabulary(
+    return NameVectors(
         names, Backbone(clip, "mini-clip").encode_text([f"a photo of a {name}" for name in names]).clone()
     )
 

@@ -9,7 +9,7 @@ _V = TypeVar("_V")
 
 
 class LRU(Generic[_V]):
-    """A small cache, the least recently used entry leaves first; safe to share between threads."""
+    """A small cache that evicts the least recently used entry; safe to share between threads."""
 
     def __init__(self, size: int) -> None:
         self._size = size
@@ -17,7 +17,7 @@ class LRU(Generic[_V]):
         self._lock = threading.Lock()
 
     def get(self, key: Hashable, make: Callable[[], _V]) -> _V:
-        """Return the entry, made first if need be; two threads in a hurry may both make it."""
+        """Return the entry, made first if need be; two threads at once may both make it."""
         with self._lock:
             if key in self._entries:
                 self._entries.move_to_end(key)

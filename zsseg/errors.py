@@ -1,4 +1,4 @@
-"""The one error that is meant to be read by a person."""
+"""The one error whose message is for the user."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,7 +15,7 @@ _REASON = 300  # letters
 
 
 def reason_of(error: Exception) -> str:
-    """The first line of what a library says, for a sentence in brackets; the kind of error where it says no words."""
+    """The first line of a library's error message, to be quoted in brackets; the error's type if it has none."""
     line = next(iter(str(error).splitlines()), "")
     line = line if len(line) <= _REASON else f"{line[:_REASON]}…"  # some quote all of the file
     # A KeyError says its key alone, be it "105"; without its kind nobody could tell what that is.
@@ -28,7 +28,7 @@ _OUT_OF_MEMORY = ("can't allocate memory", "out of memory", "outofmemory", "insu
 
 @contextmanager
 def explain_memory_errors() -> Iterator[None]:
-    """Raise a sentence where a block, or a function that this decorates, finds too little memory.
+    """Turn running out of memory, in a block or a decorated function, into a `UserError`.
 
     Raises:
         UserError: it did.

@@ -1,4 +1,4 @@
-"""Files: written so that nobody ever finds half of one, named so that any system takes them, known by their content."""
+"""Files: atomic writes, names that every system accepts, and hashes of content."""
 
 import errno
 import hashlib
@@ -29,7 +29,7 @@ _RESERVED = re.compile(r"(con|prn|aux|nul|conin\$|conout\$|com[0-9¹²³]|lpt[0-
 
 
 def safe_name(text: str, fallback: str = "unnamed", max_bytes: int = MAX_NAME_BYTES) -> str:
-    """Make a text the name of a file or a folder that every system takes as it is, and that leads nowhere else.
+    """Turn a text into the name of a file or folder that every system accepts and that stays in its folder.
 
     Letters of every script stay. What separates folders, what Windows forbids and what nobody sees goes, wide and small
     forms of these signs too; so do dots and spaces at both ends, thus neither "." nor ".." nor a hidden file comes out.
@@ -149,7 +149,7 @@ def write_text(path: Path, text: str) -> None:
 
 
 def is_missing(error: Exception) -> bool:
-    """Whether a path could not be opened because nothing can be there: no such file, or a name that is none.
+    """Whether a path could not be opened because there is no such file, or no file can have that name.
 
     A whole document given as a path, such as a picture in base64, is only a name that is too long.
     """
@@ -170,7 +170,7 @@ def read_bytes(path: Path) -> bytes:
 
 
 def is_file(path: Path) -> bool:
-    """Whether there is a file; a name that no file can have, such as one of 300 letters, is none."""
+    """Whether there is a file; False for a name that no file can have, such as one of 300 letters."""
     try:
         return path.is_file()
     except (OSError, ValueError):

@@ -29,7 +29,7 @@ _SCHEMAS = (
 
 
 def import_open_clip() -> ModuleType:
-    """Return the ``open_clip`` module, curing the missing-operator error when, and only when, it occurs.
+    """Return the ``open_clip`` module; a missing-operator error of torchvision is worked around if it occurs.
 
     Raises:
         RuntimeError: any other failure of the import, unchanged.

@@ -280,7 +280,7 @@ class Predictor:
 
     @property
     def decoder_engine(self) -> Engine:
-        """What runs the decoder: the exact engine where rounding would change too many labels."""
+        """The engine of the decoder: the exact one where rounding would change too many labels."""
         return self.engine.exact if self.model.has_exact_decoder else self.engine
 
     def preprocess(self, photo: Pixels) -> Windows:
@@ -345,7 +345,7 @@ class Predictor:
     def _features(
         self, encoded: EncodedImage, text: Tensor, boxes: Sequence[Box], resized: tuple[int, int]
     ) -> dict[str, FloatArray]:
-        """What the recovery decoder reads and makes, over the whole photo, by the names of `_FEATURES`."""
+        """Inputs and outputs of the recovery decoder over the whole photo, by the names of `_FEATURES`."""
         grids = [self._features_of_windows(batch, output) for batch, output in self._outputs(encoded, text)]
         features, patch = {}, self.model.backbone.patch_size
         for name in grids[0]:

@@ -99,7 +99,7 @@ class GatedMaps(ScoreMaps):
 
 
 class ScoreMemory:
-    """The arrays of score maps that are kept, the least recently used leaves first; shared by threads.
+    """The arrays of score maps that are kept; evicts the least recently used; shared by threads.
 
     An array also leaves with the last answer that refers to its maps.
 

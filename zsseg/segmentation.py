@@ -1,4 +1,4 @@
-"""The one result type: it flows from either method to every view and every file, and checks itself."""
+"""The one result type of both methods, checked on construction; every view and file is made from it."""
 
 import dataclasses
 import math
@@ -196,7 +196,7 @@ def check_penalty(value: float) -> None:
 
 
 def _is_number(value: object) -> bool:
-    """Whether it is a finite number; a truth value is none, nor is a text that spells one."""
+    """Whether a value is a finite number; booleans and texts are not."""
     return type(value) is not bool and isinstance(value, Real) and math.isfinite(value)
 
 
@@ -265,7 +265,7 @@ def margin(seg: Segmentation) -> FloatArray:
 
 
 def softmax_scores(seg: Segmentation, temperature: float = 1.0) -> FloatArray:
-    """(K,H,W) what a softmax over the classes would say instead of their sigmoids; sums to 1 at every pixel.
+    """(K,H,W) softmax over the classes instead of their sigmoids; sums to 1 at every pixel.
 
     The logits are read back from the scores, clipped to 1e-6 from 0 and 1. Scores are means over windows, resampled,
     of the best synonym, and so the logits are those that would have given these scores, not the network's own to the
@@ -292,7 +292,7 @@ def softmax_scores(seg: Segmentation, temperature: float = 1.0) -> FloatArray:
 
 
 def recovery_by_class(seg: Segmentation) -> list[float | None]:
-    """How well CLIP-RC's recovery decoder does on each class.
+    """Cosine of recovered and original features, per class.
 
     Returns:
         K means of the cosine between recovered and target features over the pixels labelled with the class, each

@@ -135,8 +135,8 @@ def test_a_black_and_white_mask_is_asked_about(mode: str) -> None:
         read_truth(picture, NAMES, size=(1, 3))
     chosen = read_truth(picture, NAMES, question.value.readings["white is cat"], size=(1, 3))
     assert chosen.labels.tolist() == [[NO_CLASS, 0, 0]]
-    told = read_truth(picture, NAMES, f"{white}: cat\n0: dog", size=(1, 3))
-    assert told.labels.tolist() == [[1, 0, 0]]
+    truth = read_truth(picture, NAMES, f"{white}: cat\n0: dog", size=(1, 3))
+    assert truth.labels.tolist() == [[1, 0, 0]]
     palette = palette_picture(np.array([[0, 255, 255]], np.uint8))  # as our own labels.png of one class
     assert read_truth(palette, NAMES, size=(1, 3)).labels.tolist() == [[0, NO_CLASS, NO_CLASS]]
 

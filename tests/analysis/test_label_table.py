@@ -2,7 +2,7 @@
 
 import pytest
 
-from zsseg.analysis.label_table import MAX_TEXT, parse_table
+from zsseg.analysis.label_table import MAX_TABLE_TEXT, parse_table
 from zsseg.errors import UserError
 from zsseg.text.class_lists import COCO171, VOC20
 
@@ -59,7 +59,7 @@ def test_data_sets_by_name() -> None:
         ("#ff0000: cat\n255,0,0: dog", "both “cat” and “dog”"),
         ('{"1": "cat"', "begins like JSON"),
         ("[" * 90_000, "begins like JSON"),
-        ("1: cat\n" * MAX_TEXT, "at most"),
+        ("1: cat\n" * MAX_TABLE_TEXT, "at most"),
         ("1: " + "c" * 600, "too long"),
     ],
 )

@@ -39,11 +39,11 @@ def endpoint() -> tuple[dict[str, Any], Callable[..., Any]]:
 
 def table() -> str:
     """The parameters as a Markdown table."""
-    told, function = endpoint()
+    description, function = endpoint()
     defaults = inspect.signature(function).parameters
     _, meanings, _ = get_function_description(function)
     lines = ["| parameter | type | default | example | meaning |", "|---|---|---|---|---|"]
-    for parameter in told["parameters"]:
+    for parameter in description["parameters"]:
         name = parameter["parameter_name"]
         default = defaults[name].default
         shown = "required" if default is inspect.Parameter.empty else f"`{json.dumps(default)}`"

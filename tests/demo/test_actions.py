@@ -145,8 +145,8 @@ def test_the_page_bounds_synonyms_as_it_bounds_classes() -> None:
     actions.check_names("|".join(f"s{i}" for i in range(50)), "")
     with pytest.raises(UserError, match="50"):
         actions.check_names("|".join(f"s{i}" for i in range(2000)), "")
-    groups = ["|".join(f"s{c} {i}" for i in range(9)) for c in range(actions.MAX_SYNONYMS // 9 + 1)]
-    with pytest.raises(UserError, match=f"at most {actions.MAX_SYNONYMS}"):
+    groups = ["|".join(f"s{c} {i}" for i in range(9)) for c in range(actions.PAGE_SYNONYMS // 9 + 1)]
+    with pytest.raises(UserError, match=f"at most {actions.PAGE_SYNONYMS}"):
         actions.check_names(", ".join(groups), "")
 
 

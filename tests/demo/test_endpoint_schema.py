@@ -13,12 +13,16 @@ def test_the_document_has_the_endpoints_table() -> None:
 
 
 def test_every_parameter_has_a_meaning_and_gradios_default_is_the_functions() -> None:
-    told, function = endpoint_schema.endpoint()
+    description, function = endpoint_schema.endpoint()
     parameters = inspect.signature(function).parameters
-    assert [one["parameter_name"] for one in told["parameters"]] == list(parameters) == list(endpoint_schema.EXAMPLES)
+    assert (
+        [one["parameter_name"] for one in description["parameters"]]
+        == list(parameters)
+        == list(endpoint_schema.EXAMPLES)
+    )
     for row in endpoint_schema.written().splitlines()[2:]:
         assert re.fullmatch(r"\| `\w+` \| [^|]+ \| [^|]+ \| `.+` \| .{10,} \|", row), row
-    for one in told["parameters"]:
+    for one in description["parameters"]:
         default = parameters[one["parameter_name"]].default
         if default is not inspect.Parameter.empty:
             assert one["parameter_has_default"]

@@ -3,7 +3,7 @@
 from urllib.parse import parse_qsl
 
 from zsseg.demo.actions import DisplaySettings
-from zsseg.demo.link import MAX_TEXT, read_query, write_query
+from zsseg.demo.link import MAX_LINK_TEXT, read_query, write_query
 
 
 def test_what_is_written_is_read() -> None:
@@ -36,7 +36,7 @@ def test_an_empty_box_stays_empty() -> None:
 
 
 def test_what_is_impossible_counts_as_not_said() -> None:
-    fields = {"opacity": "2", "threshold-zegclip": "nan", "penalty-clip_rc": "x", "seen": "a" * (MAX_TEXT + 1)}
+    fields = {"opacity": "2", "threshold-zegclip": "nan", "penalty-clip_rc": "x", "seen": "a" * (MAX_LINK_TEXT + 1)}
     shared = read_query(fields)
     assert (shared.seen, shared.unseen, shared.model, shared.opacity) == (None, None, None, None)
     assert not shared.thresholds

@@ -38,10 +38,10 @@ class Jobs:
         return values
 
     def run(self, job: str, folder: Path, **more: object) -> dict[str, Any]:
-        """Start a job, wait for its end, and return the last thing that it said, its exit code as "ended"."""
+        """Start a job, wait for its end, and return the last thing that it report, its exit code as "ended"."""
         pid = self.start(job, folder, **more)
-        said = self.read()
-        return {**said, **self.wait(pid)}
+        report = self.read()
+        return {**report, **self.wait(pid)}
 
     def kill(self, pid: int) -> None:
         """SIGKILL: the process has no chance to tidy up."""
@@ -51,9 +51,9 @@ class Jobs:
 
     def wait(self, pid: int) -> dict[str, Any]:
         self._send(wait=pid)
-        while "ended" not in (said := self.read()):  # what the job said before it ended
+        while "ended" not in (report := self.read()):  # what the job report before it ended
             pass
-        return said
+        return report
 
     def close(self) -> None:
         assert self._process.stdin is not None

@@ -33,8 +33,8 @@ def test_a_file_that_finds_no_room_leaves_the_old_one(jobs: Jobs, tmp_path: Path
     tiny_backbone(tmp_path)
     WRITERS[writer](tmp_path, VALUES[0])
     before = everything(tmp_path)
-    said = jobs.run("write once", tmp_path, writer=writer, file_size=300)
-    assert said.get("error"), said
+    report = jobs.run("write once", tmp_path, writer=writer, file_size=300)
+    assert report.get("error"), report
     CHECKS[writer](tmp_path)
     after = everything(tmp_path)
     assert after.keys() <= before.keys()  # no temporary file is left

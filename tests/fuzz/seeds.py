@@ -23,7 +23,7 @@ from tests.tiny import CLIP_CONFIG, tiny_checkpoint
 from tests.weights.test_official import SMALL, entries
 
 METHODS = ("zegclip", "clip_rc")
-# Smaller still than the small world of the importer's tests: an input of 100 kB, not of 30 MB.
+# Smaller still than the small models of the importer's tests: an input of 100 kB, not of 30 MB.
 TINY = {**SMALL, 49408: 96, 77: 16, 768: 64, 3072: 256, 2304: 192}
 
 

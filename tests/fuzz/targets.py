@@ -18,7 +18,7 @@ from tests.fuzz import http_target, seeds
 from zsseg.analysis.ground_truth import NO_CLASS, read_truth
 from zsseg.analysis.label_table import MAX_ID, parse_table
 from zsseg.demo.actions import DisplaySettings
-from zsseg.demo.link import MAX_TEXT, PENALTIES, read_query, write_query
+from zsseg.demo.link import MAX_LINK_TEXT, PENALTY_RANGE, read_query, write_query
 from zsseg.errors import UserError
 from zsseg.export.manifest import Manifest
 from zsseg.image.load import load_image
@@ -89,14 +89,14 @@ def _link(data: bytes) -> None:
     fields = dict(parse_qsl(data.decode("utf-8", "replace"), keep_blank_values=True))
     shared = read_query(fields)
     assert all(0 <= value <= 1 for value in shared.thresholds.values())
-    assert all(PENALTIES[0] <= value <= PENALTIES[1] for value in shared.penalties.values())
+    assert all(PENALTY_RANGE[0] <= value <= PENALTY_RANGE[1] for value in shared.penalties.values())
     assert shared.opacity is None or 0 <= shared.opacity <= 1
     assert shared.scene is None or 0 <= shared.scene < 10**10
     texts = [text or "" for text in (shared.seen, shared.unseen, shared.model)]
-    assert max(map(len, texts)) <= MAX_TEXT
+    assert max(map(len, texts)) <= MAX_LINK_TEXT
     settings = {"zegclip": (shared.thresholds.get("zegclip", 0.5), shared.penalties.get("zegclip", 0.0))}
-    said = {"scene": shared.scene, "example": shared.example, "photo": shared.photo}
-    picture = {name: str(value) for name, value in said.items() if value is not None}
+    given = {"scene": shared.scene, "example": shared.example, "photo": shared.photo}
+    picture = {name: str(value) for name, value in given.items() if value is not None}
     display = DisplaySettings(settings, shared.opacity or 0.0)
     again = read_query(dict(parse_qsl(write_query(*texts, display, picture)[1:], keep_blank_values=True)))
     assert (again.seen, again.unseen, again.model) == tuple(texts)

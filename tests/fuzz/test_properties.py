@@ -18,7 +18,7 @@ from hypothesis.extra import numpy as arrays
 from zsseg.analysis.ground_truth import NO_CLASS, read_truth, score
 from zsseg.analysis.label_table import parse_table
 from zsseg.demo.actions import DisplaySettings
-from zsseg.demo.link import MAX_TEXT, PENALTIES, read_query, write_query
+from zsseg.demo.link import MAX_LINK_TEXT, PENALTY_RANGE, read_query, write_query
 from zsseg.errors import UserError
 from zsseg.export import label_image, rle
 from zsseg.export.manifest import Manifest, ManifestMethod, ManifestPhoto
@@ -301,7 +301,7 @@ link_texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=80)
 
 
 @every
-@given(link_texts, link_texts, link_texts, st.floats(0, 1), st.floats(*PENALTIES), st.integers(0, 2**31))
+@given(link_texts, link_texts, link_texts, st.floats(0, 1), st.floats(*PENALTY_RANGE), st.integers(0, 2**31))
 def test_a_link_is_read_as_it_was_written(
     seen: str, unseen: str, photo: str, fraction: float, penalty: float, scene: int
 ) -> None:
@@ -320,11 +320,11 @@ keys = st.sampled_from(["seen", "unseen", "model", "opacity", "scene", "threshol
 
 
 @every
-@given(st.dictionaries(keys, st.text(max_size=40) | st.floats().map(str) | st.just("a" * (MAX_TEXT + 1))))
+@given(st.dictionaries(keys, st.text(max_size=40) | st.floats().map(str) | st.just("a" * (MAX_LINK_TEXT + 1))))
 def test_any_link_says_something_possible_or_nothing(fields: dict[str, str]) -> None:
     shared = read_query(fields)
     assert all(0 <= value <= 1 for value in (*shared.thresholds.values(), shared.opacity or 0.0))
-    assert all(PENALTIES[0] <= value <= PENALTIES[1] for value in shared.penalties.values())
+    assert all(PENALTY_RANGE[0] <= value <= PENALTY_RANGE[1] for value in shared.penalties.values())
     assert shared.scene is None or shared.scene >= 0
 
 

@@ -59,7 +59,8 @@ ARROWS: dict[str, set[str]] = {
     "training": set(),
     "training.runtime": set(),
     "training.data": {"zsseg.synthetic", "zsseg.layers", "zsseg.text", "zsseg.image", "training.runtime"},
-    "training.recipes": {"zsseg.models", "zsseg.text", "zsseg.image", "training.runtime", "training.data"},
+    "training.recipes": {"zsseg.models", "zsseg.text", "zsseg.image", "zsseg.weights"}
+    | {"training.runtime", "training.data"},
     "training.evaluation": {
         "zsseg.engines",
         "zsseg.segmentation",

@@ -47,17 +47,19 @@ def test_the_list_is_what_the_page_needs_and_no_more() -> None:
 
 def test_dry_run_lists_every_file_with_its_size(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert space.main(["org/name", "--dry-run"]) == 0
-    told = capsys.readouterr().out
+    printed = capsys.readouterr().out
     space.stage_space(tmp_path / "space")
     files = staged(tmp_path / "space")
-    listed = dict(re.findall(r"^ *([\d,]+)  (.+)$", told, re.MULTILINE))
-    found = {name: int(size.replace(",", "")) for size, name in re.findall(r"^ *([\d,]+)  (.+)$", told, re.MULTILINE)}
+    listed = dict(re.findall(r"^ *([\d,]+)  (.+)$", printed, re.MULTILINE))
+    found = {
+        name: int(size.replace(",", "")) for size, name in re.findall(r"^ *([\d,]+)  (.+)$", printed, re.MULTILINE)
+    }
     assert found == {name: path.stat().st_size for name, path in files.items()}
-    assert told.startswith(f"org/name: {len(files)} files, {sum(found.values()):,} bytes\n")
-    assert "variable" not in told
+    assert printed.startswith(f"org/name: {len(files)} files, {sum(found.values()):,} bytes\n")
+    assert "variable" not in printed
     assert space.main(["org/name", "--dry-run", "--model", "org/weights", "--backbone", "ViT-B-16/openai"]) == 0
-    told = capsys.readouterr().out
-    assert told.endswith(
+    printed = capsys.readouterr().out
+    assert printed.endswith(
         "org/name: variable ZSSEG_WEIGHTS=org/weights\norg/name: variable ZSSEG_BACKBONE=ViT-B-16/openai\n"
     )
     assert listed
@@ -71,8 +73,8 @@ def test_every_binary_file_is_one_for_git_too() -> None:
     """Else a checkout may change its line ends, and a push to the Hub may refuse it."""
     names = [name for name in space.committed_files() if b"\0" in (ROOT / name).read_bytes()[:8192]]
     assert {Path(name).suffix for name in names} >= {".safetensors", ".jpg", ".png", ".webp", ".npz"}
-    told = subprocess.run(["git", "check-attr", "binary", "--", *names], cwd=ROOT, capture_output=True, text=True)
-    assert [line for line in told.stdout.splitlines() if not line.endswith(": binary: set")] == []
+    printed = subprocess.run(["git", "check-attr", "binary", "--", *names], cwd=ROOT, capture_output=True, text=True)
+    assert [line for line in printed.stdout.splitlines() if not line.endswith(": binary: set")] == []
 
 
 def test_only_committed_files_are_uploaded(tmp_path: Path) -> None:

@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from zsseg.demo.actions import MAX_NAMES
+from zsseg.demo.actions import PAGE_NAMES
 from zsseg.demo.build import QUEUE_SIZE
 from zsseg.demo.protection import MEGABYTE, Limits
 from zsseg.demo.tabs.batch import MAX_PHOTOS
@@ -41,5 +41,5 @@ def test_limits_are_those_of_the_code() -> None:
         f"{limits.posts} at once, then {limits.posts_second:g} a second"
     )
     assert cells["questions of one visitor in the queue"] == f"{limits.waiting} of {QUEUE_SIZE}"
-    assert cells["class names of one question"] == str(MAX_NAMES)
+    assert cells["class names of one question"] == str(PAGE_NAMES)
     assert cells["photos of one batch"] == str(MAX_PHOTOS)

@@ -45,7 +45,7 @@ def inside() -> Iterator[Inside]:
 
 
 def addresses(inside: Inside) -> list[str]:
-    """The same place in the spellings that filters have missed before."""
+    """The same address in the notations that filters have missed before."""
     port = inside.address.rpartition(":")[2]
     hosts = ["127.0.0.1", "localhost", "0.0.0.0", "2130706433", "0x7f000001", "127.1", "[::1]", "[::ffff:127.0.0.1]"]
     return [f"http://{host}:{port}/photo.png" for host in hosts] + [

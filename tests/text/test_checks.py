@@ -1,4 +1,4 @@
-"""Warnings on names: what is told, what is not, and how sure the embedded tokenizer and text tower make it."""
+"""Warnings about names: which are given, which are not, with the embedded tokenizer and text encoder."""
 
 import subprocess
 import sys

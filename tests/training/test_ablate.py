@@ -47,7 +47,7 @@ def differences(one: Recipe, other: Recipe) -> set[str]:
 
 @pytest.fixture
 def toy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """A world of drawn photos and tiny recipes; runs happen in this process. Returns the command line's places."""
+    """Synthetic photos and tiny recipes; runs happen in this process. Returns the folders for the command line."""
     draw_voc(tmp_path, photos=120)
     recipes = {f"{method}_mini_inductive": make_recipe(method) for method in variants.METHODS}
     monkeypatch.setattr(variants, "load_recipe", recipes.__getitem__)

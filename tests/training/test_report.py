@@ -1,4 +1,4 @@
-"""Figures for a judgement: reliability counted by hand, and a report that agrees with evaluate."""
+"""Figures of the report: reliability counted by hand, and a report that agrees with evaluate."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The world of shapes: unseen names stay out, and every step of the way works."""
+"""The shapes data set: unseen names stay out, and every step works."""
 
 import dataclasses
 import json
@@ -31,7 +31,7 @@ TINY_RECIPE = ShapesRecipe(iters=4, batch=3, warmup=1, stem_first=0.25)
 
 @pytest.fixture(scope="module")
 def scenes(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    root = tmp_path_factory.mktemp("world")
+    root = tmp_path_factory.mktemp("shapes")
     write_scenes(root, {"train": 40, "val": 8})
     return root
 
@@ -63,10 +63,10 @@ def test_open_set__refuses_scenes_with_other_names(tmp_path: Path) -> None:
 
 def test_captions__say_each_choice_of_words_once() -> None:
     sets = captions_of(("ground", "plain red star", "dotted red star", "dotted blue ring"))
-    said = [set(captions.phrases) for captions in sets]
-    assert said[0] == {"ground", "plain red star", "dotted red star", "dotted blue ring"}
-    assert {"ground", "red", "blue"} in said
-    assert {"ground", "dotted star", "plain star", "dotted ring"} in said
+    phrases = [set(captions.phrases) for captions in sets]
+    assert phrases[0] == {"ground", "plain red star", "dotted red star", "dotted blue ring"}
+    assert {"ground", "red", "blue"} in phrases
+    assert {"ground", "dotted star", "plain star", "dotted ring"} in phrases
     assert len(sets) == 7
     red = next(captions for captions in sets if "red" in captions.phrases)
     assert [red.phrases[i] for i in red.says.argmax(1)] == ["ground", "red", "red", "blue"]
@@ -115,9 +115,9 @@ def test_recolour__moves_channels_of_a_share_of_the_crops() -> None:
 def test_shapes_run__says_no_colour_of_a_recoloured_crop(scenes: Path, tiny: None) -> None:
     run = make_run(scenes, dataclasses.replace(TINY_RECIPE, recoloured=1.0))
     batch = Batch(torch.rand(2, 3, 64, 64), torch.full((2, 64, 64), 5, dtype=torch.uint8), 0)
-    said = {name: float(term.detach()) for name, term in run.losses(batch, np.random.default_rng(0)).items()}
-    assert {name for name, term in said.items() if term == 0} >= {"names", "colour", "whole"}
-    assert min(said["texture"], said["shape"], said["stem"]) > 0.1
+    losses = {name: float(term.detach()) for name, term in run.losses(batch, np.random.default_rng(0)).items()}
+    assert {name for name, term in losses.items() if term == 0} >= {"names", "colour", "whole"}
+    assert min(losses["texture"], losses["shape"], losses["stem"]) > 0.1
 
 
 def test_shapes_run__stem_learns_alone_at_first(scenes: Path, tiny: None) -> None:
@@ -177,7 +177,7 @@ def test_train_shapes__does_what_is_missing_in_order(
                 (Path(given["--export"]) / f"{name}.safetensors").write_text(name)
             else:
                 Path(given["--out"]).mkdir(parents=True)
-                (Path(given["--out"]) / "open_clip_model.safetensors").write_text("tower")
+                (Path(given["--out"]) / "open_clip_model.safetensors").write_text("encoder")
 
     monkeypatch.setattr(train_all, "run_together", pretend)
     monkeypatch.setattr(train_all, "SCENES", {"train": 1, "val": 1})

@@ -1,4 +1,4 @@
-"""Heads' files: what is written is read, and whatever is wrong is said in one sentence."""
+"""Heads' files: what is written is read, and every fault is one sentence."""
 
 import dataclasses
 import json

@@ -112,10 +112,10 @@ def test_a_header_cannot_ask_for_all_memory(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("tower", "changes"),
+    ("part", "changes"),
     [
         *(("vision_cfg", {"layers": value}) for value in (10**300, 10**6, 2.5, [1, 1, 1, 1], "2", None, -1)),
-        *((tower, {"width": 60_000}) for tower in ("vision_cfg", "text_cfg")),
+        *((part, {"width": 60_000}) for part in ("vision_cfg", "text_cfg")),
         ("vision_cfg", {"width": float("nan")}), ("vision_cfg", {"mlp_ratio": 1e9}), ("vision_cfg", {"patch_size": 0}),
         ("vision_cfg", {"image_size": 60_000, "patch_size": 1}), ("text_cfg", {"vocab_size": 10**9}),
         ("vision_cfg", {"timm_model_name": "resnet18", "timm_model_pretrained": True}),
@@ -124,12 +124,12 @@ def test_a_header_cannot_ask_for_all_memory(tmp_path: Path) -> None:
     ids=str,
 )  # fmt: skip
 def test_a_backbone_cannot_ask_for_all_memory_or_for_other_networks(
-    tower: str, changes: dict[str, object], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    part: str, changes: dict[str, object], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tiny_checkpoint(tmp_path, "zegclip")
     file = tmp_path / "tiny-clip" / "open_clip_config.json"
     config = json.loads(file.read_text())
-    config["model_cfg"][tower].update(changes)
+    config["model_cfg"][part].update(changes)
     file.write_text(json.dumps(config))
     monkeypatch.setattr("zsseg.weights.backbone.build_clip", lambda _: pytest.fail("a network is built"))
     with pytest.raises(UserError, match="damaged"):

@@ -71,7 +71,7 @@ def in_torch(content: object) -> bytes:
 
 
 def test_every_published_row_is_in_the_table() -> None:
-    """The recipes' table of scores was made from the same readmes, apart from this one."""
+    """Each published row has a recipe and a released head, of the same method, setting, prompts and scores."""
     rows = {row.name: row for row in RELEASED.values() if row.method}
     assert set(rows) == {name.replace("_", "-").replace("clip-rc", "clip_rc") for name in PUBLISHED}
     for name, scores in PUBLISHED.items():
@@ -109,9 +109,9 @@ def test_what_is_not_here_is_told_how_to_bring(tmp_path: Path, monkeypatch: pyte
     with pytest.raises(UserError, match="zsseg weights get clip-vit-b16"):
         find_backbone("ViT-B-16")
     for find in (find_checkpoint, find_backbone):
-        with pytest.raises(UserError) as told:
+        with pytest.raises(UserError) as raised:
             find("mine")
-        assert "weights get" not in str(told.value)
+        assert "weights get" not in str(raised.value)
 
 
 # Downloads
@@ -274,10 +274,10 @@ def test_pages_for_people_are_named_with_what_to_do(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], server: FileServer
 ) -> None:
     assert main(["weights", "get", "clip_rc-coco-inductive", "--out", str(tmp_path / "out")]) == 2
-    told = capsys.readouterr().err
+    printed = capsys.readouterr().err
     row = released("clip_rc-coco-inductive")
-    assert all(place.address in told for place in row.places)
-    assert "zsseg weights get clip_rc-coco-inductive --source FILE" in told
+    assert all(place.address in printed for place in row.places)
+    assert "zsseg weights get clip_rc-coco-inductive --source FILE" in printed
     assert list((tmp_path / "out").iterdir()) == []
 
 
@@ -382,10 +382,10 @@ def test_the_hub_is_tried_before_plain_http(tmp_path: Path, monkeypatch: pytest.
 
     monkeypatch.setattr("zsseg.weights.released.get.weights_folder", fail)
     monkeypatch.setattr("zsseg.weights.released.get.download", fail)
-    with pytest.raises(UserError, match="browser") as told:
+    with pytest.raises(UserError, match="browser") as raised:
         get(released("clip-vit-b16"), tmp_path / "out")
     assert asked == [place.address for place in RELEASED["clip-vit-b16"].places]
-    assert "no timm/vit_base_patch16_clip_224.openai. no https://openaipublic" in str(told.value)
+    assert "no timm/vit_base_patch16_clip_224.openai. no https://openaipublic" in str(raised.value)
 
 
 def hub_folder(folder: Path, state: dict[str, torch.Tensor], **changes: object) -> Path:
@@ -562,7 +562,7 @@ def test_the_page_opens_with_clip_beside_the_embedded_heads(
     assert [predictor.name for predictor in predictors.values()] == [
         *default_checkpoints().values(), "clip-vit-b16-values"
     ]  # fmt: skip
-    # The visitor is told that this card stands on another backbone than the two beside it.
+    # The page says that this card stands on another backbone than the two beside it.
     titles = [str(title(method, predictors)) for method in predictors]
     assert [">ViT-B-16<" in text for text in titles] == [False, False, True]
     assert "Nothing was trained. It stands on a backbone of its own" in titles[-1]
@@ -602,11 +602,11 @@ def test_home_is_the_folder_of_weights(tmp_path: Path, monkeypatch: pytest.Monke
 
 def test_list_names_every_row_and_place(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["weights", "list"]) == 0
-    told = capsys.readouterr().out
+    printed = capsys.readouterr().out
     for row in RELEASED.values():
-        assert f"{row.name}\n  {row.title}\n" in told
-        assert all(place.address in told for place in row.places)
-    assert "hIoU 84.3" in told
+        assert f"{row.name}\n  {row.title}\n" in printed
+        assert all(place.address in printed for place in row.places)
+    assert "hIoU 84.3" in printed
 
 
 def test_sizes_of_the_stand_ins_are_those_of_the_published_names() -> None:

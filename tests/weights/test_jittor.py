@@ -200,7 +200,7 @@ def test_checksum(tmp_path: Path) -> None:
 
 
 def test_size_is_limited(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("zsseg.weights.released.jittor.LARGEST_FILE", 100)
+    monkeypatch.setattr("zsseg.weights.released.jittor.LARGEST_PICKLE", 100)
     with pytest.raises(UserError, match="more than"):
         read_jittor(save({"model": {"a": np.zeros(300)}}, tmp_path / "a.pkl"))
 

@@ -24,7 +24,7 @@ TOKENS = "text_encoder.token_embedding.weight"
 FOLDED = ("backbone.class_embedding", "backbone.prompt_embeddings", "backbone.deep_prompt_embeddings")
 IN_SELF_ATTENTION = ("in_proj_weight", "in_proj_bias", "out_proj.weight", "out_proj.bias")
 
-# A smaller world of the same names: width 128, joint dimension 64, two layers, a 4 x 4 grid, three prompts.
+# A smaller model with the same names: width 128, joint dimension 64, two layers, a 4 x 4 grid, three prompts.
 SMALL = {768: 128, 3072: 512, 2304: 384, 512: 64, 1024: 128, 1536: 192, 2048: 256, 1025: 17, 10: 3, 11: 1}
 
 

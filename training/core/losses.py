@@ -1,7 +1,7 @@
 """Losses of both methods; p is the sigmoid of an upsampled logit, t the label, 0 or 1, of one pixel and class.
 
-- Non-exclusive loss, NEL (ZegCLIP): L = a * focal + b * dice, on one sigmoid per class, so classes do not compete and
-  unseen classes are not suppressed by a softmax.
+- Non-mutually exclusive loss, NEL (ZegCLIP, section 3.4, equations 4 to 6): L = a * focal + b * dice, on one sigmoid
+  per class, so classes do not compete and unseen classes are not suppressed by a softmax.
   focal = alpha_t * (1 - p_t)^2 * cross-entropy, with alpha 0.25 for positives; mean over pixels, sum over all maps.
   dice = 1 - (2 sum(p t) + 1) / (sum p + sum t + 1), for the classes that are present in an image.
 - Recovery loss (CLIP-RC): L = c * (mean |q' - q| + mean |v' - v|), L1 between the recovered and the original
@@ -66,7 +66,7 @@ class RecoveryLoss(NamedTuple):
 
 
 def nel_loss(logits: Tensor, labels: Tensor, pairs: Tensor | None = None) -> MaskLoss:
-    """Non-exclusive loss: focal and dice terms of one batch.
+    """Non-mutually exclusive loss: focal and dice terms of one batch.
 
     Args:
         logits: (B, K, H, W), at the resolution of the labels.
@@ -88,7 +88,7 @@ def nel_loss(logits: Tensor, labels: Tensor, pairs: Tensor | None = None) -> Mas
 
 
 def softmax_loss(logits: Tensor, labels: Tensor, pixels: Tensor | None = None) -> Tensor:
-    """Softmax cross-entropy over the K classes, a scalar; replaces both terms of the non-exclusive loss.
+    """Softmax cross-entropy over the K classes, a scalar; replaces both terms of the non-mutually exclusive loss.
 
     `IGNORE` pixels are left out: a softmax gives every pixel to some class, so a pixel cannot be a negative of all
     classes as in `nel_loss`.

@@ -1,4 +1,4 @@
-"""What is minimised: one forward pass of either method and its weighted losses, as a module of its own.
+"""The training objective: one forward pass of either method and its weighted losses, as one module.
 
 A module, so that several devices can share it through DistributedDataParallel; the models stay free of losses.
 """
@@ -92,7 +92,7 @@ class Objective(nn.Module):
         return labels[:, half::stride, half::stride].long()  # (B, S / stride, S / stride)
 
     def _at_labels(self, output: MaskOutput, labels: Tensor, seen: int) -> tuple[Tensor, Tensor]:
-        """Logits (B, K, H, W) at the resolution of the labels, and the labels (B, H, W) as the losses want them."""
+        """Logits (B, K, H, W) at the resolution of the labels, and the labels (B, H, W) as the losses take them."""
         targets = self._strided(labels)
         # (B, K, h, w) -> (B, K, H, W); the released heads upsample before their losses too (decode_seg.py:285-287).
         logits = F.interpolate(output.mask_logits.float(), targets.shape[-2:], mode="bilinear")
@@ -109,7 +109,7 @@ class Objective(nn.Module):
         return embedded
 
     def _mask(self, logits: Tensor, targets: Tensor, void_ignored: bool, divisor: Tensor | None) -> dict[str, Tensor]:
-        """The loss of the masks, logits (B, K, H, W) and targets (B, H, W), as the recipe wants it."""
+        """The mask loss that the recipe names, of logits (B, K, H, W) and targets (B, H, W)."""
         if divisor is None:
             divisor = mean_over_devices(self._count(targets, logits.shape[1]))
         if self.recipe.mask_loss == "softmax":
@@ -121,7 +121,7 @@ class Objective(nn.Module):
         return {"focal": self.weights.focal * mask.focal, "dice": self.weights.dice * mask.dice}
 
     def _targets(self, labels: Tensor, logits: Tensor, seen: int) -> Tensor:
-        """Labels as the losses want them; in self-training the model's own answers stand in for the missing ones."""
+        """Labels as the losses take them; in self-training the model's predictions replace the missing ones."""
         if logits.shape[1] == seen:
             return labels.masked_fill(labels == HIDDEN, IGNORE)
         recipe, unseen = self.recipe, range(seen, logits.shape[1])

@@ -7,14 +7,14 @@ import numpy as np
 from training.data.datasets import PhotoSet, read_mask
 from training.data.labels import label_table
 
-MOST = 8  # upper limit: without it a class with five photos would be overfitted
+MAX_REPEATS = 8  # upper limit: without it a class with five photos would be overfitted
 
 
 def repeats(photos: PhotoSet, seen: Sequence[str], rare: float) -> tuple[int, ...]:
     """Return how often each photo occurs in an epoch, at least once. Labels of unseen classes are not used.
 
-    A class that occurs in a share f of the photos has the repeat factor `sqrt(rare / f)`, rounded, at most `MOST`. A
-    photo has the factor of its rarest class.
+    A class that occurs in a share f of the photos has the repeat factor `sqrt(rare / f)`, rounded, at most
+    `MAX_REPEATS`. A photo has the factor of its rarest class.
 
     Args:
         photos: training photos of one data set.
@@ -28,6 +28,6 @@ def repeats(photos: PhotoSet, seen: Sequence[str], rare: float) -> tuple[int, ..
         row[table[read_mask(item)]] = True
     # A class without any photo would divide by 0; its factor is then clipped, and no photo has it.
     shares = np.maximum(shown[:, : len(seen)].mean(0), 1e-9)
-    asked = np.clip(np.rint(np.sqrt(rare / shares)), 1, MOST).astype(int)  # (classes,)
+    asked = np.clip(np.rint(np.sqrt(rare / shares)), 1, MAX_REPEATS).astype(int)  # (classes,)
     # initial=1: a photo without a labelled class occurs once.
     return tuple(int(times) for times in (shown[:, : len(seen)] * asked).max(1, initial=1))

@@ -1,4 +1,4 @@
-"""What the frozen networks of a `TrunkStem` make of every view, computed once and kept on disk.
+"""Features of every view from the frozen networks of a `TrunkStem`, computed once and kept on disk.
 
 A folder holds `views.json` and one array of fp16 features for each 256 views. It can be interrupted at any time and is
 completed at the next call; it belongs to one list of views and one set of network weights.
@@ -17,7 +17,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from training.data.views import PhotoFile, View, ViewPlan, draw_views
-from training.runtime.devices import available_cores, has_bf16
+from training.runtime.devices import available_cores, bf16_is_faster
 from zsseg.errors import UserError
 from zsseg.files import atomic_path, write_text
 from zsseg.image.imagenet import MEAN, STD
@@ -112,7 +112,7 @@ def fill_cache(
 def _features(pictures: Sequence[np.ndarray], stem: TrunkStem, device: torch.device) -> np.ndarray:
     rgb = torch.from_numpy(np.stack(pictures)).to(device).permute(0, 3, 1, 2).float() / 255  # NHWC -> NCHW
     mean, std = (torch.tensor(values, device=device).view(3, 1, 1) for values in (MEAN, STD))
-    with torch.autocast(device.type, torch.bfloat16, enabled=has_bf16(device)):
+    with torch.autocast(device.type, torch.bfloat16, enabled=bf16_is_faster(device)):
         maps = stem.trunk_features((rgb - mean) / std)  # (B, F, h, w)
     return maps.flatten(2).transpose(1, 2).half().cpu().numpy()  # (B, N, F)
 

@@ -1,4 +1,4 @@
-"""Views: a square part of a photo, perhaps mirrored, on a grid of cells. What the frozen networks make of it is kept.
+"""Views: a square part of a photo, perhaps mirrored, on a grid of cells. Its frozen features are kept.
 
 The networks of a `TrunkStem` are never trained and cost more than all that is trained above them, so a photo is shown
 to them in a few fixed views, once, instead of in a new crop at every step.

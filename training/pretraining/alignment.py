@@ -1,4 +1,4 @@
-"""Image-level labels as a loss on patches: the names of whole photos align patch tokens with words.
+"""A loss on patches from image-level labels: the names of whole photos align patch tokens with words.
 
 For each photo, the score of a name is the mean of its patches' scores, weighted by their own softmax: the patches that
 fit a name best speak for it. A softmax over the names of the photo's own vocabulary then shares the mass among those it
@@ -23,7 +23,7 @@ _START_SCALE = 2.5  # log of the softmax's inverse temperature
 _ABSENT = -1e4
 
 
-class Vocabulary(NamedTuple):
+class NameVectors(NamedTuple):
     """All names of a run.
 
     Attributes:

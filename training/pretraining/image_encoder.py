@@ -18,10 +18,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from training.pretraining.alignment import AlignmentLoss, ImageLabels, Vocabulary, saliency_loss, self_training_loss
+from training.pretraining.alignment import AlignmentLoss, ImageLabels, NameVectors, saliency_loss, self_training_loss
 from training.pretraining.photos import LabelledPhoto
 from training.pretraining.view_sources import ViewFeatures, ViewSource
-from training.runtime.devices import has_bf16
+from training.runtime.devices import bf16_is_faster
 from training.runtime.loop import StepLoop
 from training.runtime.runlog import RunLog
 from zsseg.errors import UserError
@@ -104,7 +104,7 @@ class AlignmentRun:
         visual: OpenClip,
         source: ViewSource,
         photos: Sequence[LabelledPhoto],
-        vocabulary: Vocabulary,
+        vocabulary: NameVectors,
         recipe: ImageRecipe,
         folder: Path,
         saliency: nn.Linear | None = None,
@@ -127,7 +127,7 @@ class AlignmentRun:
         self.optimizer = self._build_optimizer()
         # A pass leaves out what does not fill a batch: other views each time, since every pass has a new order.
         self.step, self.steps = 0, recipe.passes * (len(source.owners) // recipe.batch)
-        self.autocast = has_bf16(self.device)
+        self.autocast = bf16_is_faster(self.device)
         self.teacher = _Teacher(visual, self.loss) if recipe.self_training_weight else None
         folder.mkdir(parents=True, exist_ok=True)
         # Before the log, which keeps the rows of the steps that were restored.
@@ -274,7 +274,7 @@ def encode_features(visual: OpenClip, features: Tensor) -> tuple[Tensor, Tensor]
 
 
 class _Teacher:
-    """The encoder as it is now, whose scores of a view's patches are taken for labels."""
+    """The encoder at the start of self-training, whose scores of a view's patches become labels."""
 
     def __init__(self, visual: OpenClip, loss: AlignmentLoss) -> None:
         self._visual, self._loss = copy.deepcopy(visual).eval(), copy.deepcopy(loss)

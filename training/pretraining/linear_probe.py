@@ -1,10 +1,11 @@
-"""What is in a backbone's patch tokens at best: a linear read-out with every label, on photos it knows and on new ones.
+"""A linear probe of a backbone's patch tokens: trained with every label, measured on known and on new photos.
 
     python -m training.pretraining.linear_probe --backbone mini-clip --data-root DATA
 
-A head over a frozen image encoder can hardly find more than this read-out does, which is taught the true name of each
-patch, unseen names too; hence it is a measure, and nothing of it ships. Where it is much better on training photos than
-on validation photos, both kept from the read-out, the encoder knows the former by heart: more passes will not help it.
+A head over a frozen image encoder can hardly find more than this read-out does, which is trained with the true name
+of each patch, unseen names too; hence it is a measurement only and not shipped. Where it is much better on training
+photos than on validation photos, both kept from the read-out, the encoder overfits the former: more passes will not
+help it.
 """
 
 import argparse
@@ -87,7 +88,7 @@ def encode(backbone: Backbone, folder: Path, items: Sequence[Item], size: int) -
 
 
 def score(probe: LinearProbe, tokens: Tensor, masks: np.ndarray, classes: int) -> ConfusionMatrix:
-    """Count what the probe says of photos; id 0 is background, which is left out as void is."""
+    """Count the probe's predictions on photos; id 0 is background, which is ignored as void is."""
     matrix = ConfusionMatrix(classes)
     for answer, mask in zip(probe.answers(tokens), masks, strict=True):
         cells = round(len(answer) ** 0.5)
@@ -128,7 +129,7 @@ def _some(items: Sequence[Item], count: int) -> list[Item]:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run the command line; 0, or 2 after a sentence for the person."""
+    """Entry point. Returns 0, or 2 after printing a UserError."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--backbone", default="mini-clip", help="name or folder")
     parser.add_argument("--data-root", type=Path, required=True)

@@ -1,4 +1,4 @@
-"""Every training photo with its image-level labels: which names it shows, as a caption would say, never where.
+"""Every training photo with its image-level labels: the names of what it shows, never where.
 
 Three sources: the named shards of `DATA/pretrain`, the training photos of the pixel-labelled sets, and a folder of
 more photos (`--photos DIR`) whose `labels.jsonl` has one line for each:
@@ -113,7 +113,7 @@ def _everyday(names: list[str], known: Mapping[str, str]) -> list[str]:
 
 
 def _labelled(name: str, root: Path) -> Iterator[LabelledPhoto]:
-    """Photos of a pixel-labelled set. Its masks are read for which names a photo shows, never where."""
+    """Photos of a pixel-labelled set. Only the names that occur in its masks are read, never their places."""
     photos = open_set(name, root, "train")
     for item in photos.items:
         mask = read_mask(item)

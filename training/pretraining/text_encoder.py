@@ -12,7 +12,7 @@ from torch.nn import functional as F
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from training.pretraining.text_targets import TextTargets
-from training.runtime.devices import has_bf16
+from training.runtime.devices import bf16_is_faster
 from training.runtime.loop import StepLoop
 from training.runtime.runlog import append_row
 from zsseg.errors import UserError
@@ -110,7 +110,7 @@ class TextRun:
         templates = rng.choice(TEMPLATES, len(rows), p=[0.5, *[0.1] * 5])
         texts = [template.format(self.targets.names[row]) for template, row in zip(templates, rows, strict=True)]
         wanted_vectors = torch.from_numpy(self.targets.vectors[rows])
-        with torch.autocast("cpu", torch.bfloat16, enabled=has_bf16(torch.device("cpu"))):
+        with torch.autocast("cpu", torch.bfloat16, enabled=bf16_is_faster(torch.device("cpu"))):
             vectors = encode_short(self.clip, self.tokenize(texts))
         vectors = F.normalize(vectors.float(), dim=-1)
         # Synonyms and repeated names have one target: all of them are positives of each other.

@@ -73,7 +73,9 @@ def setup_device(precision: Precision, device: str | None = None) -> DeviceConte
     # What is called "cuda" without a number is this process's GPU from here on.
     if chosen.type == "cuda":
         torch.cuda.set_device(chosen)
-    return DeviceContext(chosen, precision == "bf16" or (precision == "auto" and has_bf16(chosen)), rank, world_size)
+    return DeviceContext(
+        chosen, precision == "bf16" or (precision == "auto" and bf16_is_faster(chosen)), rank, world_size
+    )
 
 
 def teardown(context: DeviceContext) -> None:
@@ -85,7 +87,7 @@ def teardown(context: DeviceContext) -> None:
 
 
 @cache
-def has_bf16(device: torch.device) -> bool:
+def bf16_is_faster(device: torch.device) -> bool:
     """Whether bf16 matrix products are faster than fp32 on this device.
 
     A CPU can support the instructions and still be slower with them (training/LOG.md), so a CPU is timed.

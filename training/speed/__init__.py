@@ -1,1 +1,1 @@
-"""How fast a device trains, beside how fast it multiplies matrices."""
+"""Speed of training as ratios to a device's matrix product."""

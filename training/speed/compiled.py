@@ -1,4 +1,4 @@
-"""Steps under torch.compile, in a process of their own: a compiler may take minutes, and then it is ended."""
+"""Steps under torch.compile, in a process of their own, which is stopped if the compiler takes minutes."""
 
 import multiprocessing
 import time

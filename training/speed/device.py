@@ -37,13 +37,13 @@ def describe(device: torch.device) -> dict[str, object]:
 
 
 def synchronize(device: torch.device) -> None:
-    """Wait until the device has done all it was given; a CPU always has."""
+    """Wait until the device has finished its work; a CPU always has."""
     if device.type == "cuda":
         torch.cuda.synchronize(device)
 
 
 def seconds_on(device: torch.device, call: Callable[[], object]) -> float:
-    """Wall time of a call, to the end of what it gave the device to do."""
+    """Wall time of a call, up to the end of its work on the device."""
     synchronize(device)
     began = time.perf_counter()
     call()

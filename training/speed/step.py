@@ -41,7 +41,7 @@ class StepSpec:
 
     @property
     def key(self) -> tuple[object, ...]:
-        """Equal for steps that take equally long."""
+        """Equal for steps of equal cost."""
         how, source = self.recipe, self.recipe.sources[0]
         return how.model, source.name, source.unseen, how.size, how.batch, how.recovery > 0, self.self_training
 

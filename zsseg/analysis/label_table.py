@@ -11,7 +11,7 @@ from zsseg.text.names import clean_name
 
 Synonyms = tuple[str, ...]
 
-MAX_TEXT = 100_000
+MAX_TABLE_TEXT = 100_000
 MAX_ID = 65535
 EXAMPLES = "“1: cat”, “#ff0000: dog” or “255,0,0 = dog”"
 
@@ -58,8 +58,10 @@ def parse_table(text: str) -> LabelTable:
     Raises:
         UserError: a line cannot be read, or an id or a colour stands for two classes.
     """
-    if len(text) > MAX_TEXT:
-        raise UserError(f"The colour table has {len(text)} characters: give at most {MAX_TEXT}, one line per class.")
+    if len(text) > MAX_TABLE_TEXT:
+        raise UserError(
+            f"The colour table has {len(text)} characters: give at most {MAX_TABLE_TEXT}, one line per class."
+        )
     # Editors of Windows put a byte order mark before the text.
     text = text.strip().removeprefix("\ufeff")
     if text.casefold() in KNOWN_LISTS:

@@ -1,4 +1,4 @@
-"""CLIP-RC's region tokens one by one: its block of patches, what it attends to, and its logits for each class."""
+"""CLIP-RC's region tokens one by one: block of patches, attention, and logits for each class."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass

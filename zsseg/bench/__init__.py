@@ -1,1 +1,1 @@
-"""How fast this machine answers, beside how fast it multiplies matrices: `zsseg bench`."""
+"""Speed of predictions as ratios to the machine's matrix product: `zsseg bench`."""

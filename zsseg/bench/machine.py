@@ -1,4 +1,4 @@
-"""What machine the figures are of."""
+"""Describes the machine that was measured."""
 
 import os
 import platform

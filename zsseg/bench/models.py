@@ -170,7 +170,7 @@ def _changed(photo: Pixels, number: int) -> Pixels:
 
 
 def _forgotten(windows: Windows, number: int) -> Windows:
-    """The same windows under a key of their own, so that nothing is remembered of them."""
+    """The same windows under a new key, so that no cache holds them."""
     return dataclasses.replace(windows, key=f"{windows.key} {number}")
 
 

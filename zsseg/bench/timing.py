@@ -126,7 +126,7 @@ def gflop_of(call: Callable[[], object]) -> float:
 
 
 class _FlopCounter(TorchDispatchMode):  # type: ignore[no-untyped-call]
-    """Adds up torch's own formulas; its `FlopCounterMode` also follows modules, which inference mode does not allow."""
+    """Adds up torch's own formulas; `FlopCounterMode` also follows modules, which inference mode does not allow."""
 
     def __init__(self) -> None:
         super().__init__()  # type: ignore[no-untyped-call]

@@ -110,7 +110,7 @@ def _serve(args: argparse.Namespace, baseline: str | None) -> None:
 
 @contextmanager
 def _without_collection() -> Iterator[None]:
-    """What is imported and built in the block stays to the end, so to search it for garbage would only delay."""
+    """Switch garbage collection off in the block: what is built there stays, so a search only delays."""
     gc.disable()
     try:
         yield

@@ -43,7 +43,7 @@ def read_shard(text: str | None) -> Shard:
 
 
 class Journal:
-    """What a job has finished, one JSON line per photo, so that an interrupted job goes on where it was.
+    """The finished photos of a job, one JSON line each, so that an interrupted job resumes.
 
     A photo counts as finished only if its pixels, the question and the models are the same and its files are there.
     Each shard has a file of its own, so processes do not write into each other's lines.

@@ -95,7 +95,7 @@ def _model_of(step: ManifestMethod, shared: dict[str, Backbone], weights: str | 
 
 
 def _file_of(step: ManifestMethod, weights: str | None) -> Path:
-    """The file at hand with this content, whatever it is called now; else the one with this name."""
+    """The file with this content, under any name; else the one with this name."""
     paths = (path for path, content in list_checkpoints(weights) if isinstance(content, Metadata))
     # One after the other, until one fits: a sha256 reads the whole file.
     same = (path for path in paths if file_sha256(path) == step.sha256)
@@ -103,7 +103,7 @@ def _file_of(step: ManifestMethod, weights: str | None) -> Path:
 
 
 def require_force(difference: str, force: bool) -> None:
-    """Refuse something that is not what the manifest says, or when forced only warn of it.
+    """Refuse a difference from the manifest; with force, warn only.
 
     Raises:
         UserError: not forced.

@@ -31,7 +31,7 @@ _IN_MANIFEST = ("seen", "unseen", "seen_penalty", "threshold", "photo_gate", "op
 
 
 class _Settings(NamedTuple):
-    """Of one method; None is the checkpoint's own."""
+    """Settings of one method; None is the checkpoint's own."""
 
     seen_penalty: float | None
     threshold: float | None
@@ -141,7 +141,7 @@ def _outcomes(args: argparse.Namespace) -> Iterator[_Answered | _Failed]:
 
 
 def _progress_of_names(count: int) -> Callable[[float, str], object]:
-    """Shows the share done, for so many names that one waits."""
+    """Shows progress for long lists of names."""
     if count < _MANY_NAMES or not sys.stderr.isatty():
         return lambda _share, _step: None
     return lambda share, step: warn(f"{share:4.0%} {step}")

@@ -1,4 +1,4 @@
-"""What the shell sees: answers on stdout, sentences for people on stderr."""
+"""Output of the command line: answers on stdout, sentences for people on stderr."""
 
 import os
 import re

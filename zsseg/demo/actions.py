@@ -21,8 +21,8 @@ from zsseg.text.vocabulary import Vocabulary, build_vocabulary
 from zsseg.visualize import follow_edges
 
 # Below what Python and the shell take: everybody waits in one queue, and every name costs time.
-MAX_NAMES = 200
-MAX_SYNONYMS = 2 * MAX_NAMES
+PAGE_NAMES = 200
+PAGE_SYNONYMS = 2 * PAGE_NAMES
 """Of all classes together, the names among them: each costs the networks as much as a class."""
 
 
@@ -108,17 +108,18 @@ def check_names(seen: str, unseen: str) -> Vocabulary:
     """Read the boxes; refuse lists the page cannot answer well.
 
     Raises:
-        UserError: no name, a name in both boxes, or more than MAX_NAMES names or MAX_SYNONYMS synonyms.
+        UserError: no name, a name in both boxes, or more than PAGE_NAMES names or PAGE_SYNONYMS synonyms.
     """
     vocabulary = build_vocabulary(seen, unseen)
-    if len(vocabulary.names) > MAX_NAMES:
+    if len(vocabulary.names) > PAGE_NAMES:
         raise UserError(
-            f"{len(vocabulary.names)} class names are too many for this page: ask about at most {MAX_NAMES} at a "
+            f"{len(vocabulary.names)} class names are too many for this page: ask about at most {PAGE_NAMES} at a "
             "time, or use Python or the shell, which take up to 1000."
         )
-    if (count := sum(map(len, vocabulary.synonyms))) > MAX_SYNONYMS:
+    if (count := sum(map(len, vocabulary.synonyms))) > PAGE_SYNONYMS:
         raise UserError(
-            f"{count} names with their synonyms are too many for this page: ask about at most {MAX_SYNONYMS} at a time."
+            f"{count} names with their synonyms are too many for this page: "
+            f"ask about at most {PAGE_SYNONYMS} at a time."
         )
     return vocabulary
 

@@ -31,7 +31,7 @@ QUEUE_SIZE = 32
 
 
 class _Blocks(gr.Blocks):
-    """Gradio's page, with a sentence for inputs that Gradio itself refuses: it would answer with null."""
+    """Gradio's page; inputs that Gradio itself refuses get a sentence instead of null."""
 
     async def preprocess_data(self, *args: Any, **options: Any) -> list[Any]:  # noqa: ANN401
         try:

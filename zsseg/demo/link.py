@@ -9,8 +9,8 @@ from pydantic import BeforeValidator, Field, TypeAdapter, ValidationError, Valid
 
 from zsseg.demo.actions import DisplaySettings
 
-PENALTIES = (-0.5, 0.5)  # what the page's slider takes
-MAX_TEXT = 4000  # browsers and servers cut longer addresses
+PENALTY_RANGE = (-0.5, 0.5)  # what the page's slider takes
+MAX_LINK_TEXT = 4000  # browsers and servers cut longer addresses
 
 
 def _or_none(value: Any, check: ValidatorFunctionWrapHandler) -> Any:  # noqa: ANN401 - whatever a link holds
@@ -22,16 +22,16 @@ def _or_none(value: Any, check: ValidatorFunctionWrapHandler) -> Any:  # noqa: A
 
 
 def _without_none(kind: Any) -> BeforeValidator:  # noqa: ANN401 - a type as pydantic takes it
-    """Of a mapping, the values that are of this kind."""
+    """The values of a mapping that are of this kind."""
     check = TypeAdapter(kind).validate_python
     return BeforeValidator(lambda values: {key: v for key, text in values.items() if (v := check(text)) is not None})
 
 
 _OR_NONE = WrapValidator(_or_none)
 # A text that was cut on its way would be half a name.
-_Text = Annotated[str | None, Field(max_length=MAX_TEXT), _OR_NONE]
+_Text = Annotated[str | None, Field(max_length=MAX_LINK_TEXT), _OR_NONE]
 _Fraction = Annotated[float | None, Field(ge=0, le=1), _OR_NONE]  # NaN is in no range
-_Penalty = Annotated[float | None, Field(ge=PENALTIES[0], le=PENALTIES[1]), _OR_NONE]
+_Penalty = Annotated[float | None, Field(ge=PENALTY_RANGE[0], le=PENALTY_RANGE[1]), _OR_NONE]
 _Fractions = Annotated[Mapping[str, float], _without_none(_Fraction)]
 _Penalties = Annotated[Mapping[str, float], _without_none(_Penalty)]
 _Scene = Annotated[int | None, Field(ge=0, lt=10**10), _OR_NONE]
@@ -44,7 +44,7 @@ class Shared:
     Attributes:
         seen, unseen: texts of the boxes.
         model: title of the catalog entry.
-        thresholds, penalties: by method, 0..1 and within `PENALTIES`.
+        thresholds, penalties: by method, 0..1 and within `PENALTY_RANGE`.
         opacity: 0..1.
         scene: number of the drawn scene that was asked about.
         example: name of the example's file, without its ending.

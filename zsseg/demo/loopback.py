@@ -1,4 +1,4 @@
-"""This machine talks to itself directly, whatever proxy an office network wants for the rest of the world."""
+"""Requests to this machine's own addresses bypass the proxies that the environment names."""
 
 import os
 
@@ -6,7 +6,7 @@ _OWN = ("localhost", "127.0.0.1", "::1")
 
 
 def bypass_proxies(host: str | None = None) -> None:
-    """Except this machine's own addresses from the proxies that the environment names, for all programs started here.
+    """Add this machine's own addresses to `no_proxy`, for this process and the programs that it starts.
 
     Args:
         host: another address that this machine listens on.

@@ -1,4 +1,4 @@
-"""What stands between the network and the page: limits for each request and each visitor, and headers of replies.
+"""Protection of the public page: limits for each request and each visitor, and headers of replies.
 
 Gradio itself keeps paths inside its upload folder; here is what it leaves open to a page that anybody may call.
 """
@@ -73,7 +73,7 @@ class Limits:
 
 @dataclass
 class _Bucket:
-    """What a visitor has left; it fills up again as time goes by."""
+    """A token bucket: what a visitor may still use. It refills over time."""
 
     left: float
     since: float
@@ -258,7 +258,7 @@ async def _whole_body(receive: Receive) -> bytes:
 
 
 def _is_json(body: bytes) -> bool:
-    """Whether a body is JSON that can be written again, which text with half characters cannot."""
+    """Whether a body is JSON that can be encoded again; text with lone surrogates cannot."""
     try:
         json.dumps(json.loads(body), ensure_ascii=False).encode()
     except (ValueError, RecursionError):
@@ -267,7 +267,7 @@ def _is_json(body: bytes) -> bool:
 
 
 def _again(body: bytes, receive: Receive) -> Receive:
-    """Give the body once more, then what comes after it."""
+    """Replay a body that was read already, then pass on what follows."""
     messages: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
 
     async def give() -> Message:

@@ -1,4 +1,4 @@
-"""The page as a server: its address, its health, its memory, its end."""
+"""The page as a server: address, health check, memory, shutdown."""
 
 import ctypes
 import gc
@@ -32,7 +32,7 @@ MAX_UNREAD = 100
 
 
 def health(predictors: Predictors) -> dict[str, Any]:
-    """Say how the page is, as a JSON object.
+    """The state of the page as a JSON object.
 
     Returns:
         "status": "ok" where every method can answer, "degraded" where some can, "down" where none can or no temporary
@@ -54,7 +54,7 @@ def _model_health(predictor: Predictor | UserError) -> dict[str, Any]:
 
 
 def health_route(predictors: Predictors) -> Route:
-    """Answer GET on `HEALTH_PATH`: 503 where it is down, else 200."""
+    """Answer GET on `HEALTH_PATH`: 503 if no method can answer, else 200."""
 
     def answer(_request: Request) -> JSONResponse:  # in a thread of its own: a slow disk must not hold up the others
         content = health(predictors)
@@ -144,14 +144,14 @@ def running(
 
 
 def _waiting(page: gr.Blocks) -> list[Scope]:
-    """The requests whose questions wait in the page's queue; Gradio offers no public way to look into it."""
+    """The requests that wait in the page's queue; Gradio has no public function for it."""
     queues = page._queue.event_queue_per_concurrency_id.values()
     return [event.request.scope for queue in queues for event in queue.queue if event.request is not None]
 
 
 @contextmanager
 def _cleaning() -> Iterator[None]:
-    """Delete old files of visitors now and then, those that a killed server left among them, and all at the end.
+    """Delete old files of visitors periodically, also those of a killed server, and all of them at the end.
 
     Free memory is given back as often. Gradio deletes its own copies; these are the ones that they were copied from.
     """
@@ -175,14 +175,14 @@ def _cleaning() -> Iterator[None]:
 
 
 def wait_for_stop() -> None:
-    """Return at Ctrl-C, and at SIGTERM where that is handled as Ctrl-C is; to be called from the main thread."""
+    """Return at Ctrl-C, and at SIGTERM where it is handled alike; call it from the main thread."""
     with suppress(KeyboardInterrupt):
         while True:  # a signal may reach another thread, which would not end an unlimited wait
             time.sleep(0.5)
 
 
 def _check_address(host: str, port: int | None) -> None:
-    """Try the address first: Gradio would try a hundred ports, five seconds each, where the host is wrong.
+    """Try the address first: with a wrong host Gradio would try a hundred ports, five seconds each.
 
     Raises:
         UserError: it is not an address of this machine, or taken.

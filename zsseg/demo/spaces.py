@@ -1,4 +1,4 @@
-"""The GPU that a Hugging Face Space on shared hardware lends to one call at a time; elsewhere, nothing."""
+"""The GPU that a Hugging Face Space on shared hardware lends to one call at a time; does nothing elsewhere."""
 
 import importlib
 from collections.abc import Callable
@@ -26,7 +26,7 @@ def on_gpu(function: _F) -> _F:
 
 
 def lend(predictor: Predictor) -> Predictor:
-    """Mark everything of a predictor that runs its networks, so that every way into the page gets the GPU."""
+    """Mark every function of a predictor that runs its networks, so that every request gets the GPU."""
     for name in RUNS_NETWORKS:
         # On the object, not the class: Python's and the shell's own predictors stay unmarked.
         marked = on_gpu(method := getattr(predictor, name))

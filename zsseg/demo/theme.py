@@ -113,7 +113,7 @@ def make_theme() -> gr.themes.Base:
 
 
 def launch_options() -> dict[str, Any]:
-    """Return the keyword arguments of `launch` that belong to the page: looks, limits, and nothing public by itself."""
+    """Return the keyword arguments of `launch` that belong to the page: appearance, limits, no public link."""
     return {
         "theme": make_theme(),
         "css_paths": STYLE,

@@ -1,4 +1,4 @@
-"""Who runs the networks next: one at a time, in the order of asking, so that many photos let single ones pass."""
+"""A fair lock for the networks: one request at a time, in order of arrival, so that a batch lets others pass."""
 
 import threading
 from collections import deque
@@ -6,7 +6,7 @@ from types import TracebackType
 
 
 class Turns:
-    """A lock that threads get in the order in which they ask for it; Python's own may go to the same thread for ever.
+    """A lock that threads get in order of arrival; Python's own may go to the same thread for ever.
 
     Used as ``with turns:``; a thread that holds it must not ask again.
     """
@@ -29,7 +29,7 @@ class Turns:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Hand the turn to who asked first of those that wait."""
+        """Pass the turn to the thread that has waited longest."""
         with self._lock:
             # It stays taken where somebody waits: nobody who comes now can get in between.
             if self._waiting:

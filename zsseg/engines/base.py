@@ -1,4 +1,4 @@
-"""What an engine is, and the one that changes nothing."""
+"""The interface of an engine, and the reference engine, which changes nothing."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""From an engine's name to the engine."""
+"""Builds an engine from its name."""
 
 from functools import cache
 

@@ -57,7 +57,7 @@ class Auto(Engine):
 
     @property
     def exact(self) -> Engine:
-        """That of the chosen engine."""
+        """The exact engine of the chosen one."""
         return self.chosen.exact
 
     def run(self, step: Callable[_P, _R], *inputs: _P.args, **options: _P.kwargs) -> _R:

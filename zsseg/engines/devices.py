@@ -1,4 +1,4 @@
-"""Which device a model runs on, by the name that torch has for it."""
+"""Finds the device that a model runs on, by torch's name for it."""
 
 import torch
 
@@ -6,7 +6,7 @@ from zsseg.errors import UserError
 
 
 def find_device(name: str) -> torch.device:
-    """The device of this name, after a look whether it is there.
+    """The device of this name, checked to be present.
 
     Args:
         name: such as "cpu", "cuda" or "cuda:1".

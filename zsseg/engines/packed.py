@@ -1,4 +1,4 @@
-"""oneDNN in the place of torch's default kernels: weights packed once, in float32 or bfloat16.
+"""The engine that uses oneDNN instead of torch's default kernels: weights packed once, float32 or bfloat16.
 
 torch multiplies float32 matrices with MKL, which leaves much of a processor unused that is not Intel's. oneDNN, which
 torch contains too, generates its kernels for the instructions that are there. Nothing else about a step changes, so in

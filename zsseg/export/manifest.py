@@ -17,7 +17,7 @@ from zsseg.segmentation import Segmentation, check_fraction, check_penalty
 from zsseg.text.vocabulary import Vocabulary, build_vocabulary
 from zsseg.version import __version__
 
-FORMAT_VERSION = 1
+MANIFEST_VERSION = 1
 OPACITY = 0.6
 """Of the paint in an overlay, where nobody says otherwise."""
 
@@ -46,7 +46,7 @@ class ManifestPhoto:
     pixels_sha256: str
 
     def __post_init__(self) -> None:
-        """Refuse what no photo has."""
+        """Refuse sizes and hashes that no photo can have."""
         if self.height < 1 or self.width < 1 or not _SHA256.fullmatch(self.pixels_sha256):
             raise ValueError("the photo's size or sha256 is none")
 
@@ -140,7 +140,7 @@ class Manifest:
 
     def to_json(self) -> str:
         """The text of recipe.json, the same for equal manifests."""
-        fields = {"format_version": FORMAT_VERSION, "version": self.version, **dataclasses.asdict(self)}
+        fields = {"format_version": MANIFEST_VERSION, "version": self.version, **dataclasses.asdict(self)}
         return json.dumps(fields, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 
     @classmethod
@@ -245,6 +245,6 @@ def _manifest(data: object) -> Manifest:
         raise ValueError("it is no object")
     version = data.pop("format_version", None)
     # `type`, because true would pass for 1.
-    if type(version) is not int or version != FORMAT_VERSION:
-        raise ValueError(f"its format_version is not {FORMAT_VERSION}")
+    if type(version) is not int or version != MANIFEST_VERSION:
+        raise ValueError(f"its format_version is not {MANIFEST_VERSION}")
     return read_fields(Manifest, data)

@@ -1,4 +1,4 @@
-"""Where an answer's files go: a folder, or one ZIP."""
+"""Writes an answer's files: into a folder, or into one ZIP."""
 
 import zipfile
 from collections.abc import Iterator, Mapping
@@ -165,7 +165,7 @@ def _write_all(folder: Path, files: Iterator[tuple[str, bytes]]) -> list[Path]:
 
 @contextmanager
 def _replacing(path: Path) -> Iterator[Path]:
-    """A file to write to, which takes the place of `path` once it is complete.
+    """A file to write to, which replaces `path` once it is complete.
 
     Raises:
         UserError: it cannot be written.

@@ -54,7 +54,7 @@ def to_srgb(image: Image.Image) -> Image.Image:
 
 
 def _space(profile: bytes) -> str:
-    """The colour space that a profile's header states, four letters; of a damaged one anything."""
+    """The colour space that a profile's header states, four letters; a damaged profile may state anything."""
     return profile[16:20].decode("latin-1")
 
 

@@ -165,7 +165,7 @@ def _has_deep_colors(image: Image.Image) -> bool:
 
 
 def _repair_deep_colors(image: Image.Image, name: str) -> None:
-    """Of 16-bit colours Pillow keeps the upper halves: what only the lower ones held must not pass for black."""
+    """Refuse 16-bit colours that use the lower byte only, since Pillow keeps the upper one: they would be black."""
     highest = int(np.asarray(image)[..., :3].max())
     _check_depth(highest << 8 | 255, name)
     # The colour that is transparent has been left whole.
@@ -218,7 +218,7 @@ def _deep_gray_to_8_bit(image: Image.Image, opened: Image.Image, name: str) -> I
 
 
 def _check_depth(largest: int, name: str) -> None:
-    """Refuse 16-bit values that are those of 8 or 12 bits: as they stand the picture would be black, without a word."""
+    """Refuse 16-bit pictures that hold 8-bit or 12-bit values: they would be black, without an error."""
     if 0 < largest < _LEAST_OF_16_BIT:
         raise UserError(
             f"{name} has 16-bit values, but none above {largest} of 65535, so it would be black: save it with 8 bits, "

@@ -1,4 +1,4 @@
-"""Which of the pictures in one file is meant, and which way up it is."""
+"""Chooses one picture of a file that holds several, and finds its orientation."""
 
 import io
 

@@ -1,7 +1,7 @@
 """CLIP-RC (Zhang et al., "Exploring Regional Clues in CLIP for Zero-Shot Semantic Segmentation", CVPR 2024).
 
-The paper's modules, and where each stands; G, I, R are the unit-norm [CLS], patch and region
-tokens, T the text vectors:
+The paper's modules, and where each stands; G, I, R are the unit-norm [CLS], patch and region tokens, T the
+text vectors:
 
 1. Region-level bridge, RLB (its Figure 1 has the idea): M region tokens in the encoder; an attention mask lets each
    exchange information with the patches of its own block only (`zsseg.layers.region_attention_mask`,
@@ -12,6 +12,8 @@ tokens, T the text vectors:
    mean over regions of q v^T, without scale or temperature, upsampled, then a sigmoid.
 4. Recovery decoder: one such layer that leads queries and patches back to R^ and I, so that training on seen classes
    does not overwrite CLIP's features (`RecoveryDecoder`). Published as a training aid; here it can be viewed, too.
+
+The numbers of its equations are not given: the paper could not be read here, and nobody cites them by number.
 
 Losses: NEL (focal, dice) and L1 for the recovery; `training/core/losses.py`. Upstream: Jittor/JSeg at c14696d, under
 python/jseg/models: decode_heads/cliprc_head.py 168-217 (RAM, decoder, mean), backbones/clip_encoder_rlb.py 81-110 (the

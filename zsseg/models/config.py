@@ -9,7 +9,7 @@ from typing import ClassVar
 
 from zsseg.documents import STRICT
 
-MOST = 16384
+MAX_WIDTH = 16384
 """Of what is counted in a head, so that a header of some bytes cannot ask for all memory."""
 
 
@@ -69,10 +69,10 @@ class ModelConfig(MethodConfig):
         if min(self.prompts, self.decoder_layers, self.decoder_heads, self.decoder_ffn) < 1:
             raise ValueError("prompts, decoder_layers, decoder_heads and decoder_ffn must be at least 1")
         if (
-            max(self.prompts, self.regions, self.decoder_ffn) > MOST
+            max(self.prompts, self.regions, self.decoder_ffn) > MAX_WIDTH
             or max(self.decoder_layers, self.decoder_heads) > 64
         ):
-            raise ValueError(f"prompts, regions or decoder_ffn above {MOST}, or more than 64 decoder_layers or heads")
+            raise ValueError(f"prompts, regions or decoder_ffn above {MAX_WIDTH}, or over 64 decoder_layers or heads")
         if self.prompt_depth is not None and self.prompt_depth < 0:
             raise ValueError(f"prompt_depth must be 0 or more, not {self.prompt_depth}")
         if not 0 <= self.dropout < 1:

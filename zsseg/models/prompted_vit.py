@@ -1,10 +1,10 @@
 """CLIP's image encoder with learned prompts and region tokens, or without either.
 
-Deep prompt tuning (visual prompt tuning, "deep" variant; ZegCLIP's first design): the P prompts of layer i are
-proj(e_i) with learned e_i and one linear layer shared by all depths. They take the places after the class token; what a
-layer makes of them is dropped when the next layer has prompts of its own. Sequence: [CLS, P prompts, N patches, M
-regions]. After the last layer every token but the regions passes one learned layer norm, then CLIP's own final norm and
-projection, which CLIP applies to the class token alone. All tokens then have unit norm.
+Deep prompt tuning (visual prompt tuning, "deep" variant; ZegCLIP's first design, section 3.3, equation 3): the P
+prompts of layer i are proj(e_i) with learned e_i and one linear layer shared by all depths. They take the places after
+the class token; a layer's outputs there are dropped when the next layer has prompts of its own. Sequence: [CLS, P
+prompts, N patches, M regions]. After the last layer every token but the regions passes one learned layer norm, then
+CLIP's own final norm and projection, which CLIP applies to the class token alone. All tokens then have unit norm.
 
 Region-level bridge, RLB (CLIP-RC): the M region tokens all start as the class token's input, are never trained, and
 differ because region r attends to the patches of its own block and to itself only; a patch attends to its own region.

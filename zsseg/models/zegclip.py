@@ -2,15 +2,21 @@
 
 The paper's three designs (its Figure 2 shows them), and where each stands:
 
-1. Deep prompt tuning: CLIP stays frozen, P learned prompts enter every layer of its image encoder (`prompted_vit.py`).
-2. Relationship descriptor: q_k = W [g * t_k ; t_k] + b, with g the image's [CLS] token, t_k the text vector of class k
-   and * the element-wise product; `relationship_descriptor`, then `self.descriptor`. It is the only trained layer on
-   the side of the text.
-3. Non-exclusive loss, NEL: focal and dice on one sigmoid per class, no softmax over classes; `training/core/losses.py`.
+1. Deep prompt tuning, DPT (section 3.3, equation 3): CLIP stays frozen, P learned prompts enter every layer of its
+   image encoder (`prompted_vit.py`).
+2. Relationship descriptor, RD (section 3.5, equations 7 and 8): q_k = W [g * t_k ; t_k] + b, with g the image's [CLS]
+   token, t_k the text vector of class k and * the element-wise product; `relationship_descriptor`, then
+   `self.descriptor`. It is the only trained layer on the side of the text.
+3. Non-mutually exclusive loss, NEL (section 3.4, equations 4 to 6): focal and dice on one sigmoid per class, no softmax
+   over classes; `training/core/losses.py`.
 
-Decoder: three layers of cross-attention, K queries q to N patch tokens H, without self-attention among the queries and
-without positions. The mask of class k is the last layer's attention score before its softmax, averaged over heads:
-m[k, n] = <W_q q_k + b_q, W_k H_n + b_k> / (heads * sqrt(D / heads)); upsampled bilinearly, then a sigmoid.
+Decoder (section 3.2, equations 1 and 2): three layers of cross-attention, K queries q to N patch tokens H, without
+self-attention among the queries and without positions. The mask of class k is the last layer's attention score before
+its softmax, averaged over heads: m[k, n] = <W_q q_k + b_q, W_k H_n + b_k> / (heads * sqrt(D / heads)); upsampled
+bilinearly, then a sigmoid.
+
+The paper itself could not be read here. Sections and equations 2 and 8 are as public notes and code cite them; the
+others follow from the order of the formulas.
 
 Upstream: ZiqinZhou66/ZegCLIP at 9ba4bb5, models/decode_heads/decode_seg.py: the head 139-348, the descriptor 262 and
 325-332, one layer 62-81, its scores 111-119. At test time 0.1 is subtracted from the sigmoid of seen classes, 298.

@@ -1,4 +1,4 @@
-"""Characters that nobody sees: they must neither tell two names apart nor get into the name of a file."""
+"""Invisible characters: they must neither distinguish two names nor enter the name of a file."""
 
 import unicodedata
 
@@ -13,7 +13,7 @@ _LAST_LATIN = "\u024f"
 
 
 def without_invisible(text: str) -> str:
-    """The text without what has no shape: zero-width and soft characters, text direction, variation selectors.
+    """Remove invisible characters: zero-width and soft characters, text direction, variation selectors.
 
     A joiner stays between two characters of other scripts than Latin. Control characters, line breaks among them,
     stay as well: what they separate must not run together.

@@ -94,14 +94,14 @@ def check_vocabulary(
 
 
 def about_truncated_names(warnings: Sequence[VocabularyWarning]) -> tuple[str, ...]:
-    """Sentences that belong to an answer, not only to its question: which names were cut, and what these now equal."""
+    """Sentences for an answer: which names were truncated, and which names they now equal."""
     cut = {name for warning in warnings if warning.kind == "too long" for name in warning.names}
     # Two names that were cut may be one text by now, so their near-duplicate warning belongs here as well.
     return tuple(warning.sentence for warning in warnings if cut & set(warning.names))
 
 
 def lists_read_as_one(vocabulary: Vocabulary, known_names: Collection[str]) -> list[VocabularyWarning]:
-    """Warn of classes that look like several: their names would share one mask, and nothing else says so.
+    """Warn of a class whose text looks like several names, which would share one mask.
 
     Args:
         vocabulary: the classes.
@@ -122,7 +122,7 @@ def lists_read_as_one(vocabulary: Vocabulary, known_names: Collection[str]) -> l
 
 
 def _read_as_one(name: str, group: Sequence[str], known: Collection[str]) -> str:
-    """What of a class looks like several, as it was typed; empty where nothing does."""
+    """The part of a class that looks like several names, as typed; empty if there is none."""
     # Two classes of the model's own lists as synonyms of one: perhaps the row of a table.
     if sum(synonym.casefold() in known for synonym in group) > 1:
         return " | ".join(group)
@@ -139,7 +139,7 @@ def _looks_like_a_list(name: str, known: Collection[str]) -> bool:
 
 
 def _is_sign(character: str, has_letters: bool) -> bool:
-    """Whether it joins or separates words; a picture does only beside letters."""
+    """Whether a character joins or separates words; an emoji does so only beside letters."""
     kind = unicodedata.category(character)
     return character not in _OF_NAMES and (
         kind[0] == "P" or kind in ("Sm", "Sk") or (kind in ("So", "No") and has_letters)

@@ -67,7 +67,7 @@ class TextEncoder:
         )
 
     def answer_warnings(self, vocabulary: Vocabulary) -> tuple[str, ...]:
-        """Sentences on names that were not read as they may be meant: cut, or several in one; mostly none."""
+        """Sentences about names that may be misread: truncated names, and several names in one; usually none."""
         as_one = tuple(warning.sentence for warning in lists_read_as_one(vocabulary, self.known_names))
         if max(self.token_counts(vocabulary)) <= self.backbone.context_length:
             return as_one

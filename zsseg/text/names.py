@@ -1,4 +1,4 @@
-"""What people and other programs type or paste as class names, taken apart: commas of any script, lists, JSON."""
+"""Splits typed or pasted text into class names: commas of any script, lists, JSON."""
 
 import re
 import unicodedata
@@ -43,7 +43,7 @@ _BRACKETS = (("[", "]"), ("{", "}"), ("(", ")"))
 
 
 def split_classes(text: str) -> list[str]:
-    """Split a text into what stands for one class each; the parts still have to be cleaned.
+    """Split a text into one part per class; `clean_name` cleans a part.
 
     Raises:
         UserError: the text is longer than `MAX_TEXT_LENGTH`, or more accents than a name may have stand on one letter.
@@ -98,7 +98,7 @@ def _check_name(name: str, most: int) -> None:
 
 
 def without_list(groups: list[tuple[str, ...]]) -> list[tuple[str, ...]]:
-    """Take away what belongs to a list and to none of its classes: numbers, as in "1. cat", and a last "and".
+    """Remove what belongs to the list and to no class: numbers, as in "1. cat", and a last "and".
 
     Numbers go where every class has one and they count from 0 or 1. They may also stand apart, as in the first column
     of a table: "1, cat, 2, dog".

@@ -1,4 +1,4 @@
-"""Question lists to start from, each a title and class names; which of these are seen is not theirs to say."""
+"""Presets: lists of class names to start from, each with a title. The checkpoint says which names are seen."""
 
 from collections.abc import Mapping
 

@@ -1,7 +1,7 @@
 """The texts that class names are put into before the text encoder reads them, as both papers use them."""
 
 SINGLE_TEMPLATE: tuple[str, ...] = ("a photo of a {}",)
-"""For PASCAL VOC, and wherever nothing else is said."""
+"""For PASCAL VOC, and the default."""
 
 _SIZES = ("", "small ", "medium ", "large ")
 # ZegCLIP's notebook `get_embedding.ipynb` and, identical, that of uyzhang/CLIP-RC; every text ends with a full stop.

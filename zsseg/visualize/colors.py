@@ -1,4 +1,4 @@
-"""One colour per class name, the same wherever the name appears, and told apart by colour-blind eyes too."""
+"""One colour per class name, the same wherever the name appears, distinct for colour-blind people too."""
 
 import colorsys
 import re
@@ -90,7 +90,7 @@ _OKLAB = np.array(
 
 
 def color_of(name: str) -> Color:
-    """The RGB colour, 0..255, that a name has whenever no other class of its list took it first."""
+    """The RGB colour, 0..255, of a name, unless another class of its list took it first."""
     return colors_of([name])[0]
 
 
@@ -127,7 +127,7 @@ def _choose(candidates: Sequence[Color], taken: Sequence[Color]) -> Color | None
 
 
 def distance(one: Color, other: Color) -> float:
-    """How different two colours look, in OKLab, to the eye that sees the smallest difference.
+    """The smallest OKLab difference of two colours, over normal and colour-blind vision.
 
     The eyes are normal, protanope, deuteranope and tritanope. Black and white are 1 apart.
     """
@@ -136,7 +136,7 @@ def distance(one: Color, other: Color) -> float:
 
 @lru_cache(maxsize=4096)
 def _appearance(color: Color) -> npt.NDArray[np.float64]:
-    """(4, 3) OKLab of a colour for each of the eyes."""
+    """(4, 3) OKLab of a colour for each kind of vision."""
     value = np.array(color) / 255
     linear = np.where(value <= 0.04045, value / 12.92, ((value + 0.055) / 1.055) ** 2.4)
     return np.asarray(np.cbrt((_EYES @ linear).clip(0, 1) @ _CONES.T) @ _OKLAB.T)

@@ -69,7 +69,7 @@ def overlay(image: Pixels, seg: Segmentation, opacity: float = 0.6) -> Pixels:
 
 
 def paint_layer(seg: Segmentation, max_side: int) -> Pixels:
-    """The paint of `overlay` alone, for a program that lays it over the photo at any opacity.
+    """The coloured layer of `overlay` alone, for programs that blend it with the photo at any opacity.
 
     Args:
         seg: the answer.
@@ -200,7 +200,7 @@ def isolation_masks(seg: Segmentation) -> list[Pixels | None]:
 
 
 def with_labels(seg: Segmentation, labels: npt.NDArray[np.int16]) -> Segmentation:
-    """A segmentation of the same classes whose labels are given, such as a ground truth to be painted in its colours.
+    """A segmentation of the same classes with given labels, such as a ground truth to be drawn in its colours.
 
     Args:
         seg: names the K classes.

@@ -1,4 +1,4 @@
-"""Pictures of CLIP-RC's region tokens: their blocks on the photo, who may attend to whom, what each says."""
+"""Pictures of CLIP-RC's region tokens: blocks on the photo, attention, and logits."""
 
 from typing import TYPE_CHECKING
 

@@ -1,4 +1,4 @@
-"""What a backbone's configuration may ask for. It may come from anywhere, and open_clip builds whatever it says."""
+"""Checks a backbone's configuration before open_clip, which builds whatever it says, gets it."""
 
 import math
 from collections.abc import Iterator, Mapping
@@ -45,7 +45,7 @@ def _numbers(value: object) -> Iterator[int | float]:
 
 
 def _parameters(encoder: Mapping[str, Any]) -> int:
-    """At least so many has an encoder of transformer blocks; the defaults are open_clip's."""
+    """A lower bound of the parameters of a transformer encoder; the defaults are open_clip's."""
     layers, width = encoder.get("layers", 12), encoder.get("width", 512)
     if not isinstance(layers, int) or not 0 <= layers <= _MOST_LAYERS:
         raise ValueError(f"layers must be a number of at most {_MOST_LAYERS}")

@@ -34,7 +34,7 @@ def save_checkpoint(
 
 
 def replace_metadata(path: Path, metadata: Metadata) -> None:
-    """Exchange a head's header; its tensors stay as they are stored, to the bit."""
+    """Replace a head's header; its stored tensors keep every bit."""
     _write(load_file(path), metadata, path)
 
 

@@ -1,4 +1,4 @@
-"""Where weights come from: a folder, a folder of the Hugging Face cache or a repository id, each as a local folder."""
+"""Finds the local folder of weights: a folder, a folder of the Hugging Face cache, or a repository to download."""
 
 import re
 from functools import cache

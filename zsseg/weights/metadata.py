@@ -1,4 +1,4 @@
-"""What the header of a head's file says about it. Reading it needs no torch, so that listing models is quick."""
+"""The header of a head's file. Reading it needs no torch, so that listing models is quick."""
 
 import dataclasses
 import json
@@ -104,7 +104,7 @@ class Metadata:
             raise ValueError(f"the backbone {self.backbone!r:.40} is no plain folder name")
 
     def _check_numbers(self) -> None:
-        """Refuse numbers that no answer could be computed with."""
+        """Refuse numbers from which no answer can be computed."""
         # The checks of an answer's settings, which these values become where nobody says otherwise.
         check_penalty(self.seen_penalty)
         check_fraction(self.threshold, "The threshold")

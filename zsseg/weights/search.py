@@ -1,4 +1,4 @@
-"""Where weights are looked for, and what is found there; no torch, so that listing models is quick."""
+"""Searches the folders of weights; no torch, so that listing models is quick."""
 
 import os
 import re
@@ -41,7 +41,7 @@ def own_folders() -> list[Path]:
 
 
 def _search_folders(weights: str | None) -> Iterator[Path]:
-    """Every folder to search; one by one, so that what is found early does not wait for, or fail with, the rest."""
+    """Every folder to search, one by one, so that an early find neither waits for nor fails with the rest."""
     if weights:
         yield weights_folder(weights)
     yield from checkpoint_folders()
@@ -76,7 +76,7 @@ def find_checkpoint(name: str | Path, weights: str | None = None) -> Path:
 
 
 def _how_to_get(name: str) -> str:
-    """What brings released weights, for the sentences that say that they are not here; empty for other names."""
+    """The command that gets missing released weights, for error sentences; empty for other names."""
     known = (row.name for row in RELEASED.values() if name in (row.name, row.open_clip.partition("/")[0]))
     row = next(known, None) if name else None
     return f"bring it with `zsseg weights get {row}`, " if row else ""

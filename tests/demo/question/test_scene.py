@@ -1,4 +1,4 @@
-"""Fresh scenes in the page: exact masks, honest names, and no mask judged against another photo."""
+"""Fresh scenes in the page: exact masks, honest names, and no mask compared with another photo."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Trains a toy head in a process that stops where it is told, to be killed there. Arguments: data, run, where.
+"""Trains a toy head in a process that stops at a named point, to be killed there. Arguments: data, run, where.
 
 `where` is "end"; "step N", to wait for the killer before iteration N; or "write N", to wait inside the N-th write of
 the state, when the new file is written and the old one is still there.

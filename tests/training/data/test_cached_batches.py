@@ -145,8 +145,8 @@ def train(data: Path, method: str, run: str, resume: bool = False, stop_at: int 
 @pytest.mark.parametrize("method", ["zegclip", "clip_rc"])
 def test_an_interrupted_run_ends_with_the_same_weights(data: Path, method: str) -> None:
     whole = train(data, method, "whole").model.state_dict()
-    train(data, method, "cut", stop_at=3)
-    resumed = train(data, method, "cut", resume=True).model.state_dict()
+    train(data, method, "interrupted", stop_at=3)
+    resumed = train(data, method, "interrupted", resume=True).model.state_dict()
     assert all(torch.equal(value, resumed[name]) for name, value in whole.items())
 
 

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from tests.training.photosets import LISTS, draw_voc, write_mask
-from training.data.balance import MOST, repeats
+from training.data.balance import MAX_REPEATS, repeats
 from training.data.batches import BatchStream, Part
 from training.data.datasets import Item, PhotoSet, open_set, read_mask
 from training.data.labels import HIDDEN, VOID, label_table
@@ -172,7 +172,7 @@ def test_repeats__are_the_root_of_how_rare_the_rarest_seen_name_is(tmp_path: Pat
     assert often[0] == 1
     assert often[50] == 2  # the root of .5 / .12 is 2.04
     assert often[62] == round((0.5 / 0.01) ** 0.5) == 7
-    assert repeats(photos, ("dog", "cat", "bird"), rare=0.9)[62] == MOST
+    assert repeats(photos, ("dog", "cat", "bird"), rare=0.9)[62] == MAX_REPEATS
     assert often[63] == 1
 
 

@@ -17,7 +17,7 @@ from training.data.feature_cache import FeatureCache, fill_cache
 from training.data.splits import UNSEEN, class_names, is_development
 from training.data.views import PhotoFile, View, ViewPlan, draw_views
 from training.pretrain import _image_run, _whole_run, export
-from training.pretraining.alignment import AlignmentLoss, ImageLabels, Vocabulary, saliency_loss, self_training_loss
+from training.pretraining.alignment import AlignmentLoss, ImageLabels, NameVectors, saliency_loss, self_training_loss
 from training.pretraining.image_encoder import AlignmentRun, ImageRecipe, encode_features, trainable_parameters
 from training.pretraining.photos import ANY, LABELLED_SETS, LabelledPhoto, list_photos, vocabulary_of, without_names
 from training.pretraining.saliency import fit_readout
@@ -100,10 +100,10 @@ def test_a_view_cuts_photo_and_labels_alike(tmp_path: Path) -> None:
     labels[20:40, 10:50] = 7
     Image.fromarray(np.repeat(labels[..., None] * 30, 3, -1)).save(tmp_path / "a.png")
     view = View("a", PhotoFile(str(tmp_path / "a.png")), (4.0, 8.0, 52.0, 56.0), True, (3, 3))
-    rgb, cut = view.rgb(), view.labels(labels)
+    rgb, ids = view.rgb(), view.labels(labels)
     assert rgb.shape == (48, 48, 3)
-    assert cut.shape == (48, 48)
-    np.testing.assert_array_equal(rgb[..., 0] > 105, cut == 7)
+    assert ids.shape == (48, 48)
+    np.testing.assert_array_equal(rgb[..., 0] > 105, ids == 7)
     assert view.labels(labels, 4).shape == (12, 12)
 
 
@@ -264,7 +264,7 @@ def run(photos: list[LabelledPhoto], cache: FeatureCache, folder: Path, recipe: 
     text = torch.nn.functional.normalize(torch.randn(3, 16), dim=-1)
     saliency = torch.nn.Linear(cache.features(0).shape[-1], 1).requires_grad_(False)
     views = CachedViews([cache], photos, recipe.tokens)
-    return AlignmentRun(source.visual, views, photos, Vocabulary(VOCABULARY, text), recipe, folder, saliency)
+    return AlignmentRun(source.visual, views, photos, NameVectors(VOCABULARY, text), recipe, folder, saliency)
 
 
 @torch.no_grad()
@@ -298,17 +298,17 @@ def test_a_resumed_run_ends_with_the_same_weights(
 ) -> None:
     whole = run(photos, cache, tmp_path / "whole")
     whole.train()
-    cut = run(photos, cache, tmp_path / "cut")
+    interrupted = run(photos, cache, tmp_path / "interrupted")
     for _ in range(7):
-        cut._step()
-    cut._save()
-    resumed = run(photos, cache, tmp_path / "cut")
+        interrupted._step()
+    interrupted._save()
+    resumed = run(photos, cache, tmp_path / "interrupted")
     assert resumed.step == 7
     resumed.train()
     for name, value in whole.visual.state_dict().items():
         assert torch.equal(value, resumed.visual.state_dict()[name]), name
     with pytest.raises(UserError, match="another recipe"):
-        run(photos, cache, tmp_path / "cut", dataclasses.replace(RECIPE, lr=1.0))
+        run(photos, cache, tmp_path / "interrupted", dataclasses.replace(RECIPE, lr=1.0))
 
 
 def test_a_run_can_begin_with_the_weights_of_another(
@@ -374,10 +374,10 @@ def test_the_networks_below_are_trained_only_where_the_recipe_says_so_and_resume
     assert any(name.startswith("conv1.vit.blocks.") for name in moved)
     assert any(name.startswith("conv1.lite2.") for name in moved)
     assert not any(name.startswith("conv1.reduce") or "running" in name for name in moved)
-    cut = whole_run(photos, tmp_path / "cut", recipe)
-    cut._step()
-    cut._save()
-    resumed = whole_run(photos, tmp_path / "cut", recipe)
+    interrupted = whole_run(photos, tmp_path / "interrupted", recipe)
+    interrupted._step()
+    interrupted._save()
+    resumed = whole_run(photos, tmp_path / "interrupted", recipe)
     assert resumed.step == 1
     resumed.train()
     for name, value in whole.visual.state_dict().items():
@@ -413,7 +413,7 @@ def whole_run(photos: list[LabelledPhoto], folder: Path, recipe: ImageRecipe) ->
     text = torch.nn.functional.normalize(torch.randn(3, 16), dim=-1)
     frozen = copy.deepcopy(visual.conv1).eval().requires_grad_(False)
     source = LivePhotos(photos, visual, frozen, side=48, grid=2)
-    return AlignmentRun(visual, source, photos, Vocabulary(VOCABULARY, text), recipe, folder)
+    return AlignmentRun(visual, source, photos, NameVectors(VOCABULARY, text), recipe, folder)
 
 
 def test_only_what_lies_above_the_networks_is_trained(backbone: Backbone) -> None:

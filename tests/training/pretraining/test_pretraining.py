@@ -42,8 +42,8 @@ def targets() -> TextTargets:
 
 @pytest.mark.parametrize("dilations", [(), (1, 2)])
 def test_folded_stem__equals_the_trained_stem_in_evaluation(dilations: tuple[int, ...]) -> None:
-    tower = TrainableEncoder(build_clip(TINY).visual, TINY["stem"], dilations)  # type: ignore[arg-type]
-    stem: TrainableStem = tower.visual.conv1
+    encoder = TrainableEncoder(build_clip(TINY).visual, TINY["stem"], dilations)  # type: ignore[arg-type]
+    stem: TrainableStem = encoder.visual.conv1
     pixels = torch.randn(4, 3, 64, 64)
     for _ in range(3):
         stem(pixels * 2 + 1)  # gives the batch norms statistics that are not the identity
@@ -51,7 +51,7 @@ def test_folded_stem__equals_the_trained_stem_in_evaluation(dilations: tuple[int
         nn.init.normal_(norm.weight, 1, 0.3)
         nn.init.normal_(norm.bias, 0, 0.3)
     stem.eval()
-    torch.testing.assert_close(tower.folded_stem()(pixels), stem(pixels), atol=1e-5, rtol=1e-4)
+    torch.testing.assert_close(encoder.folded_stem()(pixels), stem(pixels), atol=1e-5, rtol=1e-4)
 
 
 def test_encode_short__equals_open_clips_own_encoder() -> None:

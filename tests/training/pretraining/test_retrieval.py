@@ -1,4 +1,4 @@
-"""The bag of tokens that the text tower is compared with."""
+"""The bag of tokens that the text encoder is compared with."""
 
 import numpy as np
 import torch

@@ -18,7 +18,7 @@ from training.data.sets.description import DataSet, Files
 from zsseg.errors import UserError
 
 CLASSES_FILE, UNSEEN_FILE = "classes.txt", "unseen.txt"
-NO_CLASS = "-"
+NO_CLASS_LINE = "-"
 _VALIDATION_OF = 5
 _PHOTOS = tuple(f"images/{{id}}.{suffix}" for suffix in ("jpg", "jpeg", "png", "webp", "JPG", "JPEG", "PNG"))
 _MASKS = ("masks/{id}.png",)
@@ -38,13 +38,13 @@ def describe_own(folder: Path) -> DataSet:
     Raises:
         UserError: the names are empty, occur twice or are too many, or an unseen name is no class.
     """
-    names = tuple(None if line == NO_CLASS else line for line in _lines(folder / CLASSES_FILE))
+    names = tuple(None if line == NO_CLASS_LINE else line for line in _lines(folder / CLASSES_FILE))
     classes = [name for name in names if name is not None]
     # 255 is void, so ids 0..254 are left.
     if not classes or len(set(classes)) < len(classes) or len(names) > 255:
         raise UserError(
             f"{folder / CLASSES_FILE} needs one class name per mask id, 1 to 255 lines, each name once, "
-            f"and {NO_CLASS!r} for an id that is no class."
+            f"and {NO_CLASS_LINE!r} for an id that is no class."
         )
     unseen = tuple(_lines(folder / UNSEEN_FILE)) if (folder / UNSEEN_FILE).is_file() else ()
     if strange := sorted(set(unseen) - set(classes)):

@@ -1,4 +1,4 @@
-"""Looks at every file of a run before the run begins: one bad mask must not end a night of training at its first use.
+"""Checks every file of a run before it begins, so that one bad mask does not stop it hours later.
 
 Headers and ends only, so that 100,000 photos take a minute or two; `python -m training.data check` reads every pixel.
 """

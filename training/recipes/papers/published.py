@@ -1,44 +1,21 @@
 """The published rows: scores, the command that makes each one, and how long it is projected to take.
 
-Source of the scores: the readmes of ZiqinZhou66/ZegCLIP (averages over several runs) and of CLIP-RC in Jittor/JSeg.
-pAcc, mIoU of seen and of unseen classes, hIoU, in percent. ZegCLIP's readme prints 40.8 as the hIoU of 40.2 and 41.1;
-the formula gives 40.6.
-
-The readmes have neither PASCAL Context nor the cross-data rows, and the papers' tables could not be read here. Two
-cross-data scores of ZegCLIP stand in Table 1 of another paper, H-CLIP ("Parameter-efficient Fine-tuning in
-Hyperspherical Space for Open-vocabulary Semantic Segmentation", OpenReview, 2024); they are its copy, and marked so.
-A summary of OC-ZSS (ICLR 2026) gives 51.9 as CLIP-RC's hIoU on PASCAL Context, but 85.8 on VOC, where the authors
-publish 88.4: it is not taken.
+The scores of the authors' readmes stand in `zsseg.weights.released.published_scores`. The readmes have neither PASCAL
+Context nor the cross-data rows, and the papers' tables could not be read here. Two cross-data scores of ZegCLIP stand
+in Table 1 of another paper, H-CLIP ("Parameter-efficient Fine-tuning in Hyperspherical Space for Open-vocabulary
+Semantic Segmentation", OpenReview, 2024); they are its copy, and marked so. A summary of OC-ZSS (ICLR 2026)
+gives 51.9 as CLIP-RC's hIoU on PASCAL Context, but 85.8 on VOC, where the authors publish 88.4: it is not taken.
 """
 
 from typing import NamedTuple
 
 from training.recipes.base import Recipe
 from training.recipes.papers import coco_stuff, pascal_context, voc2012
-
-
-class PublishedScores(NamedTuple):
-    """One published row, in percent."""
-
-    pAcc: float
-    mIoU_seen: float
-    mIoU_unseen: float
-    hIoU: float
-
+from zsseg.weights.released.published_scores import PUBLISHED as BY_SETTING
+from zsseg.weights.released.published_scores import PublishedScores
 
 PUBLISHED: dict[str, PublishedScores] = {
-    "zegclip_voc_inductive": PublishedScores(94.6, 91.9, 77.8, 84.3),
-    "zegclip_voc_transductive": PublishedScores(96.2, 92.3, 89.9, 91.1),
-    "zegclip_voc_fully_supervised": PublishedScores(96.3, 92.4, 90.9, 91.6),
-    "zegclip_coco_inductive": PublishedScores(62.0, 40.2, 41.1, 40.8),
-    "zegclip_coco_transductive": PublishedScores(69.2, 40.7, 59.9, 48.5),
-    "zegclip_coco_fully_supervised": PublishedScores(69.9, 40.7, 63.2, 49.6),
-    "clip_rc_voc_inductive": PublishedScores(95.8, 92.8, 84.4, 88.4),
-    "clip_rc_voc_transductive": PublishedScores(97.0, 93.9, 92.2, 93.0),
-    "clip_rc_voc_fully_supervised": PublishedScores(97.1, 94.1, 93.4, 93.7),
-    "clip_rc_coco_inductive": PublishedScores(63.1, 40.9, 41.6, 41.2),
-    "clip_rc_coco_transductive": PublishedScores(69.9, 42.0, 60.8, 49.7),
-    "clip_rc_coco_fully_supervised": PublishedScores(70.8, 42.9, 64.1, 51.4),
+    f"{method}_{data}_{setting.replace('-', '_')}": row for (method, data, setting), row in BY_SETTING.items()
 }
 """Published scores by recipe name; PASCAL Context has none that could be read."""
 

@@ -45,7 +45,7 @@ def title(method: str, predictors: Predictors) -> Markup:
 
 
 def photo_style(answer: Answer) -> Markup:
-    """The photo itself, once for all cards, which lay their paint over it."""
+    """CSS with the photo, once for all cards; each card draws its coloured layers over it."""
     return render("photo.html", photo=jpeg_uri(shrink(answer.photo, PHOTO_SIDE)))
 
 

@@ -1,4 +1,4 @@
-"""What happens with the answer on the first screen: Run, the sliders, the legend, a click on a picture."""
+"""Events of the answer on the first screen: Run, the sliders, the legend, a click on a picture."""
 
 from typing import Any
 

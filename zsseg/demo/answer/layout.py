@@ -9,7 +9,7 @@ from zsseg.demo.answer.banner import banner
 from zsseg.demo.answer.card import title
 from zsseg.demo.catalog import Predictors, title_of
 from zsseg.demo.html.parts import text
-from zsseg.demo.link import PENALTIES
+from zsseg.demo.link import PENALTY_RANGE
 from zsseg.demo.theme import script
 from zsseg.errors import UserError
 from zsseg.models import METHODS
@@ -40,7 +40,7 @@ def make_card(method: str, predictors: Predictors) -> Card:
             info = "Nothing is painted where no class scores higher."
             none_below = make_slider((0, 1), threshold, f"Score threshold\nof {title_of(method)}", info)
             info = "Subtracted from seen classes, favoured in training."
-            penalty = make_slider(PENALTIES, seen_penalty, f"Seen penalty\nof {title_of(method)}", info)
+            penalty = make_slider(PENALTY_RANGE, seen_penalty, f"Seen penalty\nof {title_of(method)}", info)
     return Card(method, column, heading, view, none_below, penalty)
 
 
@@ -59,7 +59,7 @@ def own_settings(method: str, predictors: Predictors) -> tuple[float, float]:
 
 
 def starting(predictors: Predictors) -> list[str]:
-    """Keys of the methods whose cards are there from the start: the main ones, and the baseline that none trained."""
+    """Keys of the methods whose cards the page starts with: the main ones and the training-free baseline."""
     return [key for key in predictors if METHODS[key].shown or not METHODS[key].trained]
 
 

@@ -1,4 +1,4 @@
-"""What happens when a visitor changes the question: examples, names, presets, marks, a new scene."""
+"""Events of the question: examples, names, presets, marks, a new scene."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -98,7 +98,7 @@ def wire_photo(page: Page) -> None:
 
 
 def wire_names(page: Page) -> None:
-    """Put names into the boxes where they belong, show how each is marked, and run after each change but typing."""
+    """Put names into the boxes where they belong, show how each is marked, and run after each change except typing."""
     panel = page.panel
 
     def route(values: Values) -> Values:

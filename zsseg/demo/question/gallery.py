@@ -23,7 +23,7 @@ SCENE = 14
 
 
 def is_untouched(photo: str | None, seen: str, unseen: str) -> bool:
-    """Whether a question is an example as it came, or has no photo: then it may be replaced, nobody's work is lost."""
+    """Whether a question is an unchanged example or has no photo, so that replacing it loses no work."""
     example = example_of(photo)
     return photo is None or (example is not None and _names(example.seen, example.unseen) == _names(seen, unseen))
 
@@ -36,7 +36,7 @@ def _names(seen: str, unseen: str) -> set[tuple[str, ...]]:
 
 
 def example_of(photo: str | None) -> Example | None:
-    """The example whose picture a file is, whatever the file is called; None for any other picture."""
+    """The example that a file shows, found by content, not by name; None for any other picture."""
     if photo is None:
         return None
     # By content, since Gradio serves a copy of an example from its own folder.

@@ -1,4 +1,4 @@
-"""What happens when the page opens: a shared link is read, and the first question is answered."""
+"""Events when the page opens: a shared link is read, and the first question is answered."""
 
 from pathlib import Path
 from typing import Any
@@ -48,7 +48,7 @@ def wire_load(page: Page) -> None:
 
 
 def _question(page: Page, predictors: Predictors, shared: link.Shared) -> dict[Any, Any]:
-    """Photo, ground truth and names as a link wants them.
+    """Photo, ground truth and names as a link states them.
 
     A link to a scene or an example brings it. Another link with names needs a photo that it does not contain, so no
     photo is there and a line asks for it: the page never shows names that were meant for another photo.

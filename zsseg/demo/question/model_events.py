@@ -1,4 +1,4 @@
-"""What happens when another model is chosen: its settings, its record, a picture that it knows, its answer."""
+"""Events when another model is chosen: its settings, its record, a fitting picture, its answer."""
 
 from typing import Any
 

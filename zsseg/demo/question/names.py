@@ -1,11 +1,11 @@
-"""The class names while they are typed: which box each belongs in, likely slips, names to choose from."""
+"""The class names while they are typed: the box of each name, likely typing mistakes, suggestions."""
 
 import json
 from collections.abc import Collection, Iterable, Sequence
 
 from markupsafe import Markup
 
-from zsseg.demo.actions import MAX_NAMES
+from zsseg.demo.actions import PAGE_NAMES
 from zsseg.demo.catalog import Predictors, working
 from zsseg.demo.html.parts import warning
 from zsseg.demo.html.templates import render
@@ -27,7 +27,7 @@ _Group = tuple[str, ...]
 
 
 def preset(title: str, predictors: Predictors) -> tuple[str, str]:
-    """Return the texts of both boxes for a preset, each name in the box that the model's training says.
+    """Return the texts of both boxes for a preset, each name in the box that the model's own lists give it.
 
     Raises:
         UserError: there is no such preset.
@@ -89,7 +89,7 @@ def flip(seen: str, unseen: str, name: str, flipped: Flipped = frozenset()) -> t
 
 
 def flipped_names(seen: str, unseen: str, predictors: Predictors) -> Flipped:
-    """The names that are not where the model's own lists put them, as in a link that somebody shared."""
+    """The names that lie in another box than the model's own lists say, as in a shared link."""
     try:
         boxes = parse_names(seen), parse_names(unseen)
         right = split_by_seen([*boxes[0], *boxes[1]], _known(predictors))
@@ -109,7 +109,7 @@ def _is_flipped(group: _Group, flipped: Flipped) -> bool:
 
 
 def _ordered(groups: Iterable[_Group], boxes: tuple[list[_Group], list[_Group]]) -> list[_Group]:
-    """In the order typed, without a group twice."""
+    """In the order typed, each group once."""
     # `dict.fromkeys` below keeps the first of equal groups and the order.
     wanted = set(groups)
     return list(dict.fromkeys(group for group in [*boxes[0], *boxes[1]] if group in wanted))
@@ -136,7 +136,7 @@ def choices(predictors: Predictors) -> Markup:
 
 
 def marks(seen: str, unseen: str, predictors: Predictors) -> Markup:
-    """Show each class with its mark, which a click flips, and what looks like a slip; never an exception."""
+    """Show each class with its mark, which a click flips, and likely typing mistakes; raises nothing."""
     able = list(working(predictors).values())
     try:
         vocabulary = build_vocabulary(seen, unseen)
@@ -145,8 +145,8 @@ def marks(seen: str, unseen: str, predictors: Predictors) -> Markup:
     if not able:
         return Markup()
     count = len(vocabulary.names)
-    if count > MAX_NAMES:
-        return warning(f"{count} class names are too many for this page: use at most {MAX_NAMES} at a time.")
+    if count > PAGE_NAMES:
+        return warning(f"{count} class names are too many for this page: use at most {PAGE_NAMES} at a time.")
     # What the model knows, while `vocabulary.seen` is what the boxes say: a chip marks where they differ.
     trained = {name.casefold() for name in able[0].metadata.seen}
     chips = [

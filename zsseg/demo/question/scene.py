@@ -85,6 +85,6 @@ def is_scene(photo: str | None) -> bool:
 
 
 def number_of(photo: str | None) -> int | None:
-    """Which scene a file is the picture of, by its name, as `fresh_scene` takes it; None for any other photo."""
+    """The number of the scene that a file shows, read from its name; None for any other photo."""
     found = _PHOTO.fullmatch(Path(photo or "").name)
     return int(found[1]) if found else None

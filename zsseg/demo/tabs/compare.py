@@ -18,24 +18,9 @@ from zsseg.demo.html.parts import class_columns, figure, help_text, number, tabl
 from zsseg.demo.html.pictures import jpeg_uri
 from zsseg.demo.html.templates import render
 from zsseg.visualize import disagreement_map, overlay
+from zsseg.weights.released.published_scores import PUBLISHED
 
-_VOC, _COCO = "PASCAL VOC", "COCO-Stuff"
-PUBLISHED: Mapping[tuple[str, str, str], tuple[float, float, float, float]] = {
-    ("zegclip", "inductive", _VOC): (94.6, 91.9, 77.8, 84.3),
-    ("zegclip", "inductive", _COCO): (62.0, 40.2, 41.1, 40.8),
-    ("zegclip", "transductive", _VOC): (96.2, 92.3, 89.9, 91.1),
-    ("zegclip", "transductive", _COCO): (69.2, 40.7, 59.9, 48.5),
-    ("zegclip", "fully-supervised", _VOC): (96.3, 92.4, 90.9, 91.6),
-    ("zegclip", "fully-supervised", _COCO): (69.9, 40.7, 63.2, 49.6),
-    ("clip_rc", "inductive", _VOC): (95.8, 92.8, 84.4, 88.4),
-    ("clip_rc", "inductive", _COCO): (63.1, 40.9, 41.6, 41.2),
-    ("clip_rc", "transductive", _VOC): (97.0, 93.9, 92.2, 93.0),
-    ("clip_rc", "transductive", _COCO): (69.9, 42.0, 60.8, 49.7),
-    ("clip_rc", "fully-supervised", _VOC): (97.1, 94.1, 93.4, 93.7),
-    ("clip_rc", "fully-supervised", _COCO): (70.8, 42.9, 64.1, 51.4),
-}
-"""`_SCORES` in percent by method, setting and data set: what the authors' readmes report for ViT-B/16 at 512 pixels."""
-
+_DATA = {"voc": "PASCAL VOC", "coco": "COCO-Stuff"}
 _SCORES = ("pAcc", "mIoU_seen", "mIoU_unseen", "hIoU")
 
 ALONE = help_text("Only one method answered: there is nothing to compare it with.")
@@ -98,7 +83,7 @@ def _published(answer: Answer, predictors: Predictors) -> Markup:
             title = f"{title_of(method)}, {metadata.setting}"
             rows += [(title, f"here: {name}", *values) for name, values in _own(metadata.scores).items()]
             # What no paper reports has no row.
-            papers = [(data, PUBLISHED.get((method, metadata.setting, data))) for data in (_VOC, _COCO)]
+            papers = [(name, PUBLISHED.get((method, data, metadata.setting))) for data, name in _DATA.items()]
             rows += [(title, f"paper: {data}", *_percent(found)) for data, found in papers if found is not None]
     return table(("method", "scores in percent", "pAcc", "mIoU of seen", "mIoU of unseen", "hIoU"), rows)
 

@@ -1,4 +1,4 @@
-"""What fills the tabs: some of them after every answer, some with the sliders, the rest when a visitor asks."""
+"""The events that fill the tabs: after every answer, with the sliders, or on request."""
 
 from collections.abc import Callable
 from typing import Any

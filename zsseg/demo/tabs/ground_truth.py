@@ -47,7 +47,7 @@ def read(answer: Answer, path: str, meanings: str) -> Truth:
 
 
 def ask(question: AmbiguousMask) -> Markup:
-    """The question that a mask raises, with a button for each way to read it."""
+    """The question about an ambiguous mask, with a button for each interpretation."""
     return render("tabs/mask_question.html", sentence=str(question), readings=question.readings)
 
 
@@ -74,7 +74,7 @@ def truth_view(answer: Answer, display: DisplaySettings, truth: Truth) -> Markup
 
 
 def verdict(answer: Answer, display: DisplaySettings, truth: Truth) -> str:
-    """Which method is better on this photo and by how much, in one sentence; empty where the mask is of another one."""
+    """Which method is better on this photo and by how much, in one sentence; empty if the mask is of another photo."""
     if not _fits(truth, answer):
         return ""
     present = np.unique(truth.labels[truth.labels != NO_CLASS]).tolist()
@@ -95,7 +95,7 @@ def verdict(answer: Answer, display: DisplaySettings, truth: Truth) -> str:
 
 
 def _uncounted(truth: Truth) -> str:
-    """A warning where much of the truth is of no class that was asked: what is painted there is not scored."""
+    """A warning if much of the ground truth is no requested class: those pixels are not scored."""
     share = sum(truth.unmatched.values())
     return f" Not counted: {share:.0%} of the photo, whose true classes were not asked." if share >= _MUCH else ""
 

@@ -35,7 +35,7 @@ def _model(method: str, predictor: Predictor | UserError) -> dict[str, object]:
 
 
 def documents() -> list[tuple[str, str]]:
-    """Title and Markdown of the texts that come with the weights: their card and their licence."""
+    """Title and Markdown of the two texts that come with the weights: model card and licence."""
     found = []
     for title, name in (("Model card", "README.md"), ("Licence of the weights", "LICENSE.md")):
         path = next((folder / name for folder in checkpoint_folders() if (folder / name).is_file()), None)

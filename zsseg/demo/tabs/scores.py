@@ -65,7 +65,7 @@ def _block(index: int, first: Segmentation, scores: Mapping[str, FloatArray]) ->
 
 
 def sums(answer: Answer) -> Markup:
-    """The reason for NEL in one look: a class as sigmoid and as softmax, and the sum of all sigmoids at each pixel."""
+    """Why NEL is used: a class as sigmoid and as softmax, and the sum of all sigmoids at each pixel."""
     method, seg = next(iter(answer.results.items()))
     # The class with the highest mean shows most of the difference.
     index = int(np.argmax(seg.scores.mean((1, 2))))

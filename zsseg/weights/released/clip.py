@@ -154,7 +154,7 @@ def _check_finite(state: Mapping[str, Tensor], file: Path) -> None:
 
 
 def _write_model(out: Path, name: str, config: TrainingFreeConfig, sha256: str) -> Path:
-    """Write a model without tensors: its header is all there is to it."""
+    """Write a model without tensors: a header only."""
     mean, std = read_normalisation(out / BACKBONE)
     metadata = Metadata(
         name, config.method, "training-free", config, BACKBONE, sha256, SINGLE_TEMPLATE, mean, std, _SIZE, _STRIDE,

@@ -1,4 +1,4 @@
-"""Brings released weights: downloads or takes them, imports them, and checks that they are what they should be."""
+"""Gets released weights: downloads them or takes a file, imports them, and verifies them."""
 
 import os
 import tempfile
@@ -30,7 +30,7 @@ def home() -> Path:
 
 
 def get(row: Released, out: Path, source: str = "", say: Callable[[str], object] = lambda text: None) -> list[Path]:
-    """Bring released weights into a folder and return the checkpoints' paths.
+    """Get released weights into a folder and return the checkpoints' paths.
 
     Args:
         row: which; see `zsseg.weights.released.listing.released`.
@@ -79,7 +79,7 @@ def _first_place(row: Released, folder: Path, say: Callable[[str], object]) -> P
 
 
 def _fetch(row: Released, place: Place, folder: Path, say: Callable[[str], object]) -> Path:
-    """Bring what a place holds as a local file or folder."""
+    """Get the content of a place as a local file or folder."""
     if place.kind == "http":
         say(f"Downloading {place.address}")
         target = folder / (place.file or file_name(place.address))
@@ -95,7 +95,7 @@ def _fetch(row: Released, place: Place, folder: Path, say: Callable[[str], objec
 
 
 def _from_hub(row: Released, repository: str) -> Path:
-    """Download of a repository what the row needs, and no more: a repository may hold all twelve heads.
+    """Download only what the row needs: a repository may hold all twelve heads.
 
     Raises:
         UserError: it cannot be had, or has none of the files.

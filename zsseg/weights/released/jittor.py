@@ -22,7 +22,7 @@ from torch import Tensor
 
 from zsseg.errors import UserError, reason_of
 
-LARGEST_FILE = 4 * 2**30
+LARGEST_PICKLE = 4 * 2**30
 """Bytes. The published models have less than 1 GiB."""
 
 _MARK, _SHA1_BYTES = b"HCAJSLHD", 20
@@ -155,8 +155,8 @@ def read_jittor(path: Path) -> dict[str, Tensor]:
 
 
 def _unpickle(path: Path) -> dict[Any, Any]:
-    if path.stat().st_size > LARGEST_FILE:
-        raise ValueError(f"it has more than {LARGEST_FILE >> 30} GiB")
+    if path.stat().st_size > LARGEST_PICKLE:
+        raise ValueError(f"it has more than {LARGEST_PICKLE >> 30} GiB")
     data = path.read_bytes()
     # A file without the mark is the pickle alone and has no checksum.
     if data.endswith(_MARK):

@@ -1,4 +1,4 @@
-"""The released weights of both papers and of CLIP: where they are published, and what a file must be to be theirs.
+"""The released weights of both papers and of CLIP: where they are published, and how a file is verified.
 
 Source of the addresses: the readmes of ZiqinZhou66/ZegCLIP, uyzhang/CLIP-RC (at 68927c1) and Jittor/JSeg (at c14696d,
 project/clip_rc), and open_clip 3.3's table of pretrained models. A sha256 stands here only where the publisher states
@@ -10,6 +10,7 @@ from typing import Literal
 
 from zsseg.errors import UserError
 from zsseg.weights.metadata import Setting
+from zsseg.weights.released.published_scores import PUBLISHED
 
 PlaceKind = Literal["http", "hub", "page"]
 
@@ -83,41 +84,32 @@ VALUES_SUFFIX = "-values"
 
 _DRIVE = "https://drive.google.com/file/d/{}/view"
 _BEIHANG = "https://bhpan.buaa.edu.cn/link/{}"  # the Jittor models of CLIP-RC
-_METRICS = ("pAcc", "mIoU_seen", "mIoU_unseen", "hIoU")
 _TITLES = {"zegclip": "ZegCLIP", "clip_rc": "CLIP-RC"}
 # Name for people, vocabulary, prompts per layer.
 _DATA = {"voc": ("PASCAL VOC 2012", "voc20-papers", 10), "coco": ("COCO-Stuff 164k", "coco171", 100)}
 
-# Method, data, setting, file on Google Drive, page of the Jittor model, published scores in percent.
-_ROWS: tuple[tuple[str, str, Setting, str, str, tuple[float, float, float, float]], ...] = (
-    ("zegclip", "voc", "inductive", "1MqIFntWtTQk3HPiZp8hysI7CQIDTXteS", "", (94.6, 91.9, 77.8, 84.3)),
-    ("zegclip", "voc", "transductive", "1PsXOd_A9Pww3ftclTDVWKcAvNIOAn6E-", "", (96.2, 92.3, 89.9, 91.1)),
-    ("zegclip", "voc", "fully-supervised", "1oBj2FRV17TAKKrSexg4SUKa4I0egEwaj", "", (96.3, 92.4, 90.9, 91.6)),
-    ("zegclip", "coco", "inductive", "12M6T97o9wyxbJKrR7zLfFMDsGVTiq4WY", "", (62.0, 40.2, 41.1, 40.8)),
-    ("zegclip", "coco", "transductive", "1S8ia0-0oAUELxQXWqz0OlKoEv68gUuMp", "", (69.2, 40.7, 59.9, 48.5)),
-    ("zegclip", "coco", "fully-supervised", "1DvUpYZa0rtPUBOjsYWwt-TEs6YdvUG0C", "", (69.9, 40.7, 63.2, 49.6)),
-    ("clip_rc", "voc", "inductive", "177NlvVKd8XBDPgORPlyW1Bhs4cX_xD7i", "AA10306CBF37904DDCB835F3BE2D7B1C15",
-     (95.8, 92.8, 84.4, 88.4)),
-    ("clip_rc", "voc", "transductive", "1e42PVaURY1Ub0MRtiutnymcsL-PASfjk", "AAE085202961AF45CD957E9F98BB7449FB",
-     (97.0, 93.9, 92.2, 93.0)),
-    ("clip_rc", "voc", "fully-supervised", "1nK7K_R5t3mbaWaamxUBNO5wYGdSbSW_i", "AAA98108D9C3DD408C82B42EC206DD95DD",
-     (97.1, 94.1, 93.4, 93.7)),
-    ("clip_rc", "coco", "inductive", "1wFntgORB1q_H0WGU1JIAKOOsgXoE94Pe", "AA12C2F1BBA0804EC6820A8CB160062091",
-     (63.1, 40.9, 41.6, 41.2)),
-    ("clip_rc", "coco", "transductive", "1dD4wJNdLGJD-l-AdEYQ1dY9xousnbQLJ", "AA492DE7FE832E43D299C221931127CB1D",
-     (69.9, 42.0, 60.8, 49.7)),
-    ("clip_rc", "coco", "fully-supervised", "1-I859mSX9MblCXACcCc-2QlqmJHU7Jh1", "AACE6B7E6F7DED41FDA09AF4CB308F4E2A",
-     (70.8, 42.9, 64.1, 51.4)),
-)  # fmt: skip
+# Method, data, setting, file on Google Drive, page of the Jittor model.
+_ROWS: tuple[tuple[str, str, Setting, str, str], ...] = (
+    ("zegclip", "voc", "inductive", "1MqIFntWtTQk3HPiZp8hysI7CQIDTXteS", ""),
+    ("zegclip", "voc", "transductive", "1PsXOd_A9Pww3ftclTDVWKcAvNIOAn6E-", ""),
+    ("zegclip", "voc", "fully-supervised", "1oBj2FRV17TAKKrSexg4SUKa4I0egEwaj", ""),
+    ("zegclip", "coco", "inductive", "12M6T97o9wyxbJKrR7zLfFMDsGVTiq4WY", ""),
+    ("zegclip", "coco", "transductive", "1S8ia0-0oAUELxQXWqz0OlKoEv68gUuMp", ""),
+    ("zegclip", "coco", "fully-supervised", "1DvUpYZa0rtPUBOjsYWwt-TEs6YdvUG0C", ""),
+    ("clip_rc", "voc", "inductive", "177NlvVKd8XBDPgORPlyW1Bhs4cX_xD7i", "AA10306CBF37904DDCB835F3BE2D7B1C15"),
+    ("clip_rc", "voc", "transductive", "1e42PVaURY1Ub0MRtiutnymcsL-PASfjk", "AAE085202961AF45CD957E9F98BB7449FB"),
+    ("clip_rc", "voc", "fully-supervised", "1nK7K_R5t3mbaWaamxUBNO5wYGdSbSW_i", "AAA98108D9C3DD408C82B42EC206DD95DD"),
+    ("clip_rc", "coco", "inductive", "1wFntgORB1q_H0WGU1JIAKOOsgXoE94Pe", "AA12C2F1BBA0804EC6820A8CB160062091"),
+    ("clip_rc", "coco", "transductive", "1dD4wJNdLGJD-l-AdEYQ1dY9xousnbQLJ", "AA492DE7FE832E43D299C221931127CB1D"),
+    ("clip_rc", "coco", "fully-supervised", "1-I859mSX9MblCXACcCc-2QlqmJHU7Jh1", "AACE6B7E6F7DED41FDA09AF4CB308F4E2A"),
+)
 
 
-def _row(
-    method: str, data: str, setting: Setting, drive: str, jittor: str, percent: tuple[float, float, float, float]
-) -> Released:
+def _row(method: str, data: str, setting: Setting, drive: str, jittor: str) -> Released:
     photos, vocabulary, prompts = _DATA[data]
     places = (Place("page", _DRIVE.format(drive)), *([Place("page", _BEIHANG.format(jittor))] if jittor else []))
     # Rounded, since some quotients, such as 92.3 / 100, are off in the last bit.
-    scores = {name: round(value / 100, 4) for name, value in zip(_METRICS, percent, strict=True)}
+    scores = {name: round(value / 100, 4) for name, value in PUBLISHED[method, data, setting]._asdict().items()}
     title = f"{_TITLES[method]}, {photos}, {setting}"
     return Released(f"{method}-{data}-{setting}", title, places, method, setting, vocabulary, prompts, scores)
 
@@ -127,7 +119,7 @@ RELEASED: dict[str, Released] = {row.name: row for row in (CLIP_VIT_B16, *(_row(
 
 
 def released(name: str) -> Released:
-    """The released weights of this name, or, of a backbone, of open_clip's name for it.
+    """The released weights of this name; a backbone may also be named as open_clip does.
 
     Raises:
         UserError: there are none.
@@ -152,13 +144,13 @@ def released_backbone(name: str) -> Released:
     found = next((row for row in backbones if name in (row.name, row.open_clip)), None)
     if found is None:
         raise UserError(
-            f"{name} is no backbone that can be brought: choose {', '.join(row.open_clip for row in backbones)}."
+            f"{name} is no backbone that can be downloaded: choose {', '.join(row.open_clip for row in backbones)}."
         )
     return found
 
 
 def released_title(name: str, method: str) -> str:
-    """What the papers' heads of one data set and setting have in common, for people; empty for any other checkpoint.
+    """Title shared by the papers' heads of one data set and setting; empty for any other checkpoint.
 
     Both methods stand on OpenAI's ViT-B/16, though each released file holds a copy of its own.
 

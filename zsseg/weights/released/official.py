@@ -181,7 +181,7 @@ def _read_state_dict(path: Path) -> Mapping[str, Tensor]:
 
 
 def _check_stored(state: Mapping[str, Tensor], path: Path) -> None:
-    """Refuse tensors that say more than the file holds: a few bytes can stand for any size, repeated by strides.
+    """Refuse tensors larger than their stored data: strides can repeat a few bytes to any size.
 
     Raises:
         UserError: there are such, or tensors of a kind that no released file has.
@@ -204,7 +204,7 @@ def _write_backbone(backbone: Backbone, config: dict[str, Any], out: Path, dtype
 
 
 def _metadata(converted: ConvertedOfficial, name: str, setting: Setting, vocabulary: str | None) -> Metadata:
-    """All that the published configurations say and the file does not."""
+    """What the published configurations say and the file does not."""
     # The published recipes have 10 prompts on VOC and 100 on COCO-Stuff; the file says nothing else of its data.
     few_prompts = converted.config.prompts <= 10
     seen, unseen = DATASETS[vocabulary or ("voc20-papers" if few_prompts else "coco171")]

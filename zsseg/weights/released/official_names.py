@@ -1,4 +1,4 @@
-"""The names of a released state dict, and what becomes of each: explicit tables, nothing guessed.
+"""Explicit tables for every name of a released state dict: renamed, folded or dropped.
 
 Names follow what the published training code saves (ZiqinZhou66/ZegCLIP at 9ba4bb5, uyzhang/CLIP-RC at 68927c1).
 """
@@ -50,12 +50,12 @@ _AFTER_SCORES = ("multihead_attn.v", "multihead_attn.proj", "linear1", "linear2"
 
 
 def clip_name(name: str) -> str | None:
-    """Where an entry of the frozen CLIP goes in open_clip's model; None for any other entry."""
+    """The name of an entry of the frozen CLIP in open_clip's model; None for any other entry."""
     return _renamed(name, _CLIP_RENAMES)
 
 
 def head_name(name: str, scores_layer: int | None) -> str | None:
-    """Where an entry of the head goes in ours; None for one that goes nowhere under its own name.
+    """The name of a head's entry in our model; None for an entry that is folded or dropped.
 
     Args:
         name: as in the file.
