@@ -33,8 +33,8 @@ from training.runtime.console import count, positive, run_for_person
 from training.runtime.devices import flush_denormals, setup_device
 from zsseg.errors import UserError
 from zsseg.files import atomic_path
-from zsseg.image.imagenet import MEAN, STD
 from zsseg.layers import TrunkStem
+from zsseg.layers.imagenet import MEAN, STD
 from zsseg.models import Backbone, build_clip
 from zsseg.open_clip_compat import OpenClip, import_open_clip
 from zsseg.weights.backbone import load_backbone, save_backbone

@@ -11,8 +11,8 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from zsseg.characters import JOINERS, without_invisible
 from zsseg.errors import UserError
-from zsseg.text.characters import JOINERS, without_invisible
 
 MAX_NAME_BYTES = 120
 """Of a safe name in UTF-8. Systems take 143 to 255, and endings and numbers still have to fit."""

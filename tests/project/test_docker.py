@@ -93,9 +93,21 @@ def test_packages_are_the_pinned_ones_and_take_pip_flags() -> None:
     assert words[words.index("--extra-index-url") + 1] == "there"
 
 
-def test_runs_as_an_ordinary_user_that_exists() -> None:
-    (user,) = every("USER")
-    assert user not in ("root", "0")
-    assert any("useradd" in rest and user in rest.split() for rest in every("RUN"))
-    words = [word for word, _ in instructions()]
-    assert words.index("USER") > max(index for index, word in enumerate(words) if word in ("RUN", "COPY"))
+def test_the_page_runs_as_an_ordinary_user_that_the_build_creates() -> None:
+    """The commands of the build, run by a shell in which those that would change the system only print their words."""
+    printing = "; ".join(f'{name}() {{ echo {name} "$@"; }}' for name in ("useradd", "chown", "pip"))
+    accounts, owners, user = {"root": "0"}, set(), "root"
+    for word, rest in instructions():
+        if word == "USER":
+            user = rest
+        if word == "RUN":
+            assert user == "root", "later commands need the rights of root"
+            printed = subprocess.run(["sh", "-c", f"{printing}; {rest}"], capture_output=True, text=True, check=True)
+            for name, *words in map(str.split, printed.stdout.splitlines()):
+                if name == "useradd":
+                    accounts[words[-1]] = words[words.index("--uid") + 1]
+                if name == "chown":
+                    owners.add(words[0])
+    # Hugging Face runs an image as the user 1000.
+    assert accounts[user] == "1000"
+    assert owners <= {user}

@@ -19,8 +19,8 @@ from training.data.transforms import Augmentation
 from training.data.views import PhotoFile
 from training.recipes import Recipe
 from zsseg.errors import UserError
-from zsseg.image.imagenet import Triple
 from zsseg.layers import TrunkStem
+from zsseg.layers.imagenet import Triple
 from zsseg.models import Backbone, SegmentationModel, build_model, init_from_cosine
 from zsseg.text.encoder import name_embedding
 from zsseg.weights.backbone import load_backbone, read_normalisation

@@ -20,8 +20,8 @@ from training.data.views import PhotoFile, View, ViewPlan, draw_views
 from training.runtime.devices import available_cores, bf16_is_faster
 from zsseg.errors import UserError
 from zsseg.files import atomic_path, write_text
-from zsseg.image.imagenet import MEAN, STD
 from zsseg.layers import TrunkStem
+from zsseg.layers.imagenet import MEAN, STD
 
 # Views in a file: what an interruption can cost at most.
 SHARD = 256

@@ -9,7 +9,7 @@ from training.data.views import ViewPlan
 from training.pretraining.image_encoder import ImageRecipe
 from training.pretraining.text_encoder import TextRecipe
 from training.pretraining.text_targets import JOINT_DIM
-from zsseg.image.imagenet import MEAN, STD
+from zsseg.layers.imagenet import MEAN, STD
 
 CONFIG: dict[str, Any] = {
     "model_cfg": {

@@ -19,7 +19,7 @@ from training.data.feature_cache import FeatureCache
 from training.data.views import View
 from training.pretraining.trunks import VIT_PACKAGE, package_file
 from zsseg.errors import UserError
-from zsseg.image.imagenet import MEAN, STD
+from zsseg.layers.imagenet import MEAN, STD
 
 _SIDE = 224  # of the model's input, fixed in its graph
 _BATCH, _RATE, _DECAY = 32, 2e-3, 0.3

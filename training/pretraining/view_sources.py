@@ -17,8 +17,8 @@ from torch.utils.data import DataLoader, Dataset
 from training.data.feature_cache import FeatureCache
 from training.data.views import PhotoFile
 from training.pretraining.photos import LabelledPhoto
-from zsseg.image.imagenet import MEAN, STD
 from zsseg.layers import TrunkStem
+from zsseg.layers.imagenet import MEAN, STD
 from zsseg.layers.trunk_stem import PATCH
 from zsseg.open_clip_compat import OpenClip
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from zsseg.image.imagenet import MEAN, STD
+from zsseg.layers.imagenet import MEAN, STD
 
 CONFIG: dict[str, Any] = {
     "model_cfg": {

@@ -28,7 +28,7 @@ from training.speed.device import (
 )
 from training.speed.step import PHASES, Step, StepSpec
 from zsseg.bench.timing import gflop_of
-from zsseg.image.imagenet import MEAN_255, STD_255
+from zsseg.layers.imagenet import MEAN_255, STD_255
 from zsseg.models import Backbone
 
 METHODS = ("zegclip", "clip_rc")

@@ -14,9 +14,9 @@ from zsseg.bench.timing import Clock, Row, gflop_of, seconds_of
 from zsseg.engines import EAGER
 from zsseg.engines.build import candidates
 from zsseg.image.encoder import EncodedImage
-from zsseg.image.imagenet import MEAN_255, STD_255
 from zsseg.image.load import Pixels
 from zsseg.image.windows import Windows
+from zsseg.layers.imagenet import MEAN_255, STD_255
 from zsseg.models import METHODS, Backbone, ClipRCConfig, ModelConfig, ZegCLIPConfig, build_clip, build_model
 from zsseg.predictor import Predictor
 from zsseg.text.vocabulary import build_vocabulary

@@ -6,8 +6,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from zsseg.image.imagenet import MEAN, STD
 from zsseg.layers.grid import resize_positions
+from zsseg.layers.imagenet import MEAN, STD
 from zsseg.open_clip_compat import OpenClip, import_timm
 
 PATCH = 16  # pixels of the input to a cell of the grid

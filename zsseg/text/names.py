@@ -5,8 +5,8 @@ import unicodedata
 from collections.abc import Sequence
 from itertools import groupby
 
+from zsseg.characters import JOINERS, without_invisible
 from zsseg.errors import UserError
-from zsseg.text.characters import JOINERS, without_invisible
 
 MAX_NAME_LENGTH = 500
 MAX_TEXT_LENGTH = 1_000_000
@@ -71,7 +71,7 @@ def clean_name(name: str) -> str:
     """One synonym: composed characters, single spaces, and nothing around it that belongs to a list.
 
     Quotes, emphasis, a bullet and a lone dot around it go, and brackets that hold it or have no other half. Control
-    characters and what nobody sees (`zsseg.text.characters`) go as well.
+    characters and what nobody sees (`zsseg.characters`) go as well.
 
     Raises:
         UserError: the name is too long to be one.

@@ -24,7 +24,7 @@ from torch import Tensor, nn
 from zsseg.errors import UserError
 from zsseg.files import file_sha256
 from zsseg.image import Layout
-from zsseg.image.imagenet import Triple
+from zsseg.layers.imagenet import Triple
 from zsseg.models.backbone import Backbone, build_clip
 from zsseg.weights import packing
 from zsseg.weights.backbone_config import check_config

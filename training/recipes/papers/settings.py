@@ -5,7 +5,7 @@ from typing import Literal
 
 from training.recipes.base import Recipe, Source
 from training.recipes.self_training import both_stages
-from zsseg.image.imagenet import MEAN_255, STD_255
+from zsseg.layers.imagenet import MEAN_255, STD_255
 from zsseg.models import ClipRCConfig, ZegCLIPConfig
 
 PaperMethod = Literal["zegclip", "clip_rc"]

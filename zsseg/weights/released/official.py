@@ -17,7 +17,7 @@ from torch import Tensor
 
 from zsseg.errors import UserError, reason_of
 from zsseg.files import safe_name
-from zsseg.image.imagenet import MEAN_255, STD_255
+from zsseg.layers.imagenet import MEAN_255, STD_255
 from zsseg.models import Backbone, ClipRCConfig, ModelConfig, SegmentationModel, ZegCLIPConfig, build_clip, build_model
 from zsseg.text.class_lists import DATASETS
 from zsseg.text.templates import SCENE_TEMPLATES, SINGLE_TEMPLATE
