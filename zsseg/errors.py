@@ -18,7 +18,7 @@ def reason_of(error: Exception) -> str:
     """The first line of a library's error message, to be quoted in brackets; the error's type if it has none."""
     line = next(iter(str(error).splitlines()), "")
     line = line if len(line) <= _REASON else f"{line[:_REASON]}…"  # some quote all of the file
-    # A KeyError says its key alone, be it "105"; without its kind nobody could tell what that is.
+    # A KeyError's message is its key alone, such as "105", so its type is added.
     return line if " " in line else " ".join(filter(None, (type(error).__name__, line)))
 
 

@@ -31,9 +31,9 @@ _RESERVED = re.compile(r"(con|prn|aux|nul|conin\$|conout\$|com[0-9¹²³]|lpt[0-
 def safe_name(text: str, fallback: str = "unnamed", max_bytes: int = MAX_NAME_BYTES) -> str:
     """Turn a text into the name of a file or folder that every system accepts and that stays in its folder.
 
-    Letters of every script stay. What separates folders, what Windows forbids and what nobody sees goes, wide and small
-    forms of these signs too; so do dots and spaces at both ends, thus neither "." nor ".." nor a hidden file comes out.
-    A device of Windows, such as "con", gets a "_" before it. Of a safe name nothing changes.
+    Letters of every script stay. Separators of folders, characters that Windows forbids and invisible characters are
+    removed, wide and small forms of them too. Dots and spaces at both ends are removed, so that neither "." nor ".."
+    nor a hidden file results. A device of Windows, such as "con", gets a "_" before it. A safe name stays as it is.
 
     Args:
         text: such as a class name, or the stem of a file name.
@@ -55,7 +55,7 @@ def _plain(text: str) -> str:
 
 
 def _cut(name: str, max_bytes: int) -> str:
-    # A letter that is cut in two is ignored; then an end that must not stand there may have come to light.
+    # A letter that is cut in two is dropped; the new end may be a character that no name may end with.
     return name.encode()[:max_bytes].decode(errors="ignore").rstrip(f"{_ENDS}{JOINERS}")
 
 

@@ -43,7 +43,7 @@ def announcement(recipe: Recipe, short: Recipe) -> str:
 
     Args:
         recipe: the whole recipe.
-        short: what `shortened` made of it.
+        short: the result of `shortened`.
     """
     templates = f", 1 of {len(recipe.templates)} prompt templates" if len(recipe.templates) > 1 else ""
     return (

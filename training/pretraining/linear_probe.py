@@ -106,7 +106,7 @@ def measure(options: argparse.Namespace) -> None:
     backbone = load_backbone(folder)
     names = [name for name in class_names("voc2012") if name is not None]
     train = _some(open_set("voc2012", options.data_root, "train").items, 2 * options.photos)
-    # The backbone knows both halves, the read-out is taught one: the other shows what is known by heart.
+    # The backbone was trained on both halves, the probe on one: the other shows how far the backbone overfits.
     taught, known = train[::2], train[1::2]
     tokens, masks = encode(backbone, folder, taught, options.size)
     labels = torch.from_numpy(np.stack([most_frequent(mask, len(mask) // _FINE) for mask in masks])).flatten()

@@ -81,7 +81,7 @@ def setup_device(precision: Precision, device: str | None = None) -> DeviceConte
 def teardown(context: DeviceContext) -> None:
     """Barrier, then destroy the process group. Does nothing in a single process."""
     if context.world_size > 1:
-        # Nobody leaves while another process still waits for it.
+        # No process may exit while another one waits for it.
         dist.barrier()
         dist.destroy_process_group()
 

@@ -50,7 +50,7 @@ class Catalog:
         device: where the networks run.
 
     Attributes:
-        turns: held by whoever runs the networks.
+        turns: the lock that a request holds while it runs the networks.
     """
 
     def __init__(self, entries: Sequence[ModelEntry], device: str = "cpu") -> None:
@@ -72,7 +72,7 @@ class Catalog:
     def methods(self) -> list[str]:
         """Keys of all methods that can be asked for, in the registry's order; the same in every entry."""
         held = {method for entry in self._entries.values() for method in entry.checkpoints}
-        # All entries have the same methods, because cards are laid out once, before anybody chooses a model.
+        # All entries have the same methods, because cards are laid out once, before a model is chosen.
         return [key for key, method in METHODS.items() if key in held or not method.trained]
 
     @property

@@ -1,6 +1,6 @@
 """Protection of the public page: limits for each request and each visitor, and headers of replies.
 
-Gradio itself keeps paths inside its upload folder; here is what it leaves open to a page that anybody may call.
+Gradio itself keeps paths inside its upload folder; this module adds what a public page needs besides.
 """
 
 import ipaddress
@@ -18,7 +18,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 _LOG = logging.getLogger(__name__)
 
 MEGABYTE = 1_000_000
-# Bounds the memory that strangers can make this page use.
+# Bounds the memory that requests from many addresses can make this page use.
 MAX_VISITORS = 10_000
 """Addresses that are remembered; the one that was quiet for longest is forgotten first."""
 
@@ -26,7 +26,7 @@ UPLOAD_PATH = "/gradio_api/upload"
 _PROTOCOL_PATH = "/gradio_api/mcp"
 # Every way to put a question into the queue: the page, programs, the Model Context Protocol.
 QUEUE_PATHS = ("/gradio_api/queue/join", "/gradio_api/call/", _PROTOCOL_PATH)
-# Gradio fetches these for whoever asks, from any public server: nothing on the page needs it.
+# Gradio fetches these from any public server on any visitor's request; nothing on the page needs it.
 RELAY_PATHS = ("/gradio_api/file=http:", "/gradio_api/file=https:", "/gradio_api/proxy=")
 
 # Gradio's page needs inline scripts and `eval`, so this does not stop a script that got in; it stops one from sending
@@ -79,7 +79,7 @@ class _Bucket:
     since: float
 
     def take(self, amount: float, most: float, a_second: float, now: float) -> bool:
-        # Filled up only when somebody takes: no timer runs for a visitor who is gone.
+        # Refilled only when something is taken, so no timer runs for a visitor who has left.
         self.left = min(most, self.left + max(0.0, now - self.since) * a_second)
         self.since = now
         if amount > self.left:
@@ -185,7 +185,7 @@ class Gate:
             limits = self.limits
             self._visitors[name] = _Visitor(_Bucket(limits.posts, now), _Bucket(limits.upload_hour, now))
         self._visitors.move_to_end(name)
-        # Who is forgotten starts with full buckets, which costs less than remembering everybody.
+        # A forgotten visitor starts with full buckets again, which costs less than remembering all of them.
         while len(self._visitors) > MAX_VISITORS:
             self._visitors.popitem(last=False)
         return self._visitors[name]

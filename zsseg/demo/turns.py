@@ -31,7 +31,7 @@ class Turns:
     ) -> None:
         """Pass the turn to the thread that has waited longest."""
         with self._lock:
-            # It stays taken where somebody waits: nobody who comes now can get in between.
+            # The lock stays taken if a thread waits, so that no newcomer gets in between.
             if self._waiting:
                 self._waiting.popleft().set()
             else:

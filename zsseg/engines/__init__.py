@@ -15,7 +15,7 @@ ENGINES = (AUTO, EAGER, "packed", "bf16", "onnx")
 8 bits."""
 
 VARIABLE = "ZSSEG_ENGINE"
-"""Environment variable that names the engine where nobody else does, as for the page."""
+"""Environment variable that names the engine where no option does, as for the page."""
 
 
 def engine_name(name: str | None = None) -> str:

@@ -19,7 +19,7 @@ from zsseg.version import __version__
 
 MANIFEST_VERSION = 1
 OPACITY = 0.6
-"""Of the paint in an overlay, where nobody says otherwise."""
+"""Default opacity of the coloured layer in an overlay."""
 
 MAX_METHODS = 16
 """In one manifest: each may be a model of its own that has to be loaded."""

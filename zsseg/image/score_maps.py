@@ -25,7 +25,7 @@ class WindowMaps(ScoreMaps):
     """
 
     def __init__(self, logits: Tensor, photo: Windows, synonym_counts: Sequence[int]) -> None:
-        # Checked here once, since the scores are computed later, where nobody could say which network failed.
+        # Checked here once, since the scores are computed later, where it would be unknown which network failed.
         if not bool(torch.isfinite(logits).all()):
             raise ValueError("the network returned logits that are not finite")
         self.shape = (len(synonym_counts), *photo.photo)

@@ -73,7 +73,7 @@ class SegmentationModel(nn.Module, ABC):
 
         Args:
             image: what `encode_image` returned.
-            output: what `decode` made of it.
+            output: the result of `decode` for it.
             target_patches: (B, N, D) unit-norm patch tokens to recover; without them the encoder's own.
         """
         raise NotImplementedError(f"{type(self).__name__} has no recovery decoder")

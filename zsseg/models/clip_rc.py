@@ -136,7 +136,7 @@ class ClipRC(PromptedModel):
 
         Args:
             image: what `encode_image` returned.
-            output: what `decode` made of it.
+            output: the result of `decode` for it.
             target_patches: (B, N, D) unit-norm patch tokens to recover, such as the untouched CLIP's; without them
                 the prompted encoder's own.
         """

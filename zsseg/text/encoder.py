@@ -85,7 +85,7 @@ def name_embedding(backbone: Backbone, name: str, templates: Sequence[str]) -> T
         templates: texts with one ``{}`` for the name.
     """
 
-    # Not in inference mode, whoever asks first: training may take the same tensor into a graph.
+    # Not in inference mode, whatever the caller's is: training may take the same tensor into a graph.
     @torch.inference_mode(mode=False)
     def encode() -> Tensor:
         # Normalised before and after the mean, as in ZegCLIP's notebook `get_embedding.ipynb`: templates count alike.

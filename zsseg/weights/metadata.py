@@ -105,7 +105,7 @@ class Metadata:
 
     def _check_numbers(self) -> None:
         """Refuse numbers from which no answer can be computed."""
-        # The checks of an answer's settings, which these values become where nobody says otherwise.
+        # The checks of an answer's settings, since these values are their defaults.
         check_penalty(self.seen_penalty)
         check_fraction(self.threshold, "The threshold")
         if len(self.mean) != 3 or len(self.std) != 3 or self.size < 1 or self.stride < 1:

@@ -80,7 +80,7 @@ def misfit(item: Item, stored: tuple[int, int], turn: int, mask: tuple[int, int]
     """Why a photo and its mask do not belong together, as a sentence, or "".
 
     A photo that EXIF turns is read upright, as everywhere in this program. Whether its mask was drawn upright too shows
-    only where the turn changes the size; else nobody can tell, and scores would be wrong without a word.
+    only where the turn changes the size; else there is no way to tell, and scores would be wrong without an error.
 
     Args:
         item: the two files.

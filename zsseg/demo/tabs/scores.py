@@ -16,7 +16,7 @@ from zsseg.visualize import margin_map, overlap_colors, overlap_map, score_map
 
 SIGMOID, SOFTMAX = "Sigmoids (NEL)", "Softmax of the same logits"
 KINDS = (SIGMOID, SOFTMAX)
-MOST_MAPS = 36  # more would take long to send and nobody would look
+MOST_MAPS = 36  # more would take long to send and would not be read
 LEVEL = 0.5
 """Above this a class claims a pixel, where the model has no lower threshold of its own."""
 
