@@ -1,12 +1,20 @@
 """Values of any type over HTTP: null means none, everything else that cannot be used is a sentence."""
 
+import inspect
 import json
 import urllib.request
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from typing import Any
 
+import gradio as gr
+import httpx
 import pytest
 
+from tests.load.visitors import Page, Visitor, make_questions
 from zsseg import examples
+from zsseg.demo import build_demo, catalog_of
+from zsseg.demo.protection import Limits
+from zsseg.demo.server import running
 
 
 def ask(url: str, data: Sequence[object] | str) -> str:
@@ -91,3 +99,92 @@ def assert_sentence(reply: str) -> None:
     text = error["error"] if isinstance(error, dict) else error
     assert isinstance(text, str), reply[:300]
     assert text.rstrip().endswith("."), text
+
+
+BAD_VALUES: tuple[Any, ...] = (
+    None, "x", [1], {"a": 1}, {"path": "/etc/passwd"}, -1e308, float("nan"), True, "\ud800", "(" * 9999, 10**30,
+)  # fmt: skip
+BAD_EVENTS: tuple[Any, ...] = (
+    None, 5, "x", [1], {"index": 1.5, "x": float("nan"), "y": -1, "name": 5, "key": [1], "table": None},
+    {"index": 10**30, "x": "0", "y": 2, "name": "\ud800", "key": "99999", "table": "\ud800"},
+)  # fmt: skip
+VALUES = 2
+"""Of each event, others than of the next one."""
+
+
+class Browser:
+    """A tab that has an answer, and what the page says of its events."""
+
+    def __init__(self, blocks: gr.Blocks, url: str) -> None:
+        self.functions, self._url = blocks.fns, url
+        self._page = Page(url)
+        self._visitor = Visitor(self._page, 40)
+        self._client = httpx.Client(timeout=120, trust_env=False)
+        question = make_questions(("zegclip",), side=40)[-1]
+        assert self._visitor.ask(question).answer
+        self._photo = self._visitor.upload(question.photo)
+
+    def close(self) -> None:
+        self._visitor.close()
+        self._client.close()
+
+    def good(self, number: int) -> list[Any]:
+        """Inputs as the page sends them."""
+        values = []
+        for part in self.functions[number].inputs:
+            by_id = {"zs-photo": self._photo, "zs-seen": "dog", "zs-unseen": "cow"}
+            values.append(by_id.get(str(part.elem_id), getattr(part, "value", None)))
+        return [value if isinstance(value, str | int | float | dict | list) else None for value in values]
+
+    def send(self, number: int, data: list[Any], event: object = None) -> str:
+        """Send an event; returns "" for an answer, else the sentence."""
+        session = self._visitor.session
+        body = {"fn_index": number, "data": data, "session_hash": session, "event_data": event, "trigger_id": None}
+        kind = {"Content-Type": "application/json"}
+        # As text, since httpx refuses NaN, which a browser's script could send.
+        reply = self._client.post(f"{self._url}gradio_api/queue/join", content=json.dumps(body), headers=kind)
+        assert reply.status_code == 200, reply.text
+        address = f"{self._url}gradio_api/queue/data?session_hash={session}"
+        with self._client.stream("GET", address) as stream:
+            for line in stream.iter_lines():
+                message = json.loads(line[5:]) if line.startswith("data:") else {"msg": ""}
+                assert message["msg"] != "unexpected_error", message
+                if message["msg"] == "process_completed":
+                    return "" if message["success"] else str((message["output"] or {}).get("error") or "DEFECT")
+        raise AssertionError("no answer")
+
+
+@pytest.fixture(scope="module")
+def browser(checkpoints: dict[str, str]) -> Iterator[Browser]:
+    catalog = catalog_of(checkpoints)
+    blocks = build_demo(catalog)
+    limits = Limits(posts=2**60, posts_second=2.0**60)
+    with running(blocks, catalog.get(catalog.first), quiet=True, limits=limits) as url:
+        tab = Browser(blocks, url)
+        yield tab
+        tab.close()
+
+
+def test_any_value_in_any_event_is_answered_or_refused_in_a_sentence(browser: Browser) -> None:
+    tried = 0
+    for number, function in browser.functions.items():
+        if function.fn is None or not function.inputs:
+            continue
+        for turn in range(VALUES):
+            value = BAD_VALUES[(tried * VALUES + turn) % len(BAD_VALUES)]
+            data = browser.good(number)
+            data[(tried + turn) % len(data)] = value
+            assert browser.send(number, data) != "DEFECT", (function.name, data)
+        tried += 1
+    assert tried > 30
+
+
+def test_any_content_of_an_event_is_answered_or_refused_in_a_sentence(browser: Browser) -> None:
+    tried = 0
+    for number, function in browser.functions.items():
+        if function.fn is None or "event" not in inspect.signature(function.fn).parameters:
+            continue
+        for event in BAD_EVENTS:
+            assert browser.send(number, browser.good(number), event) != "DEFECT", (function.name, event)
+        tried += 1
+    assert tried > 5

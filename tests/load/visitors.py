@@ -90,7 +90,7 @@ class Visitor:
     def __init__(self, page: Page, number: int) -> None:
         transport = httpx.HTTPTransport(local_address=f"127.0.1.{number + 1}")
         self._client = httpx.Client(transport=transport, timeout=httpx.Timeout(120))
-        self._page, self._session = page, secrets.token_hex(8)
+        self._page, self.session = page, secrets.token_hex(8)
         self._photos: dict[bytes, dict[str, Any]] = {}
 
     def close(self) -> None:
@@ -103,7 +103,7 @@ class Visitor:
 
         outcome, began = Outcome(), time.monotonic()
         request = self._page.request(question, self.upload(question.photo))
-        body = {**request, "session_hash": self._session, "event_data": None, "trigger_id": None}
+        body = {**request, "session_hash": self.session, "event_data": None, "trigger_id": None}
         reply = self._client.post(f"{self._page.url}/gradio_api/queue/join", json=body)
         if reply.status_code != 200:
             outcome.refusal = f"{reply.status_code} {reply.json()['detail']}"
@@ -130,7 +130,7 @@ class Visitor:
             outcome.answer = b"|".join([json.dumps(result, sort_keys=True).encode(), *files])
 
     def _messages(self) -> Iterator[dict[str, Any]]:
-        url = f"{self._page.url}/gradio_api/queue/data?session_hash={self._session}"
+        url = f"{self._page.url}/gradio_api/queue/data?session_hash={self.session}"
         with self._client.stream("GET", url) as stream:
             for line in stream.iter_lines():
                 if line.startswith("data:"):

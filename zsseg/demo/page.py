@@ -121,27 +121,29 @@ class Page:
         """Read the display settings; what is missing among the values is its default: every class on, switches off.
 
         The events that follow the sliders are wired with ``preprocess=False``, as Gradio answers HTTP 500 to a number
-        that is missing or out of range: here it counts as the nearest possible one.
+        that is missing or out of range: here it counts as the nearest possible one, and what is none as missing.
         """
 
-        def number(slider: gr.Slider) -> float:
-            # Without preprocessing a value comes as the browser sent it.
-            value = values[slider]
-            return min(max(slider.minimum if value is None else value, slider.minimum), slider.maximum)
-
-        settings = {item.method: (number(item.threshold), number(item.seen_penalty)) for item in self.cards}
+        settings = {
+            item.method: (number(item.threshold, values), number(item.seen_penalty, values)) for item in self.cards
+        }
         # `get`, because some events have no need of the switches among their inputs.
         off, edges, gate = values.get(self.off, frozenset()), bool(values.get(self.edges)), bool(values.get(self.gate))
-        return DisplaySettings(settings, number(self.opacity), off, edges, gate)
+        return DisplaySettings(settings, number(self.opacity, values), off, edges, gate)
 
     def predictors(self, values: Values) -> Predictors:
-        """The model that is chosen."""
-        return self.catalog.get(values[self.panel.model])
+        """The methods of the model that is chosen; an unknown one is Gradio's error with a sentence."""
+        return self.model(values[self.panel.model])
+
+    def model(self, title: str) -> Predictors:
+        """Those of the model of that title, likewise."""
+        with as_error():
+            return self.catalog.get(title)
 
     def methods(self, values: Values) -> list[str]:
         """Keys of the methods whose cards are shown: those that the page starts with, and those that were added."""
         # None where no choice was sent.
-        extra = values[self.extra] or []
+        extra = values[self.extra] if isinstance(values[self.extra], list) else []
         return [item.method for item in self.cards if METHODS[item.method].shown or item.method in extra]
 
     @property
@@ -158,6 +160,28 @@ class Page:
             item.view: card(answer, item.method, display) if answer and item.method in answer.results else gr.skip()
             for item in (self.cards if cards is None else cards)
         }
+
+
+def number(slider: gr.Slider, values: Values) -> float:
+    """The value of a slider, the nearest possible one where it is out of range; its smallest where it is no number."""
+    value = values[slider]  # without preprocessing it comes as the browser sent it
+    if not isinstance(value, int | float) or isinstance(value, bool) or value != value:  # the last is NaN alone
+        return slider.minimum
+    return min(max(value, slider.minimum), slider.maximum)
+
+
+def typed(value: object) -> str:
+    """The text of a box; none where something else was sent."""
+    return value if isinstance(value, str) else ""
+
+
+def said(event: gr.EventData, key: str) -> Any:  # noqa: ANN401 - whatever was sent
+    """What the browser says of an event, half characters as question marks; None where it says nothing of that name.
+
+    Everybody may send an event of any content.
+    """
+    value = event._data.get(key) if isinstance(event._data, Mapping) else None
+    return value.encode(errors="replace").decode() if isinstance(value, str) else value
 
 
 @contextmanager

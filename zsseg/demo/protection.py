@@ -6,6 +6,7 @@ Gradio itself keeps paths inside its upload folder; this module adds what a publ
 import ipaddress
 import json
 import logging
+import re
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
@@ -103,6 +104,8 @@ class Refusal:
     sentence: str
 
 
+# Escaped halves of characters beyond 16 bits; two that belong together are one character.
+_HALF = re.compile(rb"\\u[dD][89a-fA-F]")
 _UNREADABLE = Refusal(400, "The request cannot be read: send what the description of the interface says.")
 
 
@@ -240,6 +243,9 @@ class Protection:
             # Its library answers what is no text with an internal error, and half characters not at all.
             refused = None if _is_json(body) else _UNREADABLE
             receive = _again(body, receive)
+        elif refused is None and scope["method"] == "POST" and str(scope["path"]).startswith(QUEUE_PATHS):
+            # An answer that repeats half a character cannot be sent: the stream would break off.
+            receive = _again(_whole_characters(await _whole_body(receive)), receive)
         await (self._app if refused is None else _refuse(refused))(scope, receive, send)
 
 
@@ -264,6 +270,16 @@ def _is_json(body: bytes) -> bool:
     except (ValueError, RecursionError):
         return False
     return True
+
+
+def _whole_characters(body: bytes) -> bytes:
+    """JSON with a question mark for each half of a character; anything else as it is."""
+    if not _HALF.search(body):
+        return body
+    try:
+        return json.dumps(json.loads(body), ensure_ascii=False).encode(errors="replace")
+    except (ValueError, RecursionError):
+        return body
 
 
 def _again(body: bytes, receive: Receive) -> Receive:

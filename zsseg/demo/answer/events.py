@@ -11,7 +11,7 @@ from zsseg.demo.answer.layout import Card
 from zsseg.demo.answer.pixel_scores import pixel_panel
 from zsseg.demo.html.parts import text
 from zsseg.demo.html.templates import render
-from zsseg.demo.page import MODEL_QUEUE, QUIET, RUN, Page, Values, as_error, uploaded
+from zsseg.demo.page import MODEL_QUEUE, QUIET, RUN, Page, Values, as_error, said, uploaded
 from zsseg.demo.question import names
 from zsseg.models import METHODS
 
@@ -136,14 +136,14 @@ def wire_legend(page: Page) -> list[Dependency]:
 
     def switch(values: Values, event: gr.EventData) -> Values:
         # The index comes from the browser and may be anything.
-        found, index, off = values[page.answer], event._data.get("index"), values[page.off]
+        found, index, off = values[page.answer], said(event, "index"), values[page.off]
         if found is not None and isinstance(index, int) and 0 <= index < len(found.vocabulary.names):
             # The symmetric difference switches on what was off and off what was on.
             off = off ^ {found.vocabulary.names[index]}
         return {page.off: off, **page.draw(found, page.read_display({**values, page.off: off}))}
 
     def read_point(values: Values, event: gr.EventData) -> Values:
-        found, point = values[page.answer], tuple(event._data.get(axis) for axis in ("x", "y"))
+        found, point = values[page.answer], tuple(said(event, axis) for axis in ("x", "y"))
         # Likewise from the browser; the comparison refuses NaN as well.
         if found is None or not all(isinstance(value, int | float) and 0 <= value <= 1 for value in point):
             return {page.point: gr.skip()}

@@ -6,7 +6,7 @@ from typing import Any
 import gradio as gr
 
 from zsseg.demo.catalog import Predictors
-from zsseg.demo.page import MODEL_QUEUE, QUIET, RUN, Page, Values, as_error
+from zsseg.demo.page import MODEL_QUEUE, QUIET, RUN, Page, Values, as_error, said
 from zsseg.demo.question import gallery, names, scene
 from zsseg.demo.question.model_events import model_outputs, model_updates
 from zsseg.demo.question.scene import Scene
@@ -22,7 +22,7 @@ def wire_examples(page: Page) -> None:
 
     def example(values: Values, event: gr.EventData) -> Values:
         # The key comes from the browser: a number in digits, or "scene".
-        key, title = event._data.get("key"), values[panel.model]
+        key, title = said(event, "key"), values[panel.model]
         drawn = scene.knows_scenes(page.predictors(values))
         with as_error():
             if key == "scene" and page.catalog.drawn is not None:
@@ -113,7 +113,7 @@ def wire_names(page: Page) -> None:
 
     def choose(values: Values, event: gr.EventData) -> Values:
         # Choosing a name is typing it: one way into the boxes.
-        return find({**values, panel.find: str(event._data.get("name"))})
+        return find({**values, panel.find: str(said(event, "name"))})
 
     inputs, outputs = _known(page), _boxes(page)
     for event in (
@@ -131,7 +131,7 @@ def wire_marks(page: Page) -> None:
     panel = page.panel
 
     def flip(values: Values, event: gr.EventData) -> Values:
-        name = str(event._data.get("name"))
+        name = str(said(event, "name"))
         with as_error():
             moved = names.flip(values[panel.seen], values[panel.unseen], name, values[page.flipped])
         return _changed(page, values, *moved)
@@ -176,7 +176,7 @@ def wire_scene(page: Page) -> None:
     """Draw a new scene, fill the question and its ground truth, and run."""
 
     def draw(model: str) -> Values:
-        return scene_updates(page, scene.fresh_scene(), page.catalog.get(model))
+        return scene_updates(page, scene.fresh_scene(), page.model(model))
 
     page.panel.draw.click(draw, page.panel.model, question_outputs(page), concurrency_limit=2, **QUIET).success(
         None, js=RUN, api_visibility="private"

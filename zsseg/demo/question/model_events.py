@@ -9,7 +9,7 @@ from zsseg.demo.answer.card import title
 from zsseg.demo.answer.layout import own_settings
 from zsseg.demo.catalog import Predictors, working
 from zsseg.demo.html.parts import text
-from zsseg.demo.page import MODEL_QUEUE, RUN, Page, Values, as_error, uploaded
+from zsseg.demo.page import MODEL_QUEUE, RUN, Page, Values, as_error, typed, uploaded
 from zsseg.demo.question import gallery, names, scene
 from zsseg.demo.tabs import scores as score_maps
 from zsseg.demo.tabs.model import models
@@ -22,7 +22,7 @@ def wire_model(page: Page) -> None:
     panel, details = page.panel, page.details
 
     def change(values: Values) -> Values:
-        seen, unseen = values[panel.seen], values[panel.unseen]
+        seen, unseen = typed(values[panel.seen]), typed(values[panel.unseen])
         updates: dict[Any, Any] = {}
         with as_error():
             predictors = page.predictors(values)
@@ -88,7 +88,7 @@ def model_outputs(page: Page) -> list[Any]:
 
 def model_updates(page: Page, model: str) -> dict[Any, Any]:
     """A model's record and own settings; its answer is empty until it runs."""
-    panel, details, predictors = page.panel, page.details, page.catalog.get(model)
+    panel, details, predictors = page.panel, page.details, page.model(model)
     draws, content = scene.knows_scenes(predictors), banner(predictors)
     updates: dict[Any, Any] = {
         # The old answer is of another model: sliders must not move it any more.

@@ -13,7 +13,7 @@ from zsseg.demo.answer.pixel_scores import pixel_panel
 from zsseg.demo.catalog import Predictors, with_regions, working
 from zsseg.demo.html.parts import text, warning
 from zsseg.demo.html.templates import render
-from zsseg.demo.page import BATCH_QUEUE, MODEL_QUEUE, QUIET, Page, Values, as_error, uploaded
+from zsseg.demo.page import BATCH_QUEUE, MODEL_QUEUE, QUIET, Page, Values, as_error, number, said, uploaded
 from zsseg.demo.question.gallery import link_picture
 from zsseg.demo.tabs import ground_truth, how_it_works
 from zsseg.demo.tabs import scores as score_maps
@@ -41,6 +41,8 @@ def wire_answer(page: Page, ran: Dependency) -> None:
 
     def fill(values: Values) -> Values:
         found, display, predictors = values[page.answer], page.read_display(values), page.predictors(values)
+        if found is None:  # the event was sent without an answer before it
+            return {details.scores: gr.skip()}
         # The tab of regions starts with the class that has most to show.
         asked = list(found.vocabulary.names)
         largest = max(asked, key=dict(zip(asked, _area(found, predictors), strict=True)).__getitem__)
@@ -99,7 +101,7 @@ def _follow(page: Page, trigger: Callable[..., Dependency]) -> None:
             return {details.claims: gr.skip()}
         display, predictors = page.read_display(values), page.predictors(values)
         updates = {
-            details.claims: score_maps.claims(found, display, values[details.level]),
+            details.claims: score_maps.claims(found, display, number(details.level, values)),
             details.comparison: comparison(found, display, predictors),
             details.recovery: recovery(found, display),
         }
@@ -139,13 +141,13 @@ def wire_choices(page: Page) -> None:
     def claimed(values: Values) -> object:
         if values[page.answer] is None:
             return gr.skip()
-        return score_maps.claims(values[page.answer], page.read_display(values), values[details.level])
+        return score_maps.claims(values[page.answer], page.read_display(values), number(details.level, values))
 
     inputs = {page.answer, details.level, *page.display}
     details.level.change(claimed, inputs, details.claims, trigger_mode="always_last", preprocess=False, **QUIET)
 
     def similar(values: Values, event: gr.EventData) -> object:
-        found, point = values[page.answer], tuple(event._data.get(axis) for axis in ("x", "y"))
+        found, point = values[page.answer], tuple(said(event, axis) for axis in ("x", "y"))
         if found is None or not all(isinstance(value, int | float) and 0 <= value <= 1 for value in point):
             return gr.skip()
         return similarity(found, point)
@@ -190,7 +192,7 @@ def wire_truth(page: Page, ran: Dependency) -> None:
 
     def choose(values: Values, event: gr.EventData) -> Values:
         # One of the readings that were offered, but it comes from the browser and may be any text, as if typed.
-        table = str(event._data.get("table"))
+        table = str(said(event, "table"))
         return {details.meanings: table, **read({**values, details.meanings: table})}
 
     inputs = {page.answer, photo, details.mask, details.meanings, *page.display}
