@@ -11,26 +11,18 @@ from sklearn.metrics import accuracy_score, confusion_matrix, jaccard_score
 from torch import Tensor
 
 from tests.tiny import tiny_backbone, tiny_checkpoint, tiny_config
+from tests.training.paper_tables import DOCUMENT, PAPERS, cross_data_overview, overview, with_tables
 from training import evaluate, train
 from training.data.sets.known import DATA_SETS
 from training.data.sets.synthetic import write_synthetic
 from training.data.splits import split_names
 from training.evaluation.metrics import ConfusionMatrix
-from training.recipes import Recipe, load_recipe, recipe_names
-from training.recipes.papers.published import (
-    CROSS_DATA,
-    PUBLISHED,
-    command,
-    cross_data_overview,
-    evaluation_command,
-    overview,
-    projected_hours,
-)
+from training.recipes import Recipe, load_recipe
+from training.recipes.papers.published import CROSS_DATA, PUBLISHED, command, evaluation_command, projected_hours
 from zsseg.analysis.confusion import harmonic_mean
 from zsseg.models import Backbone
 from zsseg.weights.metadata import read_metadata
 
-PAPERS = [name for name in recipe_names() if any(f"_{one}_" in name for one in ("voc", "coco", "context"))]
 SEEN, UNSEEN = split_names("voc2012", DATA_SETS["voc2012"].unseen["papers"])
 
 
@@ -82,7 +74,6 @@ def test_cross_data__rows_are_those_of_the_coco_heads_and_their_commands_run(tmp
     # A number has a source, and a row without one says so.
     assert all((row.mIoU is None) == (not row.source) for row in CROSS_DATA)
     assert cross_data_overview().count("not available") == sum(row.mIoU is None for row in CROSS_DATA)
-    assert cross_data_overview() in Path("training/README.md").read_text(encoding="utf-8")
     coco = split_names("coco_stuff164k", DATA_SETS["coco_stuff164k"].unseen["papers"])
     checkpoint = tiny_checkpoint(tmp_path, "zegclip", seen=coco[0], unseen=coco[1], recipe="zegclip_coco_inductive")
     for row in CROSS_DATA[:2]:
@@ -228,6 +219,8 @@ def test_evaluate__a_published_list_divides_the_classes_of_any_checkpoint(tmp_pa
     assert evaluate.main([*arguments, "--unseen", "nobody"]) == 2
 
 
-def test_readme__shows_the_recipes_as_they_are() -> None:
-    readme = (Path(__file__).resolve().parents[2] / "training/README.md").read_text(encoding="utf-8")
+def test_readme__shows_the_rows_as_they_are() -> None:
+    readme = DOCUMENT.read_text(encoding="utf-8")
     assert overview([load_recipe(name) for name in PAPERS]) in readme
+    assert cross_data_overview() in readme
+    assert with_tables(readme) == readme, "run python -m tests.training.paper_tables"

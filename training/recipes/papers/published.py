@@ -86,29 +86,6 @@ def evaluation_command(row: CrossDataRow) -> str:
     )
 
 
-def overview(recipes: list[Recipe]) -> str:
-    """Format the papers' recipes as a Markdown table: published scores, iterations and projected hours."""
-    lines = [
-        "| recipe | pAcc | seen | unseen | hIoU | iterations | hours |",
-        "|---|---|---|---|---|---|---|",
-    ]
-    for recipe in recipes:
-        # Without a published row there is no score to reach.
-        scores = [f"{score:.1f}" for score in PUBLISHED[recipe.name]] if recipe.name in PUBLISHED else ["-"] * 4
-        hours = f"{projected_hours(recipe):.0f}"
-        lines.append(f"| `{recipe.name}` | {' | '.join(scores)} | {recipe.iters:,} | {hours} |")
-    return "\n".join(lines)
-
-
-def cross_data_overview() -> str:
-    """Format the cross-data rows as a Markdown table: data set, published score and where it was read."""
-    lines = ["| trained with | evaluated on | mIoU | read in |", "|---|---|---|---|"]
-    for row in CROSS_DATA:
-        score = NOT_AVAILABLE if row.mIoU is None else f"{row.mIoU:.1f}"
-        lines.append(f"| `{row.recipe}` | `{row.data}` | {score} | {row.source or '-'} |")
-    return "\n".join(lines)
-
-
 def all_rows() -> str:
     """Describe every row of both papers: scores, command and projected hours, then the cross-data rows."""
     recipes = (*voc2012.RECIPES, *coco_stuff.RECIPES, *pascal_context.RECIPES)
