@@ -5,8 +5,8 @@
 The penalty with the best hIoU is chosen, all names asked at once; of equal ones the nearest to 0. Then the threshold
 with the best mean IoU over the classes and "none of these" is chosen; pixels whose id is no class (background) should
 be "none of these". For the threshold each photo is asked for the names it shows and two others, as a visitor asks:
-with all names at once, a threshold also has to silence names that nobody would type. The network runs twice over each
-photo, however many penalties and thresholds are tried.
+with all names at once, a threshold also has to suppress names that no visitor would type. The network runs twice over
+each photo, however many penalties and thresholds are tried.
 
 The labels of unseen classes in development photos decide these two numbers and nothing else. With --strict they are
 not used at all: only classes that the recipe held out count as unseen. Then calibrate a run with `held_out` classes

@@ -95,7 +95,7 @@ def _protocols(name: str, metadata: Metadata) -> list[tuple[str, Layout, int]]:
 
 
 def published_row(metadata: Metadata, data: str, split: str) -> dict[str, float] | None:
-    """The published scores, in percent, of what was trained or imported, on these photos; None where there are none.
+    """The published scores, in percent, of a trained or imported checkpoint on these photos; None if there are none.
 
     Args:
         metadata: of the checkpoint: trained by a paper's recipe, or brought by `zsseg weights get`.

@@ -145,7 +145,7 @@ class Segmentation:
 
     @cached_property
     def area(self) -> tuple[float, ...]:
-        """Share of the photo that each class holds, in 0..1; what is left over is none of them."""
+        """Share of the photo that each class holds, in 0..1; the rest belongs to none of them."""
         counts = np.bincount(self.labels.ravel() + 1, minlength=len(self.names) + 1)  # NONE = -1 is counted at 0
         return tuple(float(count) / self.labels.size for count in counts[1:])
 

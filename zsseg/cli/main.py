@@ -150,7 +150,7 @@ def _add_segment(parser: argparse.ArgumentParser) -> None:
     add("--shard", metavar="I/N", help="only every N-th photo from the I-th on: one of N processes that share the job")
     add("--resume", action="store_true", help="keep what an earlier call finished (finished.jsonl in OUT records it)")
     _add_weights(parser)
-    add("--force", action="store_true", help="follow the manifest although the photo or a checkpoint is another one")
+    add("--force", action="store_true", help="follow the manifest even if the photo or a checkpoint differs")
     parser.set_defaults(run=_segment)
 
 

@@ -68,7 +68,7 @@ def manifest_models(manifest: Manifest, force: bool, weights: str | None = None)
         weights: searched first; see `zsseg.weights.search.find_checkpoint`.
 
     Raises:
-        UserError: a model cannot be read, or is another one, unless forced.
+        UserError: a model cannot be read, or differs from the manifest's, unless forced.
     """
     shared: dict[str, Backbone] = {}
     predictors: dict[str, Predictor] = {}

@@ -121,7 +121,7 @@ class Page:
         """Read the display settings; what is missing among the values is its default: every class on, switches off.
 
         The events that follow the sliders are wired with ``preprocess=False``, as Gradio answers HTTP 500 to a number
-        that is missing or out of range: here it counts as the nearest possible one, and what is none as missing.
+        that is missing or out of range: here it counts as the nearest possible one, and what is no number as missing.
         """
 
         settings = {

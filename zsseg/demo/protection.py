@@ -230,7 +230,7 @@ class Protection:
         try:
             await self._answer(scope, receive, send_with_headers)
         except Exception as error:
-            # The libraries below fail in many ways on a body that is none. A GET has no body, so there it is a defect.
+            # The libraries below fail in many ways on an invalid body. A GET has no body, so there it is a defect.
             if started or scope["method"] == "GET":
                 raise
             _LOG.warning("%s %s: %s: %.200s", scope["method"], scope["path"], type(error).__name__, error)

@@ -48,7 +48,7 @@ class ManifestPhoto:
     def __post_init__(self) -> None:
         """Refuse sizes and hashes that no photo can have."""
         if self.height < 1 or self.width < 1 or not _SHA256.fullmatch(self.pixels_sha256):
-            raise ValueError("the photo's size or sha256 is none")
+            raise ValueError("invalid photo size or sha256")
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ class ManifestMethod:
 
     Raises:
         UserError: a setting outside 0..1, or an engine that does not exist.
-        ValueError: a folder that could lead elsewhere, or a sha256 that is none.
+        ValueError: a folder that could lead elsewhere, or an invalid sha256.
     """
 
     __pydantic_config__ = STRICT
@@ -94,11 +94,11 @@ class ManifestMethod:
         check_fraction(self.threshold, "The threshold")
         check_fraction(self.opacity, "The opacity")
         check_fraction(self.photo_gate, "The photo-level gate")
-        # The folder is joined to a path, and a manifest may come from anybody.
+        # The folder is joined to a path, and a manifest may come from a stranger.
         if self.folder != slug(self.folder):
-            raise ValueError(f"{self.folder!r} is no plain folder name")
+            raise ValueError(f"{self.folder!r} is not a plain folder name")
         if not all(value == "" or _SHA256.fullmatch(value) for value in (self.sha256, self.backbone_sha256)):
-            raise ValueError(f"a sha256 of {self.folder!r} is none")
+            raise ValueError(f"invalid sha256 of {self.folder!r}")
 
 
 @dataclass(frozen=True)

@@ -267,8 +267,8 @@ def resize(rgb: Pixels, height: int, width: int, antialias: bool) -> Pixels:
     Args:
         rgb: the photo.
         height, width: of the result, in pixels.
-        antialias: shrink by means over areas. Without it, as in the published code, each pixel is mixed from the four
-            nearest to one point, however many lie between: what is fine turns into noise.
+        antialias: shrink with area averaging (INTER_AREA). Without it, as in the published code, each pixel is mixed
+            from the four nearest to one point, however many lie between: fine detail turns into noise.
     """
     shrinks = height * width < rgb.shape[0] * rgb.shape[1]
     how = cv2.INTER_AREA if antialias and shrinks else cv2.INTER_LINEAR

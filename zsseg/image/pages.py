@@ -83,7 +83,7 @@ def orientation(image: Image.Image) -> int:
         tags = TiffImagePlugin.ImageFileDirectory_v2(data.read(8))
         data.seek(tags.next)
         tags.load(data)
-        # A number of another type is none to browsers.
+        # Browsers ignore a number of another type.
         turn = tags.get(ORIENTATION) if tags.tagtype.get(ORIENTATION) == _SHORT else 1
     except Exception:  # an unreadable EXIF block says nothing about the pixels
         return 1

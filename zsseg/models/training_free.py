@@ -1,4 +1,4 @@
-"""The baseline that learns nothing: the cosine of the untouched CLIP's patch tokens and the text vectors."""
+"""Training-free baseline: cosine of the frozen CLIP's patch tokens and the text vectors."""
 
 from torch import Tensor
 

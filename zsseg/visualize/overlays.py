@@ -130,7 +130,7 @@ def _outlines(labels: npt.NDArray[np.int16]) -> npt.NDArray[np.bool_]:
 
 
 def legend(seg: Segmentation) -> list[LegendRow]:
-    """One row per class, in the order of the request; the shares add up to 1 less what is none of the classes."""
+    """One row per class, in the order of the request; the shares add up to 1 less the share without a class."""
     rows = zip(seg.names, colors_of(seg.names), seg.seen, seg.area, strict=True)
     return [LegendRow(*row) for row in rows]
 
