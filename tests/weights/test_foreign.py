@@ -102,6 +102,24 @@ def test_weights_that_are_no_numbers_are_damage(file: str, value: float, tmp_pat
         Predictor.from_checkpoint(path)
 
 
+@pytest.mark.parametrize("kind", [torch.int8, torch.bool, torch.complex64, torch.float64], ids=str)
+@pytest.mark.parametrize("file", ["zegclip-tiny-inductive.safetensors", "tiny-clip/open_clip_model.safetensors"])
+def test_weights_of_another_kind_are_damage(file: str, kind: torch.dtype, tmp_path: Path) -> None:
+    path = tiny_checkpoint(tmp_path, "zegclip")
+    tensors = load_file(tmp_path / file)
+    name = next(name for name, tensor in tensors.items() if tensor.is_floating_point() and tensor.ndim)
+    # 64 bits are no damage, but a number that 32 bits cannot hold is.
+    value = tensors[name] if kind != torch.float64 else torch.full(tensors[name].shape, 1e300, dtype=kind)
+    tensors[name] = value.to(kind)
+    save_file(tensors, tmp_path / file, {"zsseg": json.dumps(header(path))} if file == path.name else {})
+    if file == path.name:
+        with pytest.raises(UserError, match="damaged"):
+            Predictor.from_checkpoint(path)
+    else:
+        with pytest.raises(UserError, match="damaged"):
+            load_backbone(tmp_path / "tiny-clip")
+
+
 def test_a_header_cannot_ask_for_all_memory(tmp_path: Path) -> None:
     path = tiny_checkpoint(tmp_path, "zegclip")
     for size in ("prompts", "decoder_ffn", "decoder_layers", "decoder_heads"):

@@ -55,7 +55,7 @@ def load_backbone(folder: Path) -> Backbone:
         check_config(config, sum(path.stat().st_size for path in folder.glob("*.safetensors")))
         clip = build_clip(config)
         tensors = packing.unpack(load_file(weights) | _read_trunks(weights))
-        packing.check_finite(tensors)
+        packing.check_values(tensors, clip.state_dict())
         # Strict: an entry too many is as suspicious as one that is missing.
         clip.load_state_dict(tensors)
         # The hash of the stored file and not of the tensors, so that a head can be matched without reading them.

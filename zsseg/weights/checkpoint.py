@@ -69,7 +69,7 @@ def load_checkpoint(
             raise ValueError(f"windows of {metadata.size} pixels do not hold whole patches of {backbone.patch_size}")
         model = build_model(metadata.config, backbone)
         tensors = packing.unpack(load_file(path))
-        packing.check_finite(tensors)
+        packing.check_values(tensors, model.state_dict())
         model.load_state_dict(tensors)
     except Exception as error:  # sizes that do not fit fail in torch in many ways
         raise UserError(damaged("checkpoint", path, error, "copy it again")) from error

@@ -36,14 +36,23 @@ def unpack(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return whole
 
 
-def check_finite(tensors: Mapping[str, Tensor]) -> None:
-    """Refuse weights that are infinite or no numbers: every answer would be noise, or fail much later.
+def check_values(tensors: Mapping[str, Tensor], wanted: Mapping[str, Tensor]) -> None:
+    """Refuse weights that are infinite or no numbers, or whole or complex where fractions belong.
+
+    Torch would convert them in silence, and every answer would be noise, or fail much later.
+
+    Args:
+        tensors: what a file holds.
+        wanted: the model's own tensors.
 
     Raises:
         ValueError: one of the tensors has such values.
     """
     for name, value in tensors.items():
-        if value.is_floating_point() and not bool(torch.isfinite(value).all()):
+        if name in wanted and value.is_floating_point() != wanted[name].is_floating_point():
+            raise ValueError(f"{name} is of {value.dtype}, not of {wanted[name].dtype}")
+        # As the model will hold them: a large number of 64 bits is infinite in 32.
+        if value.is_floating_point() and not bool(torch.isfinite(value.float()).all()):
             raise ValueError(f"{name} has values that are not finite")
 
 

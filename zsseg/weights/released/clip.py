@@ -142,6 +142,8 @@ def _state_dict(file: Path) -> dict[str, Tensor]:
     state = content.get("state_dict", content) if isinstance(content, Mapping) else {}
     if not state or not all(isinstance(value, Tensor) for value in state.values()):
         raise UserError(f"{file} holds no state dict: download it again.")
+    if not all(value.is_floating_point() for name, value in state.items() if name not in _NUMBERS):
+        raise UserError(f"{file} holds weights that are no fractions: download it again.")
     # OpenAI stores fp16; the encoders here run in fp32.
     return {name: value.float() for name, value in state.items() if name not in _NUMBERS}
 

@@ -68,7 +68,7 @@ def convert_state_dict(state: Mapping[str, Tensor]) -> ConvertedOfficial:
     """Rename, fold and drop; the method and all sizes are read off names and shapes.
 
     Raises:
-        UserError: neither method's state dict.
+        UserError: neither method's state dict, or weights that are not finite or no fractions.
     """
     try:
         # Missing entries fail in here, so that a file of another program is refused before anything is built.
@@ -85,16 +85,26 @@ def convert_state_dict(state: Mapping[str, Tensor]) -> ConvertedOfficial:
     backbone, dropped, unknown = {"logit_scale": torch.tensor(_LOGIT_SCALE)}, [], []
     for name, value in state.items():
         if target := clip_name(name):
-            backbone[target] = value.float()
+            backbone[target] = _weights(name, value)
         elif is_dropped(name, scores_layer):
             dropped.append(name)
         elif target := head_name(name, scores_layer):
-            head[target] = value.float()
+            head[target] = _weights(name, value)
         elif name not in (_FIRST_PROMPTS, _DEEP_PROMPTS):
             unknown.append(name)
     backbone["visual.positional_embedding"] = positions
     folded = (_CLASS_TOKEN, _FIRST_PROMPTS, _DEEP_PROMPTS)
     return ConvertedOfficial(config, clip_config, backbone, head, tuple(dropped), folded, tuple(unknown))
+
+
+def _weights(name: str, value: Tensor) -> Tensor:
+    try:
+        is_good = value.is_floating_point() and bool(value.float().isfinite().all())
+    except RuntimeError:  # kinds of tensors that know no such function
+        is_good = False
+    if not is_good:
+        raise UserError(f"The file is damaged ({name} has values that are not finite fractions): download it again.")
+    return value.float()
 
 
 def build_official(converted: ConvertedOfficial, name: str = "official", sha256: str = "") -> SegmentationModel:
