@@ -13,8 +13,9 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from tests.beside import GOLDEN
+from tests.golden.label_tables import inductive_table, remap, transductive_table
 from training.core.losses import LossWeights, count_pairs, nel_loss, recovery_loss
-from training.core.pseudo_labels import UNLABELLED, inductive_table, pseudo_labels, remap, transductive_table
+from training.core.pseudo_labels import UNLABELLED, pseudo_labels
 from training.runtime.schedules import poly_lr
 from zsseg.image.windows import Preprocessing, make_windows, stitch, window_boxes
 from zsseg.models import Recovery

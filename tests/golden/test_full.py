@@ -28,10 +28,10 @@ from tests.golden.checks import (
     assert_tokens,
     assert_train_step,
 )
+from tests.golden.label_tables import inductive_table, remap
 from tests.golden.replay import Arrays, calibrated_scores, evaluate, train_step, without_dropout
 from tests.golden.weights import fill, normalised
 from training.core.losses import LossWeights
-from training.core.pseudo_labels import inductive_table, remap
 from zsseg.image.windows import stitch, window_boxes
 from zsseg.layers import region_attention_mask
 from zsseg.models import SegmentationModel

@@ -16,10 +16,10 @@ import torch
 from torch import Tensor
 
 from tests.golden.checks import Golden, assert_decoder, assert_logits, assert_scores, assert_tokens, assert_train_step
+from tests.golden.label_tables import inductive_table, remap
 from tests.golden.replay import Arrays, evaluate, train_step, without_dropout
 from tests.golden.weights import PORTABLE, fill, normalised, rule
 from training.core.losses import LossWeights
-from training.core.pseudo_labels import inductive_table, remap
 from zsseg.layers import region_attention_mask
 from zsseg.models import SegmentationModel
 from zsseg.weights.released.official import ConvertedOfficial, build_official, convert_state_dict

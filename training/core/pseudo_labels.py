@@ -8,8 +8,6 @@ pseudo-label, recomputed at every step.
 from collections.abc import Sequence
 from typing import Literal
 
-import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor
 
@@ -19,26 +17,6 @@ from training.core.losses import IGNORE
 UNLABELLED = -1
 
 PseudoLabelWhere = Literal["unseen_pixels", "unlabelled_pixels"]
-
-
-def inductive_table(seen: Sequence[int]) -> npt.NDArray[np.int16]:
-    """Return the (256,) table from data-set id to loss label: a seen id to its index in `seen`, others to `IGNORE`."""
-    table = np.full(256, IGNORE, np.int16)
-    table[list(seen)] = np.arange(len(seen))
-    return table
-
-
-def transductive_table(seen: Sequence[int]) -> npt.NDArray[np.int16]:
-    """Return the (256,) table from data-set id to loss label: seen ids and `IGNORE` stay, others are `UNLABELLED`."""
-    table = np.full(256, UNLABELLED, np.int16)
-    table[list(seen)] = list(seen)
-    table[IGNORE] = IGNORE
-    return table
-
-
-def remap(labels: Tensor, table: npt.NDArray[np.int16]) -> Tensor:
-    """Apply a table to labels (B, H, W) of 0..255; int64."""
-    return torch.from_numpy(table.astype(np.int64)).to(labels.device)[labels.long()]  # (B, H, W)
 
 
 @torch.no_grad()
@@ -52,7 +30,7 @@ def pseudo_labels(
     """Label pixels without a seen label with the unseen class of the highest logit.
 
     Args:
-        labels: (B, H, W) as mapped by `transductive_table`.
+        labels: (B, H, W) ids of seen classes, `UNLABELLED` or `IGNORE`.
         logits: (B, K, H, W) of all classes, at the resolution of the labels.
         unseen: ids of the unseen classes, 0..K-1.
         where: "unseen_pixels" as in the released code, which reads from the ground truth at which pixels the true

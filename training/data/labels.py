@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-HIDDEN = 254  # an unseen class, without which one; only in recipes with the papers' transductive oracle
+HIDDEN = 254  # an unseen class; which one is not known; only in recipes with the papers' transductive oracle
 VOID = 255  # no label; the losses count such a pixel as a negative of every class (training.core.losses.IGNORE)
 
 

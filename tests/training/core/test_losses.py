@@ -7,8 +7,9 @@ import pytest
 import torch
 import torch.nn.functional as F
 
+from tests.golden.label_tables import inductive_table, remap, transductive_table
 from training.core.losses import IGNORE, LossWeights, count_labelled, count_pairs, nel_loss, recovery_loss, softmax_loss
-from training.core.pseudo_labels import UNLABELLED, inductive_table, pseudo_labels, remap, transductive_table
+from training.core.pseudo_labels import UNLABELLED, pseudo_labels
 from training.runtime.schedules import poly_lr
 from zsseg.models import Recovery
 
