@@ -69,7 +69,7 @@ def packed_copy(folder: Path, copy: Path) -> Path:
     copy.mkdir()
     for part in PARTS:
         program = onnx.load(folder / f"{part}.onnx")
-        _pack(program, smallest=64)
+        _pack(program, smallest=64, large=64)
         onnx.checker.check_model(program)
         onnx.save(program, copy / f"{part}.onnx")
     return copy
@@ -193,7 +193,25 @@ def test_weights_on_a_grid_of_rows_are_kept_whichever_way_they_lie(transpose: bo
     whole = random.integers(-127, 128, (40, 300)).astype(np.float32)
     whole[:, 0] = 127  # the largest of every row
     weight = whole * random.uniform(0.001, 0.1, (40, 1)).astype(np.float32)
-    axis, found, scales = _quantized(weight.T if transpose else weight)
+    error, axis, found, scales = _quantized(weight.T if transpose else weight)
+    assert error < 1e-6
     assert axis == (1 if transpose else 0)
     again = found * (scales if transpose else scales[:, None])
     np.testing.assert_allclose(again.T if transpose else again, weight, rtol=1e-6)
+
+
+@needs_onnx
+def test_small_weights_are_rounded_only_where_nothing_is_lost() -> None:
+    from onnx import TensorProto, helper, numpy_helper
+
+    random = np.random.default_rng(0)
+    small = random.normal(size=(64, 80)).astype(np.float32)
+    grid = random.integers(-127, 128, (64, 80)).astype(np.float32)
+    grid[:, 0] = 127  # the largest of every row
+    weights = {"small": small, "grid": grid, "large": random.normal(size=(256, 300)).astype(np.float32)}
+    held = [numpy_helper.from_array(values, name) for name, values in weights.items()]
+    output = [helper.make_tensor_value_info("small", TensorProto.FLOAT, (64, 80))]
+    program = helper.make_model(helper.make_graph([], "weights", [], output, held))
+    _pack(program)
+    names = {weight.name for weight in program.graph.initializer}
+    assert names == {"small", "grid_8bit", "grid_scale", "large_8bit", "large_scale"}

@@ -7,7 +7,8 @@
     model.json     side of the window in pixels, mean, std, seen penalty, threshold
 
 H and W are any multiples of the patch side, and K is any number of classes. With 8 bits, large weights are stored as
-whole numbers with one scale per row, and computed with in float32.
+whole numbers with one scale per row, and computed with in float32. Smaller ones are stored so only where nothing is
+lost, as in a checkpoint that keeps them in 8 bits itself.
 """
 
 import dataclasses
@@ -29,6 +30,8 @@ from zsseg.text.vocabulary import build_vocabulary
 PARTS = ("patches", "encoder", "decoder")
 
 _SMALLEST = 4096  # values of a weight that is worth packing
+_LARGE = 2**16  # values of one that is packed even where rounding changes it
+_UNCHANGED = 1e-4  # of the root mean square of a weight: rounding of that size is float32's own
 _LEVELS = 127
 
 
@@ -88,8 +91,16 @@ def _write_part(name: str, program: Any, folder: Path, bits: int) -> Path:  # no
     return path
 
 
-def _pack(program: Any, smallest: int = _SMALLEST) -> None:  # noqa: ANN401 - as `_write_part`
-    """Store large weights in 8 bits, each behind a node that multiplies it by its scales again."""
+def _pack(program: Any, smallest: int = _SMALLEST, large: int = _LARGE) -> None:  # noqa: ANN401 - as `_write_part`
+    """Store weights in 8 bits, each behind a node that multiplies it by its scales again.
+
+    Rounding the few thousand weights of depthwise convolutions moved mIoU more than all others together.
+
+    Args:
+        program: an onnx.ModelProto, changed in place.
+        smallest: values of a weight that is worth it.
+        large: values of one that may be rounded; smaller ones are stored so only where that changes nothing.
+    """
     import onnx
     from onnx import helper, numpy_helper
 
@@ -98,7 +109,9 @@ def _pack(program: Any, smallest: int = _SMALLEST) -> None:  # noqa: ANN401 - as
         values = numpy_helper.to_array(weight)
         if weight.data_type != onnx.TensorProto.FLOAT or values.ndim < 2 or values.size < smallest:
             continue
-        axis, whole, scales = _quantized(values)
+        error, axis, whole, scales = _quantized(values)
+        if error > _UNCHANGED and values.size < large:
+            continue
         parts: dict[str, npt.NDArray[Any]] = {f"{weight.name}_8bit": whole, f"{weight.name}_scale": scales}
         graph.initializer.remove(weight)
         graph.initializer.extend(numpy_helper.from_array(part, name) for name, part in parts.items())
@@ -108,8 +121,8 @@ def _pack(program: Any, smallest: int = _SMALLEST) -> None:  # noqa: ANN401 - as
     graph.node.extend([*nodes, *old])
 
 
-def _quantized(values: npt.NDArray[np.float32]) -> tuple[int, npt.NDArray[np.int8], npt.NDArray[np.float32]]:
-    """The better axis for the scales, the first or the last, the whole numbers, and the scales along that axis.
+def _quantized(values: npt.NDArray[np.float32]) -> tuple[float, int, npt.NDArray[np.int8], npt.NDArray[np.float32]]:
+    """The relative error, the better axis for the scales, first or last, the whole numbers, the scales along that axis.
 
     Weights that a checkpoint keeps in 8 bits lie on such a grid already, on whichever axis the exporter has put it.
     """
@@ -120,5 +133,6 @@ def _quantized(values: npt.NDArray[np.float32]) -> tuple[int, npt.NDArray[np.int
         whole = np.rint(values / scales).astype(np.int8)
         error = float(np.square(whole * scales - values).sum())
         found.append((error, axis, whole, scales.astype(np.float32).ravel()))
-    _, axis, whole, scales = min(found, key=lambda row: row[0])
-    return axis, whole, scales
+    least, axis, whole, scales = min(found, key=lambda row: row[0])
+    # A weight of zeros has no size to compare with, and no error.
+    return (least / max(float(np.square(values).sum()), np.finfo(np.float32).tiny)) ** 0.5, axis, whole, scales
