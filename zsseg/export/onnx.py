@@ -135,4 +135,5 @@ def _quantized(values: npt.NDArray[np.float32]) -> tuple[float, int, npt.NDArray
         found.append((error, axis, whole, scales.astype(np.float32).ravel()))
     least, axis, whole, scales = min(found, key=lambda row: row[0])
     # A weight of zeros has no size to compare with, and no error.
-    return (least / max(float(np.square(values).sum()), np.finfo(np.float32).tiny)) ** 0.5, axis, whole, scales
+    size = float(np.square(values).sum()) or 1.0
+    return (least / size) ** 0.5, axis, whole, scales
