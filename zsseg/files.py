@@ -125,6 +125,8 @@ def check_writable(path: Path) -> None:
     Raises:
         UserError: it cannot.
     """
+    if "\0" in str(path):
+        raise UserError("What has a null character in its name cannot be written: name another file.")
     try:
         if path.is_dir():
             raise UserError(f"{shortened(path)} is a folder: name a file in it.")

@@ -127,6 +127,29 @@ def test_black_and_white_masks_are_no_ids(root: Path) -> None:
         check_photos(photos, photos.items)
 
 
+@pytest.mark.parametrize("high", [2, 128, 254])
+def test_ids_that_stand_for_nothing_are_refused(root: Path, high: int) -> None:
+    Image.fromarray(np.eye(20, 24, dtype=np.uint8) * np.uint8(high)).save(root / "masks/b.png")
+    photos = open_set("own", root.parent, "val")
+    with pytest.raises(UserError, match=f"hold {high}, which no line"):
+        check_photos(photos, photos.items)
+
+
+def test_a_mask_that_is_a_jpeg_under_another_name_is_refused(root: Path) -> None:
+    Image.fromarray(np.eye(20, 24, dtype=np.uint8)).save(root / "masks/b.png", "JPEG")
+    with pytest.raises(UserError, match="b.png is a JPEG picture"):
+        check_files(open_set("own", root.parent, "val").items)
+
+
+def test_lists_in_other_encodings(root: Path) -> None:
+    (root / "val.txt").write_bytes(b"\xef\xbb\xbfa\r\nb\r\n")
+    assert len(open_set("own", root.parent, "val").items) == 2
+    for name in ("val.txt", "classes.txt"):
+        (root / name).write_bytes("é\n".encode("latin-1"))
+        with pytest.raises(UserError, match=f"{name} is no text in UTF-8"):
+            open_set("own", root.parent, "val")
+
+
 def test_the_mask_of_a_large_photo_is_brought_to_its_answer(root: Path) -> None:
     item = Item("own/large", root / "images/large.jpg", root / "masks/large.png")
     ids = np.zeros((600, 2000), np.uint8)

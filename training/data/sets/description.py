@@ -73,7 +73,7 @@ class DataSet:
             )
         if self.names_file is not None:
             # A drawn set carries its names: scenes of an older version can have others.
-            lines = tuple((found / self.names_file).read_text(encoding="utf-8").splitlines())
+            lines = tuple(text_of(found / self.names_file).splitlines())
             if lines != self.class_names:
                 raise UserError(f"{found / self.names_file} has other class names than {self.title}: make it anew.")
         return found
@@ -106,11 +106,23 @@ class DataSet:
         for alternative in where.lists:
             files = [home / name for name in alternative]
             if all(file.is_file() for file in files):
-                lines = (line for file in files for line in file.read_text(encoding="utf-8").splitlines())
+                lines = (line for file in files for line in text_of(file).splitlines())
                 # Some lists hold "/JPEGImages/ID.jpg /SegmentationClassAug/ID.png" instead of the id.
                 return list(dict.fromkeys(Path(line.split()[0]).stem for line in lines if line.strip()))
         tried = " or ".join(" + ".join(alternative) for alternative in where.lists)
         raise UserError(f"{self.title} has no list for the split {split!r} in {home}: {tried} is missing.")
+
+
+def text_of(path: Path) -> str:
+    """The text of a list, without the mark that editors of Windows put before it.
+
+    Raises:
+        UserError: it is no text in UTF-8.
+    """
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise UserError(f"{path} is no text in UTF-8 ({error.reason}): save it as UTF-8.") from error
 
 
 def _first(home: Path, patterns: tuple[str, ...], key: str) -> Path:

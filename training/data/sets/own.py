@@ -14,7 +14,7 @@ Without the two lists every fifth photo, chosen by its id, is a validation photo
 import zlib
 from pathlib import Path
 
-from training.data.sets.description import DataSet, Files
+from training.data.sets.description import DataSet, Files, text_of
 from zsseg.errors import UserError
 
 CLASSES_FILE, UNSEEN_FILE = "classes.txt", "unseen.txt"
@@ -76,6 +76,4 @@ def _splits(folder: Path) -> dict[str, Files]:
 
 
 def _lines(path: Path) -> list[str]:
-    # utf-8-sig: editors of Windows put a mark before the first name.
-    text = path.read_text(encoding="utf-8-sig")
-    return [" ".join(line.split()) for line in text.splitlines() if line.strip()]
+    return [" ".join(line.split()) for line in text_of(path).splitlines() if line.strip()]

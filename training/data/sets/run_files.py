@@ -19,6 +19,7 @@ from zsseg.image.pages import stored_turn
 
 _SAMPLE = 100  # masks
 _SIDEWAYS = (5, 6, 7, 8)  # EXIF orientations that exchange width and height
+_LOSSY = ("JPEG", "MPO", "JPEG2000", "AVIF", "WEBP")
 _ENDS = {"PNG": b"IEND\xaeB`\x82", "JPEG": b"\xff\xd9"}
 
 
@@ -26,15 +27,21 @@ def check_photos(photos: PhotoSet, items: Sequence[Item]) -> None:
     """Check some photos of a data set; see `check_files`. Of own data a sample of the masks' values is checked as well.
 
     Raises:
-        UserError: a file is missing, damaged or does not fit, or the masks are black and white pictures.
+        UserError: a file is missing, damaged or does not fit, or the masks hold ids that stand for nothing.
     """
     check_files(items)
-    # Published masks mean what they say; with a single class, 0 and 255 are all there is.
-    if photos.name in DATA_SETS or len(photos.raw_names) < 2:
+    if photos.name in DATA_SETS:  # published masks mean what they say
         return
     sample = items[:: max(1, len(items) // _SAMPLE)]
     values = set().union(*(np.unique(read_mask(item)).tolist() for item in sample))
-    if VOID in values and values <= {0, VOID}:
+    strange = sorted(values - {VOID, *range(len(photos.raw_names))})
+    if strange:
+        raise UserError(
+            f"The masks of {photos.name} hold {', '.join(map(str, strange[:5]))}, which no line of classes.txt stands "
+            "for: save the ids of its lines, counted from 0, or add a line for each, “-” for what is no class."
+        )
+    # With a single class, 0 and 255 are all there is.
+    if len(photos.raw_names) > 1 and VOID in values and values <= {0, VOID}:
         raise UserError(
             f"The masks of {photos.name} hold only 0 and {VOID}, and {VOID} means unlabelled: save class ids in them, "
             "such as 0 and 1."
@@ -70,7 +77,9 @@ def _fault(item: Item) -> str:
         # Sizes stand in the header: a picture that was cut short looks whole without its end.
         if not _is_whole(path, headers[-1][3]):
             return f"{path} is cut short or damaged."
-    (stored, turn, _, _), (size, _, mode, _) = headers
+    (stored, turn, _, _), (size, _, mode, kind) = headers
+    if kind in _LOSSY:  # whatever the name of the file says
+        return f"{item.mask} is a {kind} picture, which alters class ids: save it as PNG."
     if mode not in ("L", "P"):
         return f"{item.mask} is not an index mask: expected one 8-bit channel of class ids."
     return misfit(item, stored, turn, size)
