@@ -87,6 +87,21 @@ def segment(page: "Page", seen: str, unseen: str) -> None:
     wait_for_answer(page)
 
 
+def wait_for_one_row(page: "Page", selectors: list[str], tolerance: int) -> None:
+    """Wait until elements lie side by side: their tops differ by at most `tolerance` pixels.
+
+    All are measured at one moment, since the page may still glide or grow.
+    """
+    page.wait_for_function(
+        """([selectors, tolerance]) => {
+            const tops = selectors.map((one) => document.querySelector(one)?.getBoundingClientRect());
+            return tops.every((box) => box && box.height > 0)
+                && Math.max(...tops.map((box) => box.top)) - Math.min(...tops.map((box) => box.top)) <= tolerance;
+        }""",
+        arg=[selectors, tolerance],
+    )
+
+
 def open_tab(page: "Page", name: str) -> None:
     """Open a tab; on a narrow window it may be in the menu of those that found no room."""
     tab = page.get_by_role("tab", name=name, exact=True)
