@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from training.recipes import Recipe, load_recipe, recipe_names
-from training.recipes.papers.published import CROSS_DATA, NOT_AVAILABLE, PUBLISHED, projected_hours
+from training.recipes.papers.published import ALL_PUBLISHED, CROSS_DATA, NOT_AVAILABLE, projected_hours
 
 DOCUMENT = Path(__file__).resolve().parents[2] / "training" / "README.md"
 PAPERS = [name for name in recipe_names() if any(f"_{one}_" in name for one in ("voc", "coco", "context"))]
@@ -17,7 +17,7 @@ def overview(recipes: list[Recipe]) -> str:
     ]
     for recipe in recipes:
         # Without a published row there is no score to reach.
-        scores = [f"{score:.1f}" for score in PUBLISHED[recipe.name]] if recipe.name in PUBLISHED else ["-"] * 4
+        scores = [f"{score:.1f}" for score in ALL_PUBLISHED[recipe.name]] if recipe.name in ALL_PUBLISHED else ["-"] * 4
         hours = f"{projected_hours(recipe):.0f}"
         lines.append(f"| `{recipe.name}` | {' | '.join(scores)} | {recipe.iters:,} | {hours} |")
     return "\n".join(lines)

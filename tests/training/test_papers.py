@@ -18,7 +18,14 @@ from training.data.sets.synthetic import write_synthetic
 from training.data.splits import split_names
 from training.evaluation.metrics import ConfusionMatrix
 from training.recipes import Recipe, load_recipe
-from training.recipes.papers.published import CROSS_DATA, PUBLISHED, command, evaluation_command, projected_hours
+from training.recipes.papers.published import (
+    ALL_PUBLISHED,
+    COPIED,
+    CROSS_DATA,
+    command,
+    evaluation_command,
+    projected_hours,
+)
 from zsseg.analysis.confusion import harmonic_mean
 from zsseg.models import Backbone
 from zsseg.weights.metadata import read_metadata
@@ -35,7 +42,7 @@ def miniature(name: str) -> Recipe:
 
 def test_recipes__there_is_one_for_every_published_row() -> None:
     assert len(PAPERS) == 18
-    assert set(PUBLISHED) <= set(PAPERS)
+    assert set(ALL_PUBLISHED) <= set(PAPERS)
     for name in PAPERS:
         recipe = load_recipe(name)
         seen, unseen = split_names(recipe.sources[0].name, recipe.sources[0].unseen)
@@ -62,7 +69,8 @@ def test_list__every_row_has_its_score_or_says_that_it_has_none(capsys: pytest.C
         assert f"--recipe {name} " in text
         assert f"{projected_hours(load_recipe(name)):.0f} hours" in text
         # Without a number there is a sentence, never a 0 or an empty place.
-        assert (str(PUBLISHED[name].hIoU) if name in PUBLISHED else "not available to us") in text
+        assert (str(ALL_PUBLISHED[name].hIoU) if name in ALL_PUBLISHED else "not available to us") in text
+        assert ("copied" in text) == (name in COPIED)
 
 
 def test_cross_data__rows_are_those_of_the_coco_heads_and_their_commands_run(tmp_path: Path) -> None:
@@ -87,9 +95,9 @@ def test_cross_data__rows_are_those_of_the_coco_heads_and_their_commands_run(tmp
 
 
 def test_published__scores_agree_with_their_harmonic_mean() -> None:
-    for name, row in PUBLISHED.items():
-        # The readme's 40.8 of ZegCLIP on COCO-Stuff is not the mean of its own 40.2 and 41.1.
-        tolerance = 0.2 if name == "zegclip_coco_inductive" else 0.11
+    for name, row in ALL_PUBLISHED.items():
+        # The readme's 40.8 of ZegCLIP on COCO-Stuff is not the mean of its own 40.2 and 41.1; nor is the copied 56.9.
+        tolerance = {"zegclip_coco_inductive": 0.2, "zegclip_context_fully_supervised": 1.6}.get(name, 0.11)
         assert harmonic_mean(row.mIoU_seen, row.mIoU_unseen) == pytest.approx(row.hIoU, abs=tolerance)
 
 
