@@ -108,7 +108,11 @@ class Visitor:
         if reply.status_code != 200:
             outcome.refusal = f"{reply.status_code} {reply.json()['detail']}"
             return outcome
+        event = reply.json()["event_id"]
         for message in self._messages():
+            # As a browser does: the answer to a question that was given up while it ran comes on the same stream.
+            if message.get("event_id") != event:
+                continue
             if message["msg"] == "estimation":
                 outcome.ranks.append(int(message["rank"]))
                 if leave_while_waiting:
