@@ -280,7 +280,7 @@ def test_long_texts_are_refused_before_the_work(text: str | list[str]) -> None:
     assert time.process_time() - began < 60  # minutes to hours, where the work grows with the square of the length
 
 
-def test_names_that_hang_together_in_a_chain_are_told_apart_quickly() -> None:
+def test_names_that_hang_together_in_a_chain_are_distinguished_quickly() -> None:
     chain = [(f"n{number}", f"n{number + 1}") for number in range(MAX_ENTRIES)][::-1]
     began = time.process_time()
     assert split_by_seen(chain, ["n0"]) == (chain, [])
