@@ -40,6 +40,7 @@ def test_attention_and_convolution_are_counted() -> None:
     assert convolution == pytest.approx(2 * 8 * 8 * 8 * 3 * 4 * 4 / 1e9)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", ["zegclip", "clip_rc"])
 def test_every_step_of_a_model_is_measured(tmp_path: Path, method: str) -> None:
     predictor = Predictor.from_checkpoint(tiny_checkpoint(tmp_path, method))
@@ -55,6 +56,7 @@ def test_every_step_of_a_model_is_measured(tmp_path: Path, method: str) -> None:
     assert all(peak is None or peak > 0.05 for peak in memory.values())
 
 
+@pytest.mark.slow
 def test_the_papers_size_needs_the_papers_arithmetic() -> None:
     """110.6 GMAC for ZegCLIP with 20 classes in the published code, which also computes what it then throws away."""
     predictor = vit_b16("zegclip")

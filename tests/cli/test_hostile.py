@@ -118,6 +118,7 @@ def test_a_pipe_is_read_as_a_file(photo: str, tmp_path: Path) -> None:
     writer.join()
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no disk that is always full")
 @pytest.mark.parametrize("words", [["info"], ["info", "--json"], ["segment", "PHOTO", "--seen", "cat", "--json"]])
 def test_an_output_that_takes_nothing_is_a_sentence(words: list[str], photo: str, tmp_path: Path) -> None:
@@ -175,6 +176,7 @@ def test_a_list_that_is_not_understood_is_remarked_on(photo: str) -> None:
     assert any("read as one class" in warning for warning in seg.warnings)
 
 
+@pytest.mark.slow
 def test_words_of_strangers_do_not_steer_the_terminal(
     photo: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

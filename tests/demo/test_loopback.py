@@ -28,6 +28,7 @@ def test_own_addresses_are_excepted_once(known: str, monkeypatch: pytest.MonkeyP
     assert urllib.request.proxy_bypass("example.org:80") == (known == "*")
 
 
+@pytest.mark.slow
 def test_the_page_starts_behind_a_proxy_that_leads_nowhere(tmp_path: Path) -> None:
     program = (
         "import sys, urllib.request; from pathlib import Path\n"

@@ -118,6 +118,7 @@ def test_sentences_cross_the_border(predictors: Predictors, photo: str) -> None:
         segment_one(predictors, photo, ("cat", ""), (7, None, 0.0), "zegclip")
 
 
+@pytest.mark.slow
 def test_the_lender_is_imported_before_torch(tmp_path: Path) -> None:
     (tmp_path / "spaces.py").write_text(
         "import sys\nprint('before' if 'torch' not in sys.modules else 'after', flush=True)\nGPU = lambda f: f\n"

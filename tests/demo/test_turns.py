@@ -78,6 +78,7 @@ def slow_networks() -> Iterator[None]:
     patch.undo()
 
 
+@pytest.mark.slow
 def test_a_question_does_not_wait_for_the_photos_of_another_visitor(tmp_path: Path) -> None:
     photos = [tmp_path / f"{number}.png" for number in range(PHOTOS)]
     rng = np.random.default_rng(0)

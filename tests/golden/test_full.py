@@ -1,7 +1,7 @@
 """Both methods against the published implementations' numbers, in both shapes, on the full golden data.
 
 The data lie in `../shared/golden`, beside the repository; its README.md says how they were made. Where they are missing
-these tests skip, and `test_golden_portable.py` still proves both methods in the VOC shape.
+these tests skip, and `test_portable.py` still proves both methods in the VOC shape.
 """
 
 import json
@@ -39,6 +39,7 @@ from zsseg.weights.released.official import ConvertedOfficial, build_official, c
 
 pytestmark = [
     pytest.mark.golden,
+    pytest.mark.slow,
     pytest.mark.skipif(not GOLDEN.is_dir(), reason="the full golden data are not at ../shared/golden"),
 ]
 
@@ -172,7 +173,6 @@ def test_whole_image_through_windows(replay: Replay) -> None:
     assert_labels(scores, read_labels(replay.folder / "e2e_label_map.png"), 2e-4)
 
 
-@pytest.mark.slow
 @only("zegclip_voc", "clip_rc_voc")
 def test_training_step(replay: Replay) -> None:
     image = read(replay.folder / "input.png")

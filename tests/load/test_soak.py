@@ -25,6 +25,7 @@ def test_three_minutes_of_visitors_leave_the_server_as_it_was(pytestconfig: pyte
     assert numbers["answered"] > 2 * numbers["visitors"]
 
 
+@pytest.mark.slow
 def test_the_clock_stands_still_while_a_test_has_the_machine_to_itself(tmp_path: Path) -> None:
     memory: list[tuple[float, float]] = []
     done = threading.Event()

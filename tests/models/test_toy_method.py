@@ -134,6 +134,7 @@ def test_training_starts_it_from_the_cosine(weights: Path) -> None:
     torch.testing.assert_close(head(pixels, text).mask_logits, expected)
 
 
+@pytest.mark.slow
 def test_an_installed_package_adds_it_by_an_entry_point(tmp_path: Path, weights: Path) -> None:
     info = tmp_path / "toy-1.0.dist-info"
     info.mkdir()

@@ -66,6 +66,7 @@ def test_heavy_packages_wait_for_their_first_use(start: str) -> None:
     assert loaded & HEAVY == STARTS[start]
 
 
+@pytest.mark.slow
 def test_open_clip_comes_without_the_compiler_which_works_later() -> None:
     code = """
 import sys

@@ -198,6 +198,7 @@ def test_train_shapes__does_what_is_missing_in_order(
     assert {command[0] for command in done} == {"evaluate"}
 
 
+@pytest.mark.slow
 def test_run_together__says_which_step_failed(tmp_path: Path) -> None:
     train_all.run_together([["evaluation.plots"]], tmp_path)
     with pytest.raises(UserError, match="python -m training.evaluate --nonsense"):

@@ -20,6 +20,7 @@ from zsseg.bench.timing import gflop_of
 CPU = torch.device("cpu")
 
 
+@pytest.mark.slow
 def test_bench__measures_everything_on_a_tiny_model(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = tmp_path / "speed.json"
     assert main(["--device", "cpu", "--tiny", "--operators", "3", "--json", str(path)]) == 0

@@ -363,6 +363,7 @@ def test_photos_of_a_device_are_cut_into_new_views_that_are_what_the_labels_say(
     assert not features.trained.requires_grad
 
 
+@pytest.mark.slow
 def test_the_networks_below_are_trained_only_where_the_recipe_says_so_and_resume_exactly(
     photos: list[LabelledPhoto], tmp_path: Path
 ) -> None:
@@ -454,6 +455,7 @@ def list_more(root: Path) -> list[LabelledPhoto]:
     return [photo for photo in _more(root / "more") if photo.names]
 
 
+@pytest.mark.slow
 @needs_data
 def test_no_photo_of_validation_or_development_is_listed() -> None:
     voc = DATA / "voc2012/VOCdevkit/VOC2012/ImageSets/Segmentation"
@@ -483,6 +485,7 @@ def test_the_strict_variant_compares_with_no_unseen_name() -> None:
     assert {"sheep", "sofa"} < set(vocabulary_of(kept))  # what makes each photo an example against them
 
 
+@pytest.mark.slow
 @needs_data
 def test_the_strict_variant_never_sees_an_unseen_name() -> None:
     unseen = {name for names in UNSEEN.values() for name in names}
