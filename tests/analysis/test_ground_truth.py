@@ -107,6 +107,10 @@ def test_ids_by_table_and_what_is_left_out() -> None:
     )
     assert truth.labels.tolist() == [[1, 0, NO_CLASS, NO_CLASS], [1, NO_CLASS, NO_CLASS, NO_CLASS]]
     assert list(truth.unmatched.items()) == [("3 (bird)", 0.25), ("7", 0.125)]  # the largest first
+    assert (truth.named, truth.unknown) == ({"3 (bird)": 0.25}, {"7": 0.125})
+    # A bird is none of the two; 7 may be anything, and the background of a data set too.
+    assert truth.others is not None
+    assert truth.others.tolist() == [[False, False, True, True], [False] * 4]
 
 
 def test_a_void_id_that_the_table_names_is_a_class() -> None:
@@ -304,6 +308,22 @@ def test_scores_of_what_does_not_occur() -> None:
     one = score(Truth(seg.names, labels, {}), seg)
     assert (one.iou, one.miou_seen, one.miou_unseen, one.hiou) == ((1.0, None), 1.0, None, None)
     assert (seg.labels == NONE).any()
+
+
+def test_none_of_these_is_right_where_another_class_is_named() -> None:
+    ids = np.array([[15, 15, 3, 3], [15, 15, 7, 0]], dtype=np.uint8)
+    truth = read_truth(Image.fromarray(ids), ("cat", "dog"), "15: cat\n3: bird\n0: background", size=(2, 4))
+    seg = random_answer(2, (2, 4))
+    painted = dataclasses.replace(truth, names=seg.names)  # the two classes of the answer, whatever their names
+    everything = seg.with_settings(threshold=0.0)
+    scores = score(painted, everything)
+    right = int((everything.labels[:, :2] == 0).sum())
+    wrong = int((everything.labels[0, 2:] == 0).sum())
+    assert scores.iou[0] == right / (4 + wrong)
+    assert scores.accuracy == right / 6  # 4 pixels of the cat, 2 of the bird
+    nothing = score(painted, seg.with_settings(threshold=1.0))
+    assert nothing.iou[0] == 0
+    assert nothing.accuracy == 2 / 6
 
 
 def test_a_truth_of_another_question() -> None:

@@ -22,6 +22,7 @@ from zsseg.visualize import (
     disagreement_map,
     distance,
     enlarge,
+    error_map,
     isolation_masks,
     legend,
     margin_map,
@@ -300,3 +301,12 @@ def test_disagreement_is_brighter_than_any_agreement() -> None:
     assert light[comparison.disagreement].min() > light[~comparison.disagreement].max() + 40
     with pytest.raises(ValueError, match="does not match"):
         disagreement_map(photo[1:], comparison)
+
+
+def test_the_map_of_errors_marks_what_is_painted_over_another_class() -> None:
+    photo = np.full((1, 4, 3), 90, np.uint8)
+    labels, truth = np.array([[0, 1, 0, -1]], np.int16), np.array([[0, 0, -1, -1]], np.int16)
+    reddish = error_map(photo, labels, truth)[..., 0] > error_map(photo, labels, truth)[..., 2]
+    assert reddish.tolist() == [[False, True, False, False]]  # unknown pixels are right, whatever is painted there
+    marked = error_map(photo, labels, truth, others=np.array([[False, False, True, True]]))
+    assert (marked[..., 0] > marked[..., 2]).tolist() == [[False, True, True, False]]

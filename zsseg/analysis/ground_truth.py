@@ -58,20 +58,36 @@ class Truth:
             photo that each covers, in 0..1; the largest first, at most `MAX_UNMATCHED`. Pixels that say themselves that
             they have no class (id 255, or 65535 in 16 bits, unless a table names it; transparent ones; names such as
             "background" or "void") are left out in silence.
+        others: (H,W) where the table names a class that is none of the K, so that "none of these" is the right answer;
+            None if it never does.
     """
 
     names: tuple[str, ...]
     labels: npt.NDArray[np.int16]
     unmatched: Mapping[str, float]
+    others: npt.NDArray[np.bool_] | None = None
+
+    @property
+    def named(self) -> Mapping[str, float]:
+        """The part of `unmatched` that has a name: its pixels are `others`."""
+        return {text: share for text, share in self.unmatched.items() if _has_name(text)}
+
+    @property
+    def unknown(self) -> Mapping[str, float]:
+        """The part of `unmatched` that no table names: its pixels may show any class and are not scored."""
+        return {text: share for text, share in self.unmatched.items() if not _has_name(text)}
 
 
 @dataclass(frozen=True)
 class TruthScores:
-    """The scores of an answer on one photo; pixels without a true class are ignored, "none of these" counts as wrong.
+    """The scores of an answer on one photo.
+
+    Pixels without a true class are ignored. "None of these" is right where another class than the K was named, and
+    wrong where one of the K is.
 
     Attributes:
         iou: K, intersection over union in 0..1; None for a class that neither occurs nor is answered.
-        accuracy: pAcc, the share of pixels that are right, in 0..1; None where no pixel has a true class.
+        accuracy: pAcc, the share of scored pixels that are right, in 0..1; None where no pixel is scored.
         miou_seen, miou_unseen: mean IoU over the seen or unseen classes that occur in the truth; None if none does.
         hiou: harmonic mean of the two; None where one is missing.
     """
@@ -112,10 +128,12 @@ def read_truth(source: object, names: Sequence[str], table: str | None = None, *
     rows = zip(found.tolist(), classes, counts.tolist(), strict=True)
     lost = [(_text(value, lookup, is_color), count / values.size) for value, one, count in rows if one == _UNMATCHED]
     unmatched = dict(sorted(lost, key=lambda item: -item[1])[:MAX_UNMATCHED])
+    named = [one == _UNMATCHED and value in lookup for value, one in zip(found.tolist(), classes, strict=True)]
+    others = np.array(named)[places].reshape(size) if any(named) else None  # (H, W)
     if not (labels != NO_CLASS).any():
         raise UserError(_no_match(list(unmatched), names[0]))
     labels.setflags(write=False)
-    return Truth(tuple(names), labels, unmatched)
+    return Truth(tuple(names), labels, unmatched, others)
 
 
 def _check_plain_ids(values: Sequence[int], image: Image.Image, names: Sequence[str]) -> None:
@@ -227,6 +245,11 @@ def _text(value: int, lookup: Mapping[int, Synonyms], is_color: bool) -> str:
     return (f"#{value:06x}" if is_color else str(value)) + name
 
 
+def _has_name(text: str) -> bool:
+    """Whether `_text` knew what an id or a colour means."""
+    return text.endswith(")")
+
+
 def _no_match(unmatched: Sequence[str], name: str) -> str:
     if not unmatched:
         return "No pixel of the mask has a class, all are void or background: choose another mask."
@@ -316,6 +339,8 @@ def score(truth: Truth, seg: Segmentation) -> TruthScores:
     counts = confusion(truth.labels, seg.labels, len(seg.names))
     # Row 0 only: in column 0 stay the pixels of a class that were answered "none of these", which are wrong.
     counts[0] = 0  # no true class
+    if truth.others is not None:  # a class of the K is wrong here, so it makes the union of its IoU larger
+        counts[0] = np.bincount(seg.labels[truth.others] + 1, minlength=len(counts))
     total, iou = int(counts.sum()), class_iou(counts)
     occurs = counts.sum(1)[1:] > 0
     seen, unseen = (

@@ -212,13 +212,20 @@ def with_labels(seg: Segmentation, labels: npt.NDArray[np.int16]) -> Segmentatio
     )
 
 
-def error_map(image: Pixels, labels: npt.NDArray[np.int16], truth: npt.NDArray[np.int16]) -> Pixels:
+def error_map(
+    image: Pixels,
+    labels: npt.NDArray[np.int16],
+    truth: npt.NDArray[np.int16],
+    others: npt.NDArray[np.bool_] | None = None,
+) -> Pixels:
     """Show where an answer is wrong.
 
     Args:
         image: (H,W,3) RGB, the photo.
         labels: (H,W) the answer, -1 for none of the classes.
         truth: (H,W) the true classes, -1 where unknown.
+        others: (H,W) where the photo is known to show none of the classes, so that each of them is wrong; None where it
+            is not known of any pixel.
 
     Returns:
         (H,W,3) RGB: the photo in grey at a third of its brightness, and tinted red, brighter than that, where wrong.
@@ -227,7 +234,8 @@ def error_map(image: Pixels, labels: npt.NDArray[np.int16], truth: npt.NDArray[n
     levels = np.arange(256, dtype=np.float32)[:, None]
     right, wrong = levels / 3 + np.zeros(3, dtype=np.float32), 0.25 * levels + 0.75 * _WRONG  # (256, 3)
     table = np.stack([right, wrong]).astype(np.uint8)
-    return np.asarray(table[((truth != -1) & (labels != truth)).astype(np.uint8), gray])
+    known = truth != -1 if others is None else (truth != -1) | others
+    return np.asarray(table[(known & (labels != truth)).astype(np.uint8), gray])
 
 
 def disagreement_map(image: Pixels, comparison: Comparison) -> Pixels:

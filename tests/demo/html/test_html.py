@@ -198,6 +198,17 @@ def test_the_verdict_ranks_any_number_of_methods() -> None:
         ground_truth.verdict(answer, DISPLAY, partly)
         == f"{both} Not counted: 25% of the photo, whose true classes were not asked."
     )
+    bottom = np.zeros((4, 5), dtype=np.bool_)
+    bottom[3] = True
+    others = replace(truth, unmatched={"58 (plant)": 0.25}, others=bottom)
+    painting = DisplaySettings({**DISPLAY.settings, "zegclip": (0.0, 0.0)}, 0.6)  # ZegCLIP says cat there
+    assert ground_truth.verdict(answer, painting, others) == (
+        "CLIP-RC is best on this photo: mean IoU 1.00 over its classes, better than ZegCLIP by 0.17 (0.83). "
+        "Other classes cover 25% of the photo: “none of these” is right there."
+    )
+    page = ground_truth.truth_view(answer, DISPLAY, replace(others, unmatched={"58 (plant)": 0.25, "7": 0.01}))
+    assert "Not asked, so that “none of these” is right: 58 (plant) (25.0%)." in page
+    assert "Ignored (no class is named): 7 (1.0%)." in page
     answer = replace(answer, results={**answer.results, "training-free": _segmentation("training-free")})
     third = ground_truth.verdict(answer, DisplaySettings(settings, 0.6), truth)  # its cow is below the threshold
     assert third.endswith("mean IoU 1.00 over its classes, better than Training-free baseline by 0.50 (0.50).")

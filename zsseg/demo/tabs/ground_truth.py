@@ -61,7 +61,7 @@ def truth_view(answer: Answer, display: DisplaySettings, truth: Truth) -> Markup
     for title, seg in shown.items():
         painted = overlay(answer.photo, seg, display.opacity)
         pictures.append(figure(painted, f"Painted by {title}", title, photo=True))
-        wrong = error_map(answer.photo, seg.labels, truth.labels)
+        wrong = error_map(answer.photo, seg.labels, truth.labels, truth.others)
         caption = f"{title}: red is wrong, dark is right or unknown"
         errors.append(figure(wrong, f"Errors of {title}", caption, photo=True))
     return render(
@@ -95,9 +95,13 @@ def verdict(answer: Answer, display: DisplaySettings, truth: Truth) -> str:
 
 
 def _uncounted(truth: Truth) -> str:
-    """A warning if much of the ground truth is no requested class: those pixels are not scored."""
-    share = sum(truth.unmatched.values())
-    return f" Not counted: {share:.0%} of the photo, whose true classes were not asked." if share >= _MUCH else ""
+    """What the ground truth says of other classes than those asked, if they cover much of the photo."""
+    other = 0.0 if truth.others is None else float(truth.others.mean())
+    unknown = sum(truth.unmatched.values()) - other
+    said = f" Other classes cover {other:.0%} of the photo: “none of these” is right there." if other >= _MUCH else ""
+    if unknown >= _MUCH:
+        said += f" Not counted: {unknown:.0%} of the photo, whose true classes were not asked."
+    return said
 
 
 def _fits(truth: Truth, answer: Answer) -> bool:
@@ -115,7 +119,13 @@ def _table(shown: Mapping[str, Segmentation], truth: Truth) -> Markup:
 
 
 def _left_out(truth: Truth) -> Markup:
-    if not truth.unmatched:
-        return Markup()
-    shares = ", ".join(f"{name} ({share:.1%})" for name, share in truth.unmatched.items())
-    return help_text(f"Ignored (not among the requested classes): {shares}.")
+    """The classes of the mask that were not asked, with their shares of the photo."""
+    said = (
+        ("Not asked, so that “none of these” is right", truth.named),
+        ("Ignored (no class is named)", truth.unknown),
+    )
+    return Markup().join(
+        help_text(f"{what}: {', '.join(f'{name} ({share:.1%})' for name, share in shares.items())}.")
+        for what, shares in said
+        if shares
+    )
