@@ -80,6 +80,15 @@ def test_our_own_labels_come_back(classes: int) -> None:
     assert truth.unmatched == {}
 
 
+@pytest.mark.parametrize("word", ["black", "white", "grey", "gray cat", "red"])
+def test_our_own_labels_come_back_whatever_colour_their_class_is_named_for(word: str) -> None:
+    seg = dataclasses.replace(drawn(), names=(word, "cow"))
+    whole = seg.with_settings(threshold=0.0, off=frozenset({"cow"}))
+    for answer in (seg, whole):
+        truth = read_truth(encoded(label_image(answer), optimize=True), answer.names, size=(4, 4))
+        np.testing.assert_array_equal(truth.labels, answer.labels)
+
+
 def test_written_labels_score_full(tmp_path: Path) -> None:
     seg = drawn()
     truth = read_truth(write_outputs(PHOTO, seg, tmp_path)[0], seg.names, size=(4, 4))
@@ -108,9 +117,9 @@ def test_ids_by_table_and_what_is_left_out() -> None:
     assert truth.labels.tolist() == [[1, 0, NO_CLASS, NO_CLASS], [1, NO_CLASS, NO_CLASS, NO_CLASS]]
     assert list(truth.unmatched.items()) == [("3 (bird)", 0.25), ("7", 0.125)]  # the largest first
     assert (truth.named, truth.unknown) == ({"3 (bird)": 0.25}, {"7": 0.125})
-    # A bird is none of the two; 7 may be anything, and the background of a data set too.
+    # A bird and the background are none of the two; 7 may be anything, and what is void too.
     assert truth.others is not None
-    assert truth.others.tolist() == [[False, False, True, True], [False] * 4]
+    assert truth.others.tolist() == [[False, False, True, True], [False, False, False, True]]
 
 
 def test_a_void_id_that_the_table_names_is_a_class() -> None:
@@ -318,12 +327,25 @@ def test_none_of_these_is_right_where_another_class_is_named() -> None:
     everything = seg.with_settings(threshold=0.0)
     scores = score(painted, everything)
     right = int((everything.labels[:, :2] == 0).sum())
-    wrong = int((everything.labels[0, 2:] == 0).sum())
+    wrong = int((everything.labels[[0, 0, 1], [2, 3, 3]] == 0).sum())
     assert scores.iou[0] == right / (4 + wrong)
-    assert scores.accuracy == right / 6  # 4 pixels of the cat, 2 of the bird
+    assert scores.accuracy == right / 7  # 4 pixels of the cat, 2 of the bird, 1 of the background
     nothing = score(painted, seg.with_settings(threshold=1.0))
     assert nothing.iou[0] == 0
-    assert nothing.accuracy == 2 / 6
+    assert nothing.accuracy == 3 / 7
+
+
+def test_a_black_and_white_mask_gives_the_iou_of_its_class() -> None:
+    """Black is not that class: painting the whole photo is not right."""
+    white = np.zeros((4, 4), np.uint8)
+    white[:, :2] = 255
+    with pytest.raises(AmbiguousMask) as question:
+        read_truth(Image.fromarray(white), ("cat", "dog"), size=(4, 4))
+    truth = read_truth(Image.fromarray(white), ("cat", "dog"), question.value.readings["white is cat"], size=(4, 4))
+    seg = dataclasses.replace(random_answer(2, (4, 4)), names=("cat", "dog"))
+    painted = int((seg.labels == 0).sum())
+    hits = int((seg.labels[:, :2] == 0).sum())
+    assert score(truth, seg).iou[0] == hits / (8 + painted - hits)
 
 
 def test_a_truth_of_another_question() -> None:

@@ -24,7 +24,8 @@ _LOSSLESS = ("PNG", "GIF", "BMP", "TIFF", "PPM", "TGA")
 # Opened all the same, so that the sentence can say what is wrong with such a mask.
 _LOSSY = ("JPEG", "WEBP", "AVIF", "JPEG2000")
 _ID_MODES = ("1", "L", "P", "I", "I;16", "I;16B", "I;16L")
-_NO_CLASS_NAMES = {"void", "ignore", "unlabeled", "unlabelled", "none", "background"}
+_UNKNOWN_NAMES = {"void", "ignore", "unlabeled", "unlabelled"}
+_NO_CLASS_NAMES = _UNKNOWN_NAMES | {"none", "background"}
 _VOID = (255, 65535)  # in 8 and in 16 bits
 _READINGS = 8  # of a black and white mask
 _SHOWN = 3  # classes that the label of a data set names
@@ -58,8 +59,8 @@ class Truth:
             photo that each covers, in 0..1; the largest first, at most `MAX_UNMATCHED`. Pixels that say themselves that
             they have no class (id 255, or 65535 in 16 bits, unless a table names it; transparent ones; names such as
             "background" or "void") are left out in silence.
-        others: (H,W) where the table names a class that is none of the K, so that "none of these" is the right answer;
-            None if it never does.
+        others: (H,W) where the table names another class than the K or the background, so that "none of these" is the
+            right answer; None if it never does.
     """
 
     names: tuple[str, ...]
@@ -69,7 +70,7 @@ class Truth:
 
     @property
     def named(self) -> Mapping[str, float]:
-        """The part of `unmatched` that has a name: its pixels are `others`."""
+        """The part of `unmatched` that has a name: its pixels are among the `others`."""
         return {text: share for text, share in self.unmatched.items() if _has_name(text)}
 
     @property
@@ -128,8 +129,8 @@ def read_truth(source: object, names: Sequence[str], table: str | None = None, *
     rows = zip(found.tolist(), classes, counts.tolist(), strict=True)
     lost = [(_text(value, lookup, is_color), count / values.size) for value, one, count in rows if one == _UNMATCHED]
     unmatched = dict(sorted(lost, key=lambda item: -item[1])[:MAX_UNMATCHED])
-    named = [one == _UNMATCHED and value in lookup for value, one in zip(found.tolist(), classes, strict=True)]
-    others = np.array(named)[places].reshape(size) if any(named) else None  # (H, W)
+    none = [one < 0 and _is_named(value, lookup) for value, one in zip(found.tolist(), classes, strict=True)]
+    others = np.array(none)[places].reshape(size) if any(none) else None  # (H, W)
     if not (labels != NO_CLASS).any():
         raise UserError(_no_match(list(unmatched), names[0]))
     labels.setflags(write=False)
@@ -238,6 +239,11 @@ def _class_of_value(value: int, lookup: Mapping[int, Synonyms], index: Mapping[s
     if asked:
         return asked[0]
     return NO_CLASS if _NO_CLASS_NAMES.intersection(synonyms) else _UNMATCHED
+
+
+def _is_named(value: int, lookup: Mapping[int, Synonyms]) -> bool:
+    """Whether it is known what an id or a colour is, the background among them."""
+    return value in lookup and not _UNKNOWN_NAMES.intersection(name.casefold() for name in lookup[value])
 
 
 def _text(value: int, lookup: Mapping[int, Synonyms], is_color: bool) -> str:

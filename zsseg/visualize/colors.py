@@ -45,10 +45,11 @@ _OTHER = tuple(
     for turn in (0, 12, -12)
     for saturation, value in ((1, 0.42), (0.42, 1), (0.85, 0.7), (1, 0.24), (0.22, 1), (1, 1), (0.6, 0.5), (0.6, 0.85))
 )
+# None is exactly grey: a palette of grey tones would say of labels.png that it shows its ids as tones.
 _GREYS: Mapping[str, tuple[Color, ...]] = {
     "black": tuple((level, level, level + 4) for level in (32, 60, 8, 84)),
     "white": tuple((level, level, level - 4) for level in (245, 222, 255, 205)),
-    "grey": tuple((level, level, level) for level in (140, 100, 180, 70, 210)),
+    "grey": tuple((level, level, level + 4) for level in (140, 100, 180, 70, 210)),
 }
 _SHADES: Mapping[str, tuple[Color, ...]] = {
     **{

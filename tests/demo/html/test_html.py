@@ -196,7 +196,7 @@ def test_the_verdict_ranks_any_number_of_methods() -> None:
     partly = replace(truth, unmatched={"58 (plant)": 0.2, "3": 0.05})
     assert (
         ground_truth.verdict(answer, DISPLAY, partly)
-        == f"{both} Not counted: 25% of the photo, whose true classes were not asked."
+        == f"{both} Not counted: 5% of the photo, whose true classes are not named."
     )
     bottom = np.zeros((4, 5), dtype=np.bool_)
     bottom[3] = True
@@ -204,7 +204,7 @@ def test_the_verdict_ranks_any_number_of_methods() -> None:
     painting = DisplaySettings({**DISPLAY.settings, "zegclip": (0.0, 0.0)}, 0.6)  # ZegCLIP says cat there
     assert ground_truth.verdict(answer, painting, others) == (
         "CLIP-RC is best on this photo: mean IoU 1.00 over its classes, better than ZegCLIP by 0.17 (0.83). "
-        "Other classes cover 25% of the photo: “none of these” is right there."
+        "On 25% of the photo the truth is none of these classes."
     )
     page = ground_truth.truth_view(answer, DISPLAY, replace(others, unmatched={"58 (plant)": 0.25, "7": 0.01}))
     assert "Not asked, so that “none of these” is right: 58 (plant) (25.0%)." in page

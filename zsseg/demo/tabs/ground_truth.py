@@ -95,12 +95,12 @@ def verdict(answer: Answer, display: DisplaySettings, truth: Truth) -> str:
 
 
 def _uncounted(truth: Truth) -> str:
-    """What the ground truth says of other classes than those asked, if they cover much of the photo."""
-    other = 0.0 if truth.others is None else float(truth.others.mean())
-    unknown = sum(truth.unmatched.values()) - other
-    said = f" Other classes cover {other:.0%} of the photo: “none of these” is right there." if other >= _MUCH else ""
+    """Where the ground truth is none of the classes, and where it is unknown, if that is much of the photo."""
+    none = 0.0 if truth.others is None else float(truth.others.mean())
+    unknown = sum(truth.unknown.values())
+    said = f" On {none:.0%} of the photo the truth is none of these classes." if none >= _MUCH else ""
     if unknown >= _MUCH:
-        said += f" Not counted: {unknown:.0%} of the photo, whose true classes were not asked."
+        said += f" Not counted: {unknown:.0%} of the photo, whose true classes are not named."
     return said
 
 
