@@ -184,6 +184,17 @@ def test_two_ids_whose_meaning_is_unclear_are_asked_about(picture: Image.Image, 
     assert read_truth(picture, NAMES, table, size=(1, 3)).labels.tolist() == [[1, 0, 0]]
 
 
+def test_both_readings_of_a_black_first_id_can_be_chosen() -> None:
+    picture = with_palette(np.array([[0, 1, 2]], np.uint8), BLACK, RED, GREEN)
+    with pytest.raises(AmbiguousMask) as question:
+        read_truth(picture, NAMES, size=(1, 3))
+    labels = {
+        label: read_truth(picture, NAMES, table, size=(1, 3)).labels.tolist()
+        for label, table in question.value.readings.items()
+    }
+    assert labels == {"0 is the background": [[NO_CLASS, 0, 1]], "0 is cat": [[0, 1, 2]]}
+
+
 @pytest.mark.parametrize("levels", [(0, 255), (0, 128), (1, 255), (0, 254)])
 @pytest.mark.parametrize("kind", ["PNG", "GIF", "BMP", "TIFF", "PPM", "TGA"])
 def test_a_mask_of_two_tones_is_asked_about_in_every_kind_of_file(levels: tuple[int, int], kind: str) -> None:
