@@ -159,16 +159,44 @@ def is_missing(error: Exception) -> bool:
 
 
 def read_bytes(path: Path) -> bytes:
-    """The content of a file, or of a pipe, as a shell makes one for what another program writes.
+    """The content of a file, or of what `check_file` lets pass.
 
     Raises:
-        OSError: it cannot be opened, or is a device, of which some never end.
+        UserError: it is no file.
+        OSError: it cannot be opened.
     """
+    check_file(path)
     with path.open("rb", buffering=0) as file:
-        kind = os.fstat(file.fileno()).st_mode
-        if stat.S_ISCHR(kind) or stat.S_ISBLK(kind):
-            raise OSError(errno.ENODEV, "it is a device and no file")
         return file.read()
+
+
+def check_file(path: Path) -> None:
+    """Refuse what would keep its reader waiting: devices, of which some never end, sockets, and pipes with a name.
+
+    A pipe without a name is read, as a shell makes one for ``<(COMMAND)``: whoever holds it writes or is gone. A pipe
+    with a name waits for a writer that may never come, and cannot be read twice.
+
+    Raises:
+        UserError: it is one of these.
+        OSError: there is no such file, or nobody may look.
+    """
+    kind = path.stat().st_mode
+    if stat.S_ISFIFO(kind) and not _has_name(path):
+        return
+    found = next((name for is_one, name in _NO_FILES if is_one(kind)), "")
+    if found:
+        raise UserError(f"{shortened(path)} is not a file: it is a {found}. Name a file.")
+
+
+_NO_FILES = (
+    (stat.S_ISCHR, "device"), (stat.S_ISBLK, "device"), (stat.S_ISFIFO, "named pipe"), (stat.S_ISSOCK, "socket"),
+)  # fmt: skip
+
+
+def _has_name(pipe: Path) -> bool:
+    """Whether a pipe lies in a folder. Linux shows one without a name as /dev/fd/63, a link to nothing that exists."""
+    place = Path(os.path.realpath(pipe))
+    return place.is_fifo() and Path("/dev") not in place.parents
 
 
 def is_file(path: Path) -> bool:

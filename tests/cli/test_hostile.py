@@ -2,11 +2,16 @@
 
 import json
 import os
+import re
+import signal
+import socket
 import subprocess
 import sys
 import threading
 import zipfile
+from collections.abc import Iterator
 from pathlib import Path
+from types import FrameType
 
 import numpy as np
 import pytest
@@ -16,11 +21,12 @@ from safetensors.torch import load_file, save_file
 from tests.beside import case
 from tests.tiny import tiny_checkpoint
 from tests.weights.test_checkpoint import header
+from training.data.sets.description import text_of
 from zsseg.analysis.ground_truth import read_truth
 from zsseg.cli.main import main
 from zsseg.errors import UserError
 from zsseg.export.manifest import MAX_METHODS, Manifest
-from zsseg.image.load import load_image
+from zsseg.image.load import load_image, turn_of
 from zsseg.predictor import Predictor
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -108,14 +114,71 @@ def test_a_device_is_no_file(photo: str, tmp_path: Path, capsys: pytest.CaptureF
         assert "it is a device" in capsys.readouterr().err
 
 
-@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no pipes among its files")
-def test_a_pipe_is_read_as_a_file(photo: str, tmp_path: Path) -> None:
-    pipe = tmp_path / "pipe"
-    os.mkfifo(pipe)
-    writer = threading.Thread(target=pipe.write_bytes, args=(Path(photo).read_bytes(),))
+@pytest.mark.skipif(not Path("/dev/fd").exists(), reason="this system has no files that are open files")
+def test_what_a_shell_pipes_is_read_as_a_file(photo: str, tmp_path: Path) -> None:
+    # As in: zsseg segment <(cat photo.png) --seen cat --out OUT
+    reading, writing = os.pipe()
+    data = Path(photo).read_bytes()
+    writer = threading.Thread(target=lambda: [os.write(writing, data), os.close(writing)])
     writer.start()
-    assert load_image(pipe).shape == (40, 60, 3)
+    assert load_image(f"/dev/fd/{reading}").shape == (40, 60, 3)
     writer.join()
+    os.close(reading)
+
+
+@pytest.mark.parametrize("way", ["< PHOTO", "< <(sleep 0.1; cat PHOTO)"])
+def test_the_standard_input_is_read_as_a_file(way: str, photo: str, tmp_path: Path) -> None:
+    program = "import sys; from zsseg.image.load import load_image; print(load_image('/dev/stdin').shape)"
+    shell = f'"$0" -c "$1" {way.replace("PHOTO", photo)}'
+    command = ["bash", "-c", shell, sys.executable, program]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False)
+    assert done.stdout == "(40, 60, 3)\n", done.stderr
+
+
+@pytest.fixture
+def no_file(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Path]:
+    """What keeps whoever opens it waiting, under a name that every reader takes; a test that waits for it fails."""
+    path = tmp_path / "waits.pth"
+    if request.param == "socket":
+        with socket.socket(socket.AF_UNIX) as server:
+            server.bind(str(path))
+    else:
+        os.mkfifo(path)
+
+    def stop(_number: int, _frame: FrameType | None) -> None:
+        raise TimeoutError("it waits")
+
+    before = signal.signal(signal.SIGALRM, stop)
+    signal.alarm(120)
+    yield path
+    signal.alarm(0)
+    signal.signal(signal.SIGALRM, before)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no pipes among its files")
+@pytest.mark.parametrize("no_file", ["named pipe", "socket"], indirect=True)
+def test_a_pipe_into_which_nobody_writes_is_no_file(
+    no_file: Path, photo: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    link = tmp_path / "link.pkl"
+    link.symlink_to(no_file)
+    out = ["--out", str(tmp_path / "out")]
+    for path in (no_file, link):
+        for words in (
+            ["segment", str(path), "--seen", "cat", *out], ["segment", photo, "--manifest", str(path), *out],
+            ["import-official", str(path), *out],
+        ):  # fmt: skip
+            assert main(words) == 2
+            assert re.search(r"is not a file: it is a (named pipe|socket)\. Name a file\.$", capsys.readouterr().err)
+        for read in (lambda one: read_truth(one, ("cat",), size=(4, 4)), turn_of, text_of):
+            with pytest.raises(UserError, match="is not a file"):
+                read(path)
+        with pytest.raises(UserError, match="There is no"):
+            Predictor.from_checkpoint(path)
+    (tmp_path / "out").mkdir()
+    no_file.rename(tmp_path / "out" / "finished.jsonl")
+    assert main(["segment", photo, "--seen", "cat", "--method", "zegclip", "--resume", *out]) == 2
+    assert "is not a file" in capsys.readouterr().err
 
 
 @pytest.mark.slow

@@ -318,6 +318,8 @@ def _open(source: object) -> Image.Image:
 def _read(path: Path) -> bytes:
     try:
         return read_bytes(path)
+    except UserError:
+        raise
     except (OSError, ValueError) as error:  # ValueError: a null character in the name
         reason = getattr(error, "strerror", None) or error
         raise UserError(f"The mask {path.name} cannot be opened ({reason}): choose it again.") from error

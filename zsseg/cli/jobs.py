@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from zsseg.errors import UserError
+from zsseg.files import read_bytes
 from zsseg.image.paths import PhotoPath
 
 # ASCII: \d alone takes digits of all scripts.
@@ -62,7 +63,7 @@ class Journal:
         self._rows: dict[str, list[Row]] = {}
         try:
             # A killed process can leave half a letter.
-            lines = self.path.read_text(encoding="utf-8", errors="replace").split("\n") if self.path.exists() else [""]
+            lines = read_bytes(self.path).decode("utf-8", "replace").split("\n") if self.path.exists() else [""]
         except OSError as error:
             raise UserError(f"{self.path} cannot be read ({error.strerror or error}): delete it.") from error
         self._needs_end = lines[-1] != ""  # a killed process leaves half a line

@@ -236,8 +236,11 @@ def read_manifest(path: str | Path) -> Manifest:
     """
     try:
         return Manifest.from_json(read_bytes(Path(path)))
-    except OSError as error:
-        raise UserError(f"The manifest {path} cannot be opened ({error.strerror or error}): check the name.") from error
+    except UserError:
+        raise
+    except (OSError, ValueError) as error:  # ValueError: a null character in the name
+        reason = getattr(error, "strerror", None) or error
+        raise UserError(f"The manifest {shortened(path)} cannot be opened ({reason}): check the name.") from error
 
 
 def _manifest(data: object) -> Manifest:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from zsseg.errors import UserError
+from zsseg.files import read_bytes
 
 
 @dataclass(frozen=True)
@@ -120,7 +121,7 @@ def text_of(path: Path) -> str:
         UserError: it is no text in UTF-8.
     """
     try:
-        return path.read_text(encoding="utf-8-sig")
+        return read_bytes(path).decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise UserError(f"{path} is no text in UTF-8 ({error.reason}): save it as UTF-8.") from error
 

@@ -21,6 +21,7 @@ import torch
 from torch import Tensor
 
 from zsseg.errors import UserError, reason_of
+from zsseg.files import read_bytes
 
 LARGEST_PICKLE = 4 * 2**30
 """Bytes. The published models have less than 1 GiB."""
@@ -141,6 +142,8 @@ def read_jittor(path: Path) -> dict[str, Tensor]:
     """
     try:
         content = _unpickle(path)
+    except UserError:
+        raise
     except FileNotFoundError as error:
         raise UserError(f"There is no file {path}: check the name.") from error
     except Exception as error:  # a hostile file makes the reader fail in every way there is
@@ -157,7 +160,7 @@ def read_jittor(path: Path) -> dict[str, Tensor]:
 def _unpickle(path: Path) -> dict[Any, Any]:
     if path.stat().st_size > LARGEST_PICKLE:
         raise ValueError(f"it has more than {LARGEST_PICKLE >> 30} GiB")
-    data = path.read_bytes()
+    data = read_bytes(path)
     # A file without the mark is the pickle alone and has no checksum.
     if data.endswith(_MARK):
         data, checksum = data[: -len(_MARK) - _SHA1_BYTES], data[-len(_MARK) - _SHA1_BYTES : -len(_MARK)]

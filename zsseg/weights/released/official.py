@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from zsseg.errors import UserError, reason_of
-from zsseg.files import safe_name
+from zsseg.files import check_file, safe_name
 from zsseg.layers.imagenet import MEAN_255, STD_255
 from zsseg.models import Backbone, ClipRCConfig, ModelConfig, SegmentationModel, ZegCLIPConfig, build_clip, build_model
 from zsseg.text.class_lists import DATASETS
@@ -177,8 +177,11 @@ def _read_state_dict(path: Path) -> Mapping[str, Tensor]:
     if path.suffix == ".pkl":
         return read_jittor(path)
     try:
+        check_file(path)
         # Never more than tensors and plain containers: an unpickled file could run anything.
         content = torch.load(path, map_location="cpu", weights_only=True)
+    except UserError:
+        raise
     except FileNotFoundError as error:
         raise UserError(f"There is no file {path}: check the name.") from error
     except Exception as error:  # on a foreign file torch's reader fails in every way there is, KeyError included
