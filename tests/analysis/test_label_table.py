@@ -14,6 +14,7 @@ from zsseg.text.class_lists import COCO171, VOC20
         "\ufeff1:cat\r\n\r\n  255,0,0 = dog  \n",
         "1 = cat\n(255, 0, 0): dog\n#FF0000: Dog",
         "01: cat\n255 0 0: dog",
+        "１：cat\n255，0，0＝dog",
         '{"1": "cat", "#ff0000": "dog"}',
         '{"1": "cat", "255,0,0": "dog"}',
     ],
@@ -25,7 +26,7 @@ def test_one_table_in_many_ways(text: str) -> None:
 
 
 def test_synonyms_colons_and_several_ids() -> None:
-    table = parse_table("7: cat | kitten\n8: cat\n9: sign: stop")
+    table = parse_table("7: cat ｜ kitten\n8: cat\n9: sign: stop")
     assert table.ids == {7: ("cat", "kitten"), 8: ("cat",), 9: ("sign: stop",)}
 
 

@@ -134,6 +134,7 @@ def test_an_answer_is_told_which_names_were_cut_and_what_they_now_equal() -> Non
             "cat _ dog",
             "cat و dog",
             "（１）猫（２）犬",
+            *("1.cat 2.dog 3.cow", "(a) cat (b) dog", "猫 犬", "猫和狗", "猫と犬", "ネコやイヌ"),
         ),
     ],
 )

@@ -77,6 +77,16 @@ def test_separators(text: str | list[str]) -> None:
             "dog, & cat",
             "dog, et cat",
         ),
+        *("1 dog\n2 cat", "0 dog, 1 cat", "1\ufe0f\u20e3 dog\n2\ufe0f\u20e3 cat", "1\u00aa dog, 2\u00aa cat"),
+        *(
+            "【dog】、【cat】",
+            "（dog）,（cat）",
+            "［dog，cat］",
+            "《dog》，〈cat〉",
+            "⟨dog⟩ ; ｛cat｝",
+            "〔dog〕,〖cat〗",
+        ),
+        *("dog\0cat", "\0dog\0cat\0"),
         *("dog\x1fcat", "dog\ufe10cat", "dog\ufe11 cat", "\u2800dog\u2800,cat"),
         *("do\u200bg, c\u00adat", "\u202edog\u202c, \ufeffcat", "d\u200dog, cat\ufe0f", "dog\u2060,\u3164,cat"),
     ],
@@ -97,6 +107,7 @@ def test_what_only_looks_like_a_list_stays() -> None:
         "3 in 1",
     ):
         assert parse_names(name) == [(name,)]
+    assert parse_names("2 dogs, 3 cats") == [("2 dogs",), ("3 cats",)]
     assert parse_names("1 euro, 2 euro") == [("1 euro",), ("2 euro",)]
     assert parse_names("and, or") == [("and",), ("or",)]
     assert parse_names("and dog") == [("and dog",)]

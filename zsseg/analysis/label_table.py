@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from zsseg.errors import UserError
 from zsseg.text.class_lists import CAMVID11, COCO80, COCO171, VOC20
-from zsseg.text.names import clean_name
+from zsseg.text.names import BETWEEN_SYNONYMS, clean_name
 
 Synonyms = tuple[str, ...]
 
@@ -26,8 +26,8 @@ KNOWN_LISTS: Mapping[str, Synonyms] = {
 _ID = re.compile(r"\d{1,5}")
 _HEX = re.compile(r"#([0-9a-fA-F]{6})")
 # Brackets are optional and the numbers may be apart by spaces alone, as in "(255 0 0)".
-_RGB = re.compile(r"\(?\s*(\d{1,3})[\s,]+(\d{1,3})[\s,]+(\d{1,3})\s*\)?")
-_SEPARATOR = re.compile(r"\s*[:=]\s*")
+_RGB = re.compile(r"\(?\s*(\d{1,3})[\s,\uff0c\u3001]+(\d{1,3})[\s,\uff0c\u3001]+(\d{1,3})\s*\)?")
+_SEPARATOR = re.compile(r"\s*[:=\uff1a\uff1d]\s*")  # wide ones too
 
 
 @dataclass(frozen=True)
@@ -120,7 +120,9 @@ def _code(key: str) -> tuple[int, bool]:
 
 
 def _synonyms(key: object, value: object) -> Synonyms:
-    names = tuple(name for name in map(clean_name, value.split("|")) if name) if isinstance(value, str) else ()
+    names = (
+        tuple(name for name in map(clean_name, BETWEEN_SYNONYMS.split(value)) if name) if isinstance(value, str) else ()
+    )
     if not names:
         raise UserError(f"“{str(key)[:60]}” has no class name in the colour table: write lines like {EXAMPLES}.")
     return names

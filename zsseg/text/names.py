@@ -13,11 +13,12 @@ MAX_TEXT_LENGTH = 1_000_000
 """Of all names together, in characters."""
 
 # Commas and semicolons: Latin, Greek, Arabic, Armenian, Ethiopic, Mongolian, N'Ko, Vai, Lisu, Chinese and Japanese in
-# full, half and small width, and the rarer ones of the punctuation block. A tab and whatever breaks a line as well.
+# full, half and small width, and the rarer ones of the punctuation block. A tab and whatever breaks a line as well,
+# and the null character, which some programs put between the items of a list.
 _COMMAS = ",\uff0c\u3001\u060c\u055d\u1363\u1802\u1808\u07f8\ua60d\ua4fe\uff64\u2e32\u2e34\u2e41\u2e4c"
 _COMMAS += "\ufe10\ufe11\ufe50\ufe51"  # of vertical lines, and small ones
 _SEMICOLONS = ";\uff1b\u061b\u1364\u204f\u2e35\ufe14\ufe54\ua6f6"
-_BREAKS = "\t\n\v\f\r\x1c\x1d\x1e\x1f\x85\u2028\u2029"
+_BREAKS = "\0\t\n\v\f\r\x1c\x1d\x1e\x1f\x85\u2028\u2029"
 _BARS = "|\uff5c"
 BETWEEN_CLASSES = re.compile(rf"[{_COMMAS}{_SEMICOLONS}{_BREAKS}]|(?:^|(?<=\s))\.(?=\s|$)")
 """What separates classes; also a lone dot between spaces, as in "cat . dog .", which grounding models take."""
@@ -31,15 +32,21 @@ _BULLET = re.compile(rf"^(?:[-*+>~\u2013\u2014]\s+(?:\[[ xX]\]\s*)?|(?:#+|\u00b7
 _EMPHASIS = re.compile(r"^(\*\*|__|\*|_)(\S.*\S|\S)\1$")
 # No digit behind a dot or a bracket: "3.5 mm jack" keeps its 3.
 _NUMBERS = (
-    re.compile(r"[(\[{<\uff08\u3010]?(\d{1,3})[.)\]}>:\u00b0\u00ba\uff0e\uff09\uff1a\u3011]\s*(?=[^\s\d.)])"),
+    re.compile(r"[(\[{<\uff08\u3010]?(\d{1,3})[.)\]}>:\u00aa\u00b0\u00ba\uff0e\uff09\uff1a\u3011]\s*(?=[^\s\d.)])"),
     re.compile(r"(?:#|[Nn]o\.\s?|\u2116\s?)(\d{1,3})\s+(?=\S)"),
     re.compile(r"(\d{1,3})\s?[-\u2013\u2014]\s+(?=\S)"),
     re.compile(r"\(?([A-Za-z])\)\s*(?=\S)"),
+    re.compile(r"(\d)\u20e3\s*(?=\S)"),  # on the cap of a key
     re.compile(r"([\u2460-\u249b\u24ea-\u24ff\u2776-\u2793])\s*(?=\S)"),
 )
+# Nothing but a space behind it: "1 cat, 2 dog" are a list, "1 euro, 2 euro" are coins.
+_BARE_NUMBER = re.compile(r"(\d{1,3})\s+(?=[^\W\d])")
 _AND = re.compile(r"^(?:(?:and|or|und|oder|et|ou|y|\u0438|\u0438\u043b\u0438|\u0648|&)\s+)+(?=\S)", re.IGNORECASE)
 _EMPTY_BRAILLE = "\u2800"  # no space by Unicode, and blank all the same
-_BRACKETS = (("[", "]"), ("{", "}"), ("(", ")"))
+_BRACKETS = (
+    *("[]", "{}", "()", "\uff3b\uff3d", "\uff5b\uff5d", "\uff08\uff09"),  # the last three are wide ones
+    *("\u3008\u3009", "\u300a\u300b", "\u3010\u3011", "\u3014\u3015", "\u3016\u3017", "\u27e8\u27e9"),
+)
 
 
 def split_classes(text: str) -> list[str]:
@@ -116,6 +123,9 @@ def without_list(groups: list[tuple[str, ...]]) -> list[tuple[str, ...]]:
         if not _counts(list(once.values())):
             break
         rests = [group[0][match.end() :] for group, match in zip(groups, found, strict=True) if match]
+        is_bare = any(match and match.re is _BARE_NUMBER for match in found)
+        if is_bare and len({rest.casefold() for rest in rests}) < len(once):
+            break
         groups = _with_firsts(groups, rests)
     if len(groups) > 1:
         groups = _with_firsts(groups, [*(group[0] for group in groups[:-1]), _AND.sub("", groups[-1][0])])
@@ -129,7 +139,7 @@ def _with_firsts(groups: list[tuple[str, ...]], firsts: list[str]) -> list[tuple
 
 def _number(name: str) -> re.Match[str] | None:
     """The number of a list at the beginning of a name."""
-    return next((match for pattern in _NUMBERS if (match := pattern.match(name))), None)
+    return next((match for pattern in (*_NUMBERS, _BARE_NUMBER) if (match := pattern.match(name))), None)
 
 
 def _value(sign: str) -> int | None:
