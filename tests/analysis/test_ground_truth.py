@@ -12,6 +12,7 @@ from PIL import Image
 from tests.beside import case
 from tests.export.test_write import PHOTO
 from tests.image.test_load import encoded, huge_png
+from tests.image.test_pages import tiff
 from tests.test_segmentation import drawn, random_answer
 from training.evaluation.metrics import ConfusionMatrix
 from zsseg.analysis.confusion import harmonic_mean
@@ -19,6 +20,7 @@ from zsseg.analysis.ground_truth import MAX_UNMATCHED, NO_CLASS, AmbiguousMask, 
 from zsseg.errors import UserError
 from zsseg.export import label_image, write_outputs
 from zsseg.export.encode import masks
+from zsseg.image.pages import ORIENTATION
 from zsseg.segmentation import NONE
 
 NAMES = ("cat", "dog", "cow")
@@ -291,6 +293,32 @@ def test_lossy_kinds_are_refused(kind: str) -> None:
 def test_bad_files(source: object, words: str) -> None:
     with pytest.raises(UserError, match=words):
         read_truth(source, NAMES, size=SIZE)
+
+
+@pytest.mark.parametrize("kind", ["PNG", "TIFF"])
+@pytest.mark.parametrize("turn", range(2, 9))
+def test_a_mask_that_a_tag_turns_is_refused(kind: str, turn: int) -> None:
+    tags = Image.Exif()
+    tags[ORIENTATION] = turn
+    data = encoded(Image.fromarray(IDS), kind, exif=tags)
+    for source in (data, Image.open(io.BytesIO(data))):
+        with pytest.raises(UserError, match=rf"tag of its own \(orientation {turn}\)"):
+            read_truth(source, NAMES, size=SIZE)
+
+
+def test_the_full_page_of_a_mask_is_read_wherever_it_lies() -> None:
+    full, copy = np.repeat(np.repeat(IDS, 4, 0), 4, 1), np.full_like(IDS, 1)
+    for pages in (((copy, {254: 1}), (full, {254: 0})), ((full, {254: 0}), (copy, {254: 1}))):
+        truth = read_truth(tiff(*pages), NAMES, size=SIZE)
+        assert truth.labels.tolist() == LABELS
+    hidden = encoded(Image.fromarray(copy), save_all=True, default_image=True, append_images=[Image.fromarray(IDS)])
+    assert read_truth(hidden, NAMES, size=SIZE).labels.tolist() == LABELS
+
+
+@pytest.mark.parametrize("table", [{"0": "cat"}, 5, ["cat"], b"0: cat", True])
+def test_a_table_of_another_type_is_a_sentence(table: object) -> None:
+    with pytest.raises(UserError, match="A colour table is a text, not"):
+        read_truth(encoded(Image.fromarray(IDS)), NAMES, table, size=SIZE)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("seed", range(4))

@@ -78,6 +78,10 @@ def files() -> Iterator[tuple[str, str, bytes]]:
         png_of(DEEP[..., :1], 0, chunk(b"tRNS", DEEP[5, 5, :1].astype(">u2").tobytes())),
     )
     yield "palette, one clear", "PNG", encoded(PHOTO.quantize(16), transparency=3)
+    other = PHOTO.transpose(Image.Transpose.ROTATE_180)
+    yield "animation", "PNG", encoded(PHOTO, save_all=True, append_images=[other])
+    hidden = {"save_all": True, "default_image": True, "append_images": [PHOTO]}
+    yield "animation behind another picture", "PNG", encoded(other, **hidden)
     yield "GIF, one clear", "GIF", encoded(PHOTO.quantize(16), "GIF", transparency=3)
 
 

@@ -42,6 +42,13 @@ def test_a_document_gives_its_first_page_and_a_lone_copy_itself() -> None:
     assert load_image(tiff((GREEN, {254: 1}), (RED, {254: 1}))).tolist() == RED.tolist()
 
 
+def test_a_picture_before_an_animation_is_not_shown() -> None:
+    frames = [Image.fromarray(frame.astype(np.uint8)) for frame in (RED, RED // 2)]
+    hidden = Image.new("RGB", frames[0].size)
+    assert load_image(encoded(hidden, save_all=True, default_image=True, append_images=frames)).tolist() == RED.tolist()
+    assert load_image(encoded(frames[0], save_all=True, append_images=frames[1:])).tolist() == RED.tolist()
+
+
 @pytest.mark.parametrize(
     "pages",
     [((GREEN, {254: 1, 330: 8}),), ((RED, {50706: b"\1\4\0\0"}),)],

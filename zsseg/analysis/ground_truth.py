@@ -9,10 +9,11 @@ import numpy.typing as npt
 from PIL import Image, UnidentifiedImageError
 
 from zsseg.analysis.confusion import class_iou, confusion, harmonic_mean
-from zsseg.analysis.label_table import KNOWN_LISTS, Synonyms, parse_table
+from zsseg.analysis.label_table import EXAMPLES, KNOWN_LISTS, Synonyms, parse_table
 from zsseg.errors import UserError
 from zsseg.files import read_bytes
 from zsseg.image.load import check_pixels, open_guarded
+from zsseg.image.pages import select_page, stored_turn
 from zsseg.segmentation import Segmentation, cells_of_pixels
 
 NO_CLASS = -1
@@ -115,6 +116,8 @@ def read_truth(source: object, names: Sequence[str], table: str | None = None, *
         UserError: the mask or the table cannot be read, the shape is not the photo's, no pixel has a class.
         AmbiguousMask: without a table the ids do not fit the names.
     """
+    if not isinstance(table, str | None):
+        raise UserError(f"A colour table is a text, not {type(table).__name__}: write lines such as {EXAMPLES}.")
     image = _open(source)
     values, is_color = _values(image, size)
     if not (table and table.strip() or is_color):
@@ -311,8 +314,25 @@ def _open(source: object) -> Image.Image:
         raise UserError("The mask is a JPEG or of another kind that alters ids and colours: save it as PNG.")
     if image.mode not in (*_ID_MODES, "LA", "RGB", "RGBA"):
         raise UserError(f"The mask has colours of a rare kind ({image.mode}): save it as PNG.")
+    _select(image)
     check_pixels(image.height, image.width, "The mask")
     return image
+
+
+def _select(image: Image.Image) -> None:
+    """Go to the page that is meant, and refuse one that a tag turns."""
+    try:
+        select_page(image, "The mask")
+    except UserError:
+        raise
+    except Exception as error:  # a damaged page can raise anything
+        raise UserError("The mask is damaged or cut short: save it again as PNG.") from error
+    # Programs that write masks ignore the tag or copy the photo's, and those that show them turn them by it.
+    if (turn := stored_turn(image)) != 1:
+        raise UserError(
+            f"The mask is turned by a tag of its own (orientation {turn}), and nothing shows whether its ids lie as "
+            "stored or as shown: save it upright without the tag."
+        )
 
 
 def _read(path: Path) -> bytes:

@@ -30,7 +30,7 @@ _NOT_TURNED = ("WEBP",)
 
 
 def select_page(image: Image.Image, name: str) -> None:
-    """Go to the picture that is meant: the first, but of a TIFF the first that is no reduced copy or mask.
+    """Go to the picture that is meant: the first of an animation, and of a TIFF the first that is no copy or mask.
 
     Args:
         image: opened, and not decoded yet.
@@ -40,7 +40,8 @@ def select_page(image: Image.Image, name: str) -> None:
         UserError: it is a camera's raw file, of which only a preview could be read.
     """
     if not isinstance(image, TiffImagePlugin.TiffImageFile):
-        image.seek(0)
+        # An animated PNG may hold a picture for programs that show no animation; browsers begin behind it.
+        image.seek(1 if getattr(image, "default_image", False) else 0)
         return
     # A page without the mark of a copy ends the search, so usually one page is looked at.
     sizes: list[int] = []

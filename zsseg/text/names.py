@@ -43,10 +43,9 @@ _NUMBERS = (
 _BARE_NUMBER = re.compile(r"(\d{1,3})\s+(?=[^\W\d])")
 _AND = re.compile(r"^(?:(?:and|or|und|oder|et|ou|y|\u0438|\u0438\u043b\u0438|\u0648|&)\s+)+(?=\S)", re.IGNORECASE)
 _EMPTY_BRAILLE = "\u2800"  # no space by Unicode, and blank all the same
-_BRACKETS = (
-    *("[]", "{}", "()", "\uff3b\uff3d", "\uff5b\uff5d", "\uff08\uff09"),  # the last three are wide ones
-    *("\u3008\u3009", "\u300a\u300b", "\u3010\u3011", "\u3014\u3015", "\u3016\u3017", "\u27e8\u27e9"),
-)
+# Plain ones, then wide ones, then those of Chinese and Japanese and of mathematics.
+_OPENING = "[{(\uff3b\uff5b\uff08\u3008\u300a\u3010\u3014\u3016\u27e8"
+_CLOSING = "]})\uff3d\uff5d\uff09\u3009\u300b\u3011\u3015\u3017\u27e9"
 
 
 def split_classes(text: str) -> list[str]:
@@ -166,7 +165,7 @@ def _plain(character: str) -> str:
 
 
 def _without_brackets(name: str) -> str:
-    for opening, closing in _BRACKETS:
+    for opening, closing in zip(_OPENING, _CLOSING, strict=True):
         surplus = name.count(opening) - name.count(closing)
         if surplus > 0 and name.startswith(opening):
             name = name[1:]

@@ -112,6 +112,14 @@ def test_turned_photos_need_turned_masks(root: Path, turn: int, mask: tuple[int,
         check_files(items_of(root))
 
 
+def test_a_mask_that_a_tag_turns_is_refused(root: Path) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 3
+    Image.new("L", (24, 20)).save(root / "masks/b.png", exif=exif)
+    with pytest.raises(UserError, match=r"b\.png is turned by a tag of its own \(orientation 3\)"):
+        check_files(items_of(root))
+
+
 def test_sidecar_files_are_no_masks(root: Path) -> None:
     (root / "train.txt").unlink()
     for one in "abc":

@@ -77,12 +77,19 @@ def _fault(item: Item) -> str:
         # Sizes stand in the header: a picture that was cut short looks whole without its end.
         if not _is_whole(path, headers[-1][3]):
             return f"{path} is cut short or damaged."
-    (stored, turn, _, _), (size, _, mode, kind) = headers
+    (stored, turn, _, _), (size, own_turn, mode, kind) = headers
+    return _no_ids(item.mask, own_turn, mode, kind) or misfit(item, stored, turn, size)
+
+
+def _no_ids(mask: Path, turn: int, mode: str, kind: str | None) -> str:
+    """Why the pixels of a mask are no class ids where they are stored, as a sentence, or ""."""
     if kind in _LOSSY:  # whatever the name of the file says
-        return f"{item.mask} is a {kind} picture, which alters class ids: save it as PNG."
+        return f"{mask} is a {kind} picture, which alters class ids: save it as PNG."
     if mode not in ("L", "P"):
-        return f"{item.mask} is not an index mask: expected one 8-bit channel of class ids."
-    return misfit(item, stored, turn, size)
+        return f"{mask} is not an index mask: expected one 8-bit channel of class ids."
+    if turn != 1:
+        return f"{mask} is turned by a tag of its own (orientation {turn}): save it upright without the tag."
+    return ""
 
 
 def misfit(item: Item, stored: tuple[int, int], turn: int, mask: tuple[int, int]) -> str:
