@@ -58,6 +58,7 @@ def evaluate(options: argparse.Namespace) -> dict[str, Any]:
     classes = protocol_for(photos, predictor.metadata, unseen_list=options.unseen)
     penalty = predictor.metadata.seen_penalty if options.seen_penalty is None else options.seen_penalty
     common = {"data": options.data, "split": options.split, "photos": len(items), "photo_gate": options.photo_gate}
+    common["engine"] = predictor.engine.name
     reports = []
     for name, layout, min_photos in _protocols(options.protocol, predictor.metadata):
         asked, least = with_layout(predictor, layout), options.min_photos or min_photos

@@ -58,7 +58,7 @@ class Predictor:
         metadata: how its photos and names are to be prepared.
         device: where it runs.
         sha256: of its checkpoint file, for the record; empty for a model without one.
-        engine: what runs its steps, one of `zsseg.engines.ENGINES`.
+        engine: what runs its steps, one of `zsseg.engines.ENGINES` or an engine itself.
 
     Raises:
         UserError: there is no such engine or device, or the engine cannot run here.
@@ -70,7 +70,7 @@ class Predictor:
         metadata: Metadata,
         device: str = "cpu",
         sha256: str = "",
-        engine: str = EAGER,
+        engine: str | Engine = EAGER,
     ) -> None:
         self.device = find_device(device)
         # A head that moves takes a copy of its backbone along, so other predictors over it stay where they are.

@@ -5,6 +5,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +16,14 @@ import torch.nn.functional as F
 from PIL import Image
 
 from tests.tiny import tiny_checkpoint
+from tests.training.photosets import draw_voc
+from training import evaluate
 from zsseg.cli.main import main
 from zsseg.engines.build import engine_of
 from zsseg.engines.graphs import program_bytes
 from zsseg.engines.onnx import Onnx
 from zsseg.errors import UserError
-from zsseg.export.onnx import PARTS, _pack, _quantized, export_onnx
+from zsseg.export.onnx import PARTS, _pack, _quantized, export_onnx, packed_onnx_engine
 from zsseg.predictor import Predictor
 
 METHODS = ("zegclip", "clip_rc")
@@ -163,6 +166,35 @@ def test_the_example_runs_without_torch(folder: Path, tmp_path: Path) -> None:
     with Image.open(tmp_path / "labels.png") as labels:
         assert labels.size == (80, 50)
         assert set(np.unique(np.asarray(labels)).tolist()) <= {0, 1, 255}
+
+
+@needs_onnx
+@pytest.mark.slow
+def test_what_is_evaluated_in_8_bits_are_the_exported_files(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    # The weights of a tiny model are smaller than those that are packed of a real one.
+    monkeypatch.setattr("zsseg.export.onnx._pack", partial(_pack, smallest=64, large=64))
+    predictor, engine = opened(folder, "clip_rc"), packed_onnx_engine()
+    export_onnx(predictor, tmp_path / "files", "dog", "cow", bits=8)
+    torch.manual_seed(0)
+    pixels, text = torch.randn(1, 3, 64, 96), F.normalize(torch.randn(5, 16), dim=-1)
+    patches = engine.run(predictor.model.backbone.embed_patches, pixels)
+    found = engine.run(predictor.model.decode, engine.run(predictor.model.encode_patches, patches), text).mask_logits
+    torch.testing.assert_close(found, run(tmp_path / "files", pixels, text), atol=1e-5, rtol=1e-5)
+    with torch.no_grad():
+        assert not torch.allclose(found, predictor.model(pixels, text).mask_logits, atol=1e-3)
+
+    draw_voc(tmp_path)
+    words = ["--checkpoint", str(folder / "clip_rc-tiny-inductive.safetensors"), "--root", str(tmp_path), "--bits", "8"]
+    assert evaluate.main([*words, "--engine", "onnx", "--device", "cpu", "--json", str(tmp_path / "report.json")]) == 0
+    report = json.loads((tmp_path / "report.json").read_text(encoding="utf-8"))
+    assert (report["engine"], report["photos"]) == ("onnx, 8 bits", 3)
+    assert evaluate.main(words) == 2
+    assert "--bits 8 is for --engine onnx" in capsys.readouterr().err
+    baseline = ["--baseline", str(folder / "tiny-clip"), *words[2:], "--engine", "onnx"]
+    assert evaluate.main(baseline) == 2
+    assert "--bits 8 is for a --checkpoint" in capsys.readouterr().err
 
 
 def test_missing_packages_are_named(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -25,7 +25,7 @@ ARROWS: dict[str, set[str]] = {
     "zsseg.segmentation": {"zsseg.scores"},
     "zsseg.layers": set(),
     "zsseg.models": {"zsseg.cache", "zsseg.layers"},
-    "zsseg.engines": {"zsseg.models"},
+    "zsseg.engines": {"zsseg.layers", "zsseg.models"},
     "zsseg.text": {"zsseg.synthetic", "zsseg.cache", "zsseg.models"},
     "zsseg.image": {"zsseg.cache", "zsseg.models", "zsseg.engines", "zsseg.scores"},
     "zsseg.weights": {"zsseg.segmentation", "zsseg.layers", "zsseg.models", "zsseg.text", "zsseg.image"},
@@ -66,6 +66,7 @@ ARROWS: dict[str, set[str]] = {
         "zsseg.weights",
         "zsseg.analysis",
         "zsseg.predictor",
+        "zsseg.export.onnx",
     }
     | {"zsseg.image", "training.runtime", "training.data"},
     "training.core": {"zsseg.layers", "zsseg.models", "zsseg.text", "zsseg.weights", "zsseg.bench"}

@@ -8,6 +8,7 @@ import torch
 
 from training.runtime.console import positive
 from zsseg.engines import EAGER, ENGINES
+from zsseg.engines.base import Engine
 from zsseg.errors import UserError
 from zsseg.image import Layout
 from zsseg.models import Backbone, TrainingFreeConfig
@@ -31,7 +32,7 @@ def open_checkpoint(options: argparse.Namespace) -> Predictor:
     """Open the trained predictor named by the options `checkpoint`, `backbone` and `device`.
 
     Raises:
-        UserError: it does not exist or is damaged.
+        UserError: it does not exist or is damaged, or cannot run as the options `engine` and `bits` say.
     """
     # Known by its content: a checkpoint over another backbone does not take it.
     known: dict[str, Backbone] = {}
@@ -39,15 +40,17 @@ def open_checkpoint(options: argparse.Namespace) -> Predictor:
         backbone = load_backbone(find_backbone(options.backbone))
         known[backbone.sha256] = backbone
     model, metadata = load_checkpoint(options.checkpoint, known)
-    return Predictor(model, metadata, _device(options), engine=options.engine)
+    return Predictor(model, metadata, _device(options), engine=_engine(options))
 
 
 def open_baseline(options: argparse.Namespace) -> Predictor:
     """Open the predictor without a checkpoint named by the options `baseline`, `method`, `size` and `device`.
 
     Raises:
-        UserError: the backbone does not exist, or the method needs a checkpoint.
+        UserError: the backbone does not exist, or the method needs a checkpoint, or 8 bits are asked for.
     """
+    if options.bits != 32:
+        raise UserError("--bits 8 is for a --checkpoint: its files are what `zsseg export-onnx` writes.")
     return Predictor.training_free(
         options.baseline, _device(options), size=options.size, method=options.method, engine=options.engine
     )
@@ -60,6 +63,17 @@ def with_layout(predictor: Predictor, layout: Layout) -> Predictor:
     # The weights are shared; only the windows differ.
     metadata = dataclasses.replace(predictor.metadata, layout=layout)
     return Predictor(predictor.model, metadata, str(predictor.device), predictor.sha256, predictor.requested_engine)
+
+
+def _engine(options: argparse.Namespace) -> str | Engine:
+    if options.bits == 32:
+        return str(options.engine)
+    if options.engine != "onnx" or _device(options) != "cpu":
+        raise UserError("--bits 8 is for --engine onnx and --device cpu: no other engine has weights in 8 bits.")
+    # Here, because the package onnx is not needed for anything else.
+    from zsseg.export.onnx import packed_onnx_engine
+
+    return packed_onnx_engine()
 
 
 def _device(options: argparse.Namespace) -> str:
@@ -96,6 +110,10 @@ def add_device_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--engine", choices=ENGINES, default=EAGER, help="what runs the networks (%(default)s); see docs/performance.md"
     )
+    parser.add_argument(
+        "--bits", type=int, choices=(8, 32), default=32,
+        help="of the weights of a checkpoint under --engine onnx, as `zsseg export-onnx` stores them (%(default)s)",
+    )  # fmt: skip
 
 
 def add_data_options(parser: argparse.ArgumentParser) -> None:

@@ -1,4 +1,4 @@
-"""Ways to run a model's steps: as they are, by faster kernels, in bfloat16, or by onnxruntime.
+"""Ways to run a model's steps: as they are, by faster kernels, in bfloat16, compiled, or by onnxruntime.
 
 An engine is chosen by name; "auto" measures those that fit and remembers the choice. Importing this package is cheap:
 torch is loaded with the first engine.
@@ -10,9 +10,9 @@ from zsseg.errors import UserError
 
 AUTO = "auto"
 EAGER = "eager"
-ENGINES = (AUTO, EAGER, "packed", "bf16", "onnx")
-"""Names of the engines: `eager` is the reference; `packed` and `onnx` have the same precision; `bf16` rounds factors to
-8 bits."""
+ENGINES = (AUTO, EAGER, "packed", "bf16", "compile", "onnx")
+"""Names of the engines: `eager` is the reference; `packed`, `compile` and `onnx` have the same precision; `bf16` rounds
+factors to 8 bits."""
 
 VARIABLE = "ZSSEG_ENGINE"
 """Environment variable that names the engine where no option does, as for the page."""

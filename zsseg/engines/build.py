@@ -7,6 +7,7 @@ import torch
 from zsseg.engines import AUTO, EAGER, engine_name
 from zsseg.engines.base import Eager, Engine
 from zsseg.engines.choose import Auto
+from zsseg.engines.compiled import Compiled, has_compiler
 from zsseg.engines.graphs import PACKAGES, check_packages
 from zsseg.engines.onnx import Onnx
 from zsseg.engines.packed import Packed, has_bf16, has_onednn
@@ -14,11 +15,11 @@ from zsseg.errors import UserError
 from zsseg.models import Backbone
 
 
-def build_engine(name: str, backbone: Backbone, size: int, device: torch.device) -> Engine:
+def build_engine(name: str | Engine, backbone: Backbone, size: int, device: torch.device) -> Engine:
     """The engine with this name, for models over one backbone.
 
     Args:
-        name: one of `zsseg.engines.ENGINES`.
+        name: one of `zsseg.engines.ENGINES`, or an engine, which is returned as it is.
         backbone: what "auto" measures, when its first step is run.
         size: side in pixels of the square that it measures with.
         device: where the models run; all engines but "eager" need a CPU, and "auto" is "eager" elsewhere.
@@ -26,6 +27,8 @@ def build_engine(name: str, backbone: Backbone, size: int, device: torch.device)
     Raises:
         UserError: there is no such engine, or it cannot run here.
     """
+    if isinstance(name, Engine):
+        return name
     chosen = engine_name(name)
     if device.type != "cpu":
         if chosen not in (AUTO, EAGER):
@@ -39,7 +42,8 @@ def build_engine(name: str, backbone: Backbone, size: int, device: torch.device)
 def candidates() -> tuple[str, ...]:
     """Names of the engines that "auto" chooses between on this machine, the most exact first.
 
-    Not `onnx`: tracing a model first takes longer than many photos, and docs/performance.md says what it gains.
+    Not `onnx` and `compile`: tracing or compiling a model first takes longer than many photos, and
+    docs/performance.md says what they gain.
     """
     if not has_onednn():
         return (EAGER,)
@@ -59,6 +63,11 @@ def engine_of(name: str) -> Engine:
     if name == "onnx":
         check_packages((*PACKAGES, "onnxruntime"), "The engine onnx")
         return Onnx()
+    if name == "compile":
+        # First, because it names its folder to torch, which keeps to the first that it was told of.
+        compiled = Compiled()
+        _check(has_compiler(), name, "a C++ compiler such as g++")
+        return compiled
     _check(has_onednn(), name, "a torch with oneDNN")
     if name == "packed":
         return Packed(name, torch.float32)

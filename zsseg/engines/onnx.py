@@ -23,12 +23,12 @@ class Onnx(Engine):
     """Float32 by onnxruntime, on CPU. The recovery decoder, on which no label depends, runs as in `Eager`.
 
     Args:
+        name: of the engine; what two engines with other programs encoded is kept apart by it.
         change: changes the bytes of a program before it is loaded, as for weights in 8 bits.
     """
 
-    name = "onnx"
-
-    def __init__(self, change: Callable[[bytes], bytes] = lambda program: program) -> None:
+    def __init__(self, name: str = "onnx", change: Callable[[bytes], bytes] = lambda program: program) -> None:
+        self.name = name
         self._change = change
         self._programs: WeakKeyDictionary[nn.Module, dict[str, tuple[_State, _Program]]] = WeakKeyDictionary()
         self._lock = threading.Lock()

@@ -21,6 +21,7 @@ import numpy as np
 import numpy.typing as npt
 
 from zsseg.engines.graphs import PACKAGES, check_packages, program_bytes
+from zsseg.engines.onnx import Onnx
 from zsseg.errors import UserError
 from zsseg.files import atomic_path, write_text
 from zsseg.models import Backbone, SegmentationModel
@@ -89,6 +90,24 @@ def _write_part(name: str, program: Any, folder: Path, bits: int) -> Path:  # no
     with atomic_path(path) as partial:
         partial.write_bytes(program.SerializeToString())
     return path
+
+
+def packed_onnx_engine() -> Onnx:
+    """The engine `onnx` with its weights in 8 bits, as in the files that `export_onnx` writes with 8 bits.
+
+    Raises:
+        UserError: packages are missing.
+    """
+    check_packages((*PACKAGES, "onnxruntime"), "The engine onnx")
+    return Onnx("onnx, 8 bits", _packed_bytes)
+
+
+def _packed_bytes(program: bytes) -> bytes:
+    import onnx
+
+    loaded = onnx.load_model_from_string(program)
+    _pack(loaded)
+    return bytes(loaded.SerializeToString())
 
 
 def _pack(program: Any, smallest: int = _SMALLEST, large: int = _LARGE) -> None:  # noqa: ANN401 - as `_write_part`

@@ -4,6 +4,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from zsseg.layers.attention import CrossAttention
+from zsseg.layers.block_runner import block_function
 
 
 class DecoderBlock(nn.Module):
@@ -27,6 +28,7 @@ class DecoderBlock(nn.Module):
         self.ffn_norm = nn.LayerNorm(dim)
         self.dropout = nn.Dropout(dropout)
 
+    @block_function
     def forward(self, queries: Tensor, memory: Tensor) -> Tensor:
         """Update queries (B, Q, D) from memory (B, N, D)."""
         queries = self.attention_norm(queries + self.dropout(self.attention(queries, memory)))

@@ -6,6 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from zsseg.layers.block_runner import block_function
 from zsseg.layers.grid import resize_positions
 from zsseg.layers.imagenet import MEAN, STD
 from zsseg.open_clip_compat import OpenClip, import_timm
@@ -94,7 +95,13 @@ def vit_layer_tokens(vit: OpenClip, pixels: Tensor, layers: Sequence[int]) -> li
     tokens, read = torch.cat([cls_token, patches.flatten(1, 2)], 1) + positions, []  # (B, 1 + h*w, C)
     # Blocks after the last layer that is read would change nothing, so they are cut off.
     for number, block in enumerate(vit.blocks[: layers[-1]], 1):
-        tokens = block(tokens)
+        tokens = _run_vit_block(block, tokens)
         if number in layers:
             read.append(vit.norm(tokens)[:, 1:])
     return read
+
+
+@block_function
+def _run_vit_block(block: OpenClip, tokens: Tensor) -> Tensor:
+    updated: Tensor = block(tokens)
+    return updated
