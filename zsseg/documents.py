@@ -16,6 +16,25 @@ _T = TypeVar("_T")
 STRICT: "ConfigDict" = {"extra": "forbid", "strict": True}
 
 
+def load_json(text: str | bytes) -> object:
+    """A JSON value, in which no object has a key twice: which of the two counts differs from reader to reader.
+
+    Raises:
+        ValueError: it is no JSON, or a key occurs twice.
+        RecursionError: it is nested too deeply.
+    """
+    return json.loads(text, object_pairs_hook=_object)
+
+
+def _object(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    made: dict[str, object] = {}
+    for key, value in pairs:
+        if key in made:
+            raise ValueError(f"the key {key!r:.60} occurs twice")
+        made[key] = value
+    return made
+
+
 def read_fields(kind: type[_T], fields: object) -> _T:
     """Make a dataclass, with the dataclasses nested in it, of a JSON value as `json.loads` returned it.
 

@@ -1,5 +1,6 @@
 """The one error whose message is for the user."""
 
+import pickle
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -15,7 +16,12 @@ _REASON = 300  # letters
 
 
 def reason_of(error: Exception) -> str:
-    """The first line of a library's error message, to be quoted in brackets; the error's type if it has none."""
+    """The first line of a library's error message, to be quoted in brackets; the error's type if it has none.
+
+    Of a pickle that was refused it is our own: torch advises to read the file again without the protection.
+    """
+    if isinstance(error, pickle.UnpicklingError) or "weights_only" in str(error):
+        return "it is damaged, or holds more than tensors"
     line = next(iter(str(error).splitlines()), "")
     line = line if len(line) <= _REASON else f"{line[:_REASON]}…"  # some quote all of the file
     # A KeyError's message is its key alone, such as "105", so its type is added.

@@ -29,14 +29,14 @@ from zsseg.image.load import Pixels, load_image
 from zsseg.image.score_maps import WindowMaps
 from zsseg.image.windows import Box, Preprocessing, Windows, stitch_grids
 from zsseg.models import METHODS, Backbone, MaskOutput, SegmentationModel, TrainingFreeConfig, method_of
-from zsseg.segmentation import FloatArray, Segmentation, check_fraction, check_penalty
+from zsseg.segmentation import FloatArray, Segmentation, check_fraction, check_penalty, shown
 from zsseg.text.checks import VocabularyWarning
 from zsseg.text.encoder import TextEncoder
 from zsseg.text.templates import SINGLE_TEMPLATE
 from zsseg.text.vocabulary import Vocabulary, build_vocabulary
 from zsseg.weights.backbone import WEIGHTS_FILE, BackboneDefaults, load_backbone, read_defaults
 from zsseg.weights.checkpoint import load_checkpoint
-from zsseg.weights.metadata import Metadata
+from zsseg.weights.metadata import MAX_SIZE, Metadata
 from zsseg.weights.search import find_backbone, find_or_fetch_checkpoint
 
 # Of `Segmentation`, where the method has a recovery decoder.
@@ -138,8 +138,10 @@ class Predictor:
             engine: as in `from_checkpoint`.
 
         Raises:
-            UserError: the folder is missing or damaged, the method needs a checkpoint, or the engine cannot run here.
+            UserError: the folder is missing or damaged, the method needs a checkpoint, the engine cannot run here, or
+                windows or templates are impossible.
         """
+        _check_windows(size, stride, templates)
         chosen, engine = method_of(method), engine_name(engine)
         if chosen.trained:
             raise UserError(f"{chosen.title} must be trained: name one of its checkpoints.")
@@ -366,6 +368,16 @@ class Predictor:
             "recovered": recovery.patches,
             "target": recovery.target_patches,
         }
+
+
+def _check_windows(size: object, stride: object, templates: object) -> None:
+    for value in (size, stride):
+        is_side = isinstance(value, int | np.integer) and not isinstance(value, bool) and 1 <= value <= MAX_SIZE
+        if value is not None and not is_side:
+            raise UserError(f"Windows and the step between them have 1 to {MAX_SIZE} pixels, not {shown(value)}.")
+    texts = templates if isinstance(templates, Sequence) and not isinstance(templates, str) else ()
+    if not texts or not all(isinstance(text, str) and "{}" in text for text in texts):
+        raise UserError("Templates are a list of texts, each with {} for the class name.")
 
 
 def _shared_backbone(

@@ -63,7 +63,8 @@ class Segmentation:
         warnings: sentences about names that were not used as typed, such as a truncated one; mostly none.
 
     Raises:
-        UserError: penalty or threshold outside their ranges; when `scores` is read, too many of them for one array.
+        UserError: penalty or threshold outside their ranges, `off` is no set; when `scores` is read, too many of
+            them for one array.
         ValueError: the parts do not fit together.
     """
 
@@ -86,6 +87,8 @@ class Segmentation:
         """Refuse parts that do not fit."""
         check_penalty(self.seen_penalty)
         check_fraction(self.threshold, "The threshold")
+        if not isinstance(self.off, set | frozenset):
+            raise UserError(f"Classes that are switched off are a set of names, not {type(self.off).__name__}.")
         # Maps on demand are not looked through here, as that would compute them all.
         if not isinstance(self.maps, ScoreMaps):
             _check_array(self.maps)
@@ -278,8 +281,8 @@ def softmax_scores(seg: Segmentation, temperature: float = 1.0) -> FloatArray:
     Raises:
         UserError: the temperature is outside its range.
     """
-    if not 0.01 <= temperature <= 100:  # written so that NaN fails too
-        raise UserError(f"The temperature must lie between 0.01 and 100, not {temperature}.")
+    if not (_is_number(temperature) and 0.01 <= temperature <= 100):
+        raise UserError(f"The temperature must lie between 0.01 and 100, not {shown(temperature)}.")
     scores = seg.scores
     result = np.empty_like(scores)
     for rows in _bands(scores.shape[1], scores[:, 0].size):

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import threading
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import FrameType
 
@@ -28,6 +28,7 @@ from zsseg.errors import UserError
 from zsseg.export.manifest import MAX_METHODS, Manifest
 from zsseg.image.load import load_image, turn_of
 from zsseg.predictor import Predictor
+from zsseg.segmentation import softmax_scores
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -217,6 +218,27 @@ def test_settings_of_other_types_are_a_sentence(value: object, photo: str) -> No
         with pytest.raises(UserError, match="must lie between") as problem:
             predictor.predict(photo, "cat", **{name: value})
         assert len(str(problem.value)) < 250
+
+
+@pytest.mark.parametrize("value", ["x", True, [1], {"a": 1}, float("nan"), 1j, -1, 0, b"x", 10**30, 0.5])
+def test_other_arguments_of_other_types_are_a_sentence(value: object, photo: str) -> None:
+    seg = Predictor.from_checkpoint("zegclip-mini-inductive").predict(photo, "cat")
+    calls: tuple[Callable[[object], object], ...] = (
+        lambda one: Predictor.training_free("tiny-clip", size=one), lambda one: seg.with_settings(off=one),
+        lambda one: Predictor.training_free("tiny-clip", stride=one),
+        lambda one: Predictor.training_free("tiny-clip", templates=one),
+        lambda one: Predictor.training_free("tiny-clip", method=one),
+    )  # fmt: skip
+    for call in calls:
+        with pytest.raises(UserError) as problem:
+            call(value)
+        assert len(str(problem.value)) < 300
+    if value != 0.5:
+        with pytest.raises(UserError, match="must lie between"):
+            softmax_scores(seg, value)  # type: ignore[arg-type]
+    if value != 10**30:
+        with pytest.raises(UserError, match="longest side"):
+            load_image(photo, value)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("device", ["foo", "cuda:99", "", "cpu:x", 5, None])

@@ -3,11 +3,14 @@
 import dataclasses
 import json
 import struct
+from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
+from torch import Tensor
 
 from tests.beside import case
 from tests.tiny import tiny_backbone, tiny_checkpoint
@@ -17,6 +20,7 @@ from zsseg.demo import find_catalog
 from zsseg.demo.catalog import working
 from zsseg.errors import UserError
 from zsseg.predictor import Predictor
+from zsseg.weights import packing
 from zsseg.weights.backbone import load_backbone
 from zsseg.weights.metadata import FORMAT_VERSION, Metadata, read_metadata
 from zsseg.weights.search import find_backbone, find_checkpoint, list_checkpoints
@@ -39,6 +43,7 @@ CHANGES: tuple[dict[str, object], ...] = (
     {"scores": [1]}, {"scores": {"a": float("inf")}}, {"backbone": "../../../etc"}, {"backbone": "/etc"},
     {"backbone": 5}, {"backbone": ".."}, {"setting": ["x"]}, {"data": "voc"}, {"format_version": "2"},
     {"method": ["zegclip"]}, {"method": 5}, {"layout": 3}, {"unknown": 1},
+    {"format_version": True}, {"format_version": 2.0},
 )  # fmt: skip
 
 
@@ -118,6 +123,55 @@ def test_weights_of_another_kind_are_damage(file: str, kind: torch.dtype, tmp_pa
     else:
         with pytest.raises(UserError, match="damaged"):
             load_backbone(tmp_path / "tiny-clip")
+
+
+PACKED: tuple[tuple[str, Callable[[Tensor, Tensor], dict[str, Tensor | None]]], ...] = (
+    ("scales that are not above 0", lambda _, scales: {"a.scales": scales * 0}),
+    ("scales that are not above 0", lambda _, scales: {"a.scales": -scales}),
+    ("scales that are not above 0", lambda _, scales: {"a.scales": scales * float("nan")}),
+    ("not packed as", lambda _, scales: {"a.scales": scales[:1]}),
+    ("not packed as", lambda _, scales: {"a.scales": scales.half()}),
+    ("not packed as", lambda rows, _: {"a.rows": rows.float()}),
+    ("not packed as", lambda rows, _: {"a.rows": rows.bool()}),
+    ("needs rows with scales", lambda rows, _: {"a": rows.float()}),
+    ("needs rows with scales", lambda *_: {"a.scales": None}),
+    ("needs rows with scales", lambda *_: {"a.rows": None}),
+)
+
+
+@pytest.mark.parametrize(("words", "change"), PACKED)
+def test_packed_weights_are_as_they_were_written_or_damage(
+    words: str, change: Callable[[Tensor, Tensor], dict[str, Tensor | None]]
+) -> None:
+    matrix = torch.linspace(-1, 1, packing.PACKED_FROM).view(128, -1)
+    packed = packing.pack({"a": matrix}, torch.float16)
+    torch.testing.assert_close(packing.unpack(packed)["a"], matrix, atol=1 / 254, rtol=0)
+    changed = {**packed, **change(packed["a.rows"], packed["a.scales"])}
+    with pytest.raises(ValueError, match=words):
+        packing.unpack({name: value for name, value in changed.items() if value is not None})
+
+
+@pytest.mark.parametrize("file", ["header", "configuration"])
+def test_a_key_that_stands_twice_is_damage(file: str, tmp_path: Path) -> None:
+    path = tiny_checkpoint(tmp_path, "zegclip")
+    if file == "header":
+        text = json.dumps(header(path))
+        save_file(load_file(path), path, {"zsseg": f'{text[:-1]}, "seen_penalty": 0.9}}'})
+    else:
+        config = tmp_path / "tiny-clip/open_clip_config.json"
+        config.write_text(config.read_text().rstrip()[:-1] + ', "model_cfg": {}}')
+    with pytest.raises(UserError, match=r"damaged \(the key '\w+' occurs twice\)"):
+        Predictor.from_checkpoint(path)
+
+
+def test_weights_beyond_all_bounds_are_a_sentence(tmp_path: Path) -> None:
+    path = tiny_checkpoint(tmp_path, "zegclip")
+    tensors = load_file(path)
+    large = {name: torch.full(value.shape, 3e38) for name, value in tensors.items() if name.endswith("ffn_out.bias")}
+    assert large
+    save_file({**tensors, **large}, path, {"zsseg": json.dumps(header(path))})
+    with pytest.raises(UserError, match="not finite: its weights are damaged"):
+        Predictor.from_checkpoint(path).predict(np.zeros((40, 60, 3), np.uint8), "cat")
 
 
 def test_a_header_cannot_ask_for_all_memory(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from zsseg.documents import STRICT, read_fields
+from zsseg.documents import STRICT, load_json, read_fields
 from zsseg.engines import EAGER, engine_name
 from zsseg.errors import UserError
 from zsseg.files import read_bytes, shortened, slug
@@ -151,7 +151,7 @@ class Manifest:
             UserError: it is not JSON, of another format version, or a field is missing, unknown or impossible.
         """
         try:
-            data = json.loads(text)
+            data = load_json(text)
             json.dumps(data, ensure_ascii=False).encode()  # a lone surrogate could not be written as UTF-8 again
             return _manifest(data)
         except (ValueError, TypeError, OverflowError, RecursionError) as error:  # UserError is a ValueError

@@ -47,8 +47,11 @@ def load_image(source: object, max_side: int = MAX_SIDE) -> Pixels:
         (H,W,3) RGB, its own memory.
 
     Raises:
-        UserError: nothing was given, or what was given cannot be read as a picture of an acceptable size.
+        UserError: nothing was given, what was given cannot be read as a picture of an acceptable size, or the side is
+            no whole number.
     """
+    if isinstance(max_side, bool) or not isinstance(max_side, int | np.integer) or max_side < 1:
+        raise UserError(f"The longest side is a whole number of pixels from 1 up, not {max_side!r:.60}.")
     if isinstance(source, np.ndarray):
         rgb = _from_array(np.asarray(source))  # of a subclass too, whose shapes may have rules of their own
     elif isinstance(source, Image.Image):

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from zsseg.errors import UserError
 from zsseg.image.windows import Windows, synonym_scores
 from zsseg.scores import FloatArray, ScoreMaps
 
@@ -21,13 +22,13 @@ class WindowMaps(ScoreMaps):
         synonym_counts: how many of the S synonyms each of the K classes has, in order.
 
     Raises:
-        ValueError: a logit is infinite or not a number.
+        UserError: a logit is infinite or not a number, as weights beyond all bounds make them.
     """
 
     def __init__(self, logits: Tensor, photo: Windows, synonym_counts: Sequence[int]) -> None:
         # Checked here once, since the scores are computed later, where it would be unknown which network failed.
         if not bool(torch.isfinite(logits).all()):
-            raise ValueError("the network returned logits that are not finite")
+            raise UserError("The network gives values that are not finite: its weights are damaged, copy them again.")
         self.shape = (len(synonym_counts), *photo.photo)
         self._logits = logits
         self._layout = (photo.boxes, photo.resized, photo.photo, photo.feathered)

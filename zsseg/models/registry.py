@@ -152,7 +152,7 @@ def method_of(key: str) -> Method:
     Raises:
         UserError: there is none.
     """
-    if key not in METHODS:
+    if not isinstance(key, str) or key not in METHODS:
         raise UserError(f"There is no method {key!r:.60}: choose one of {', '.join(METHODS)}.")
     return METHODS[key]
 

@@ -21,6 +21,7 @@ from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
+from zsseg.documents import load_json
 from zsseg.errors import UserError
 from zsseg.files import file_sha256
 from zsseg.image import Layout
@@ -51,7 +52,7 @@ def load_backbone(folder: Path) -> Backbone:
             raise UserError(f"The backbone {folder} has no {path.name}: copy the whole folder again.")
     try:
         # The model is built before the tensors are read: a configuration that makes no model fails quickly.
-        config = json.loads((folder / CONFIG_FILE).read_text(encoding="utf-8"))
+        config: Any = load_json((folder / CONFIG_FILE).read_bytes())
         check_config(config, sum(path.stat().st_size for path in folder.glob("*.safetensors")))
         clip = build_clip(config)
         tensors = packing.unpack(load_file(weights) | _read_trunks(weights))
@@ -160,7 +161,7 @@ def read_defaults(folder: Path) -> BackboneDefaults:
 
 
 def _defaults(folder: Path) -> BackboneDefaults:
-    config = json.loads((folder / CONFIG_FILE).read_text(encoding="utf-8"))
+    config: Any = load_json((folder / CONFIG_FILE).read_bytes())
     photos = config.get("preprocess_cfg", {})
     if not {"mean", "std"} <= photos.keys():
         raise UserError(f"{folder / CONFIG_FILE} has no preprocess_cfg with mean and std: add them.")

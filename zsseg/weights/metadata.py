@@ -11,7 +11,7 @@ from typing import Any, Literal, get_args
 
 from safetensors import safe_open
 
-from zsseg.documents import STRICT, read_fields
+from zsseg.documents import STRICT, load_json, read_fields
 from zsseg.errors import UserError
 from zsseg.files import is_file, shortened
 from zsseg.image import Layout
@@ -127,11 +127,11 @@ def from_json(text: str) -> Metadata:
     Raises:
         ValueError: not JSON, another format version, an unknown or missing field, or a value out of range.
     """
-    fields: Any = json.loads(text)
+    fields: Any = load_json(text)
     if not isinstance(fields, dict):
         raise ValueError("the header is no object")
     version = fields.pop("format_version", None)
-    if version not in _READABLE:
+    if type(version) is not int or version not in _READABLE:
         raise ValueError(f"format version {version} where this program reads {' and '.join(map(str, _READABLE))}")
     if version == 1:
         fields["config"] = _without_method(fields)

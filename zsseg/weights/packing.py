@@ -28,11 +28,23 @@ def stored(value: Tensor, dtype: torch.dtype) -> Tensor:
 
 
 def unpack(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The tensors of a file, packed matrices in fp32."""
+    """The tensors of a file, packed matrices in fp32.
+
+    Raises:
+        ValueError: rows or scales are not as `pack` makes them, one is without the other, or a matrix is there twice.
+    """
     whole = {name: value for name, value in tensors.items() if not name.endswith((_ROWS, _SCALES))}
-    for name in (key.removesuffix(_ROWS) for key in tensors if key.endswith(_ROWS)):
-        rows = tensors[name + _ROWS].float()  # (R, ...)
-        whole[name] = rows * tensors[name + _SCALES].view(-1, *[1] * (rows.ndim - 1))
+    packed = {key.removesuffix(end) for end in (_ROWS, _SCALES) for key in tensors if key.endswith(end)}
+    for name in sorted(packed):
+        rows, scales = tensors.get(name + _ROWS), tensors.get(name + _SCALES)
+        if rows is None or scales is None or name in whole:
+            raise ValueError(f"{name} needs rows with scales, or values, and not both")
+        if (rows.dtype, scales.dtype, scales.shape) != (torch.int8, torch.float32, rows.shape[:1]):
+            raise ValueError(f"{name} is not packed as rows of int8 with a scale of fp32 each")
+        # Written so that NaN fails too; infinite ones are found with the values.
+        if not bool((scales > 0).all()):
+            raise ValueError(f"{name} has scales that are not above 0")
+        whole[name] = rows.float() * scales.view(-1, *[1] * (rows.ndim - 1))
     return whole
 
 
