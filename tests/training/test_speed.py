@@ -51,6 +51,19 @@ def test_bench__measures_everything_on_a_tiny_model(tmp_path: Path, capsys: pyte
     assert all(f"| {name} |" in printed for name in hours)
 
 
+def test_bench__a_slow_compiler_takes_no_time_from_the_projected_hours(monkeypatch: pytest.MonkeyPatch) -> None:
+    order: list[str] = []
+
+    def noted(name: str) -> None:
+        monkeypatch.setattr(f"training.bench.{name}", lambda *_: order.append(name) or [])
+
+    monkeypatch.setattr("training.bench.measure_loader", lambda _: {"photos_per_second": 1.0})
+    for name in ("measure_methods", "measure_recipes", "measure_compiled"):
+        noted(name)
+    assert main(["--device", "cpu", "--tiny", "--compile", "60"]) == 0
+    assert order == ["measure_methods", "measure_recipes", "measure_compiled"]
+
+
 def test_bench__nothing_begins_after_the_limit() -> None:
     bench = build_bench(CPU, tiny=True, deadline=time.monotonic())
     assert list(measure_methods(bench)) == []
