@@ -18,8 +18,7 @@ def pixels_of(photo: Image.Image, facts: dict) -> np.ndarray:
     scale = facts["size"] / min(photo.size)
     width, height = (max(facts["size"], round(side * scale / facts["patch"]) * facts["patch"]) for side in photo.size)
     resized = np.asarray(photo.resize((width, height), Image.Resampling.BOX), dtype=np.float32)
-    normalised = (resized - facts["mean"]) / facts["std"]
-    return normalised.transpose(2, 0, 1)[None].astype(np.float32)
+    return ((resized - facts["mean"]) / facts["std"]).transpose(2, 0, 1)[None].astype(np.float32)
 
 
 def logits_of(folder: Path, pixels: np.ndarray, text: np.ndarray) -> np.ndarray:
@@ -37,11 +36,9 @@ def logits_of(folder: Path, pixels: np.ndarray, text: np.ndarray) -> np.ndarray:
 
 def labels_of(logits: np.ndarray, seen: np.ndarray, size: tuple[int, int], facts: dict) -> np.ndarray:
     """Labels (H, W): the best score after the seen penalty; 255 where every score is below the threshold."""
-    scores = []
-    for logit in logits:
-        large = Image.fromarray(logit).resize(size, Image.Resampling.BILINEAR)
-        scores.append(1 / (1 + np.exp(-np.asarray(large, dtype=np.float32))))
-    best = np.argmax(np.stack(scores) - facts["seen_penalty"] * seen[:, None, None], axis=0).astype(np.uint8)
+    large = [np.asarray(Image.fromarray(logit).resize(size, Image.Resampling.BILINEAR)) for logit in logits]
+    scores = 1 / (1 + np.exp(-np.stack(large)))  # (K, H, W) float32
+    best = np.argmax(scores - facts["seen_penalty"] * seen[:, None, None], axis=0).astype(np.uint8)
     best[np.max(scores, axis=0) < facts["threshold"]] = 255
     return best
 
