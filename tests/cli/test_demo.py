@@ -2,11 +2,18 @@
 
 import importlib.util
 import os
+import subprocess
+import sys
+from pathlib import Path
 
+import httpx
 import pytest
 
+from tests.tiny import tiny_checkpoint
 from zsseg.cli import demo
 from zsseg.cli.main import main
+from zsseg.errors import UserError
+from zsseg.predictor import default_checkpoints
 
 
 @pytest.fixture(autouse=True)
@@ -47,6 +54,41 @@ def test_it_looks_elsewhere_only_for_a_repository(
     assert main(["demo", *(["--weights", argument] if argument else [])]) == 0
     assert os.environ.get("HF_HUB_OFFLINE") == offline
     assert os.environ["GRADIO_ANALYTICS_ENABLED"] == "False"
+
+
+BAD_PROXIES = (
+    {"ALL_PROXY": "socks4://127.0.0.1:9"}, {"https_proxy": "ftp://127.0.0.1"}, {"http_proxy": "http://[::1"},
+    {"all_proxy": "http://host:port"}, {"HTTPS_PROXY": "http://user:pass@word@host:x"},
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("proxies", BAD_PROXIES, ids=str)
+def test_a_proxy_that_cannot_be_used_counts_only_where_the_network_does(proxies: dict[str, str]) -> None:
+    os.environ.update({**proxies, "no_proxy": "", "NO_PROXY": ""})
+    os.environ.pop("HF_HUB_OFFLINE", None)
+    with pytest.raises(UserError, match="proxy that the environment names cannot be used"):
+        demo.check_proxies()
+    os.environ["HF_HUB_OFFLINE"] = "1"
+    demo.check_proxies()
+    httpx.Client().close()
+
+
+def test_a_proxy_that_can_be_used_stays() -> None:
+    os.environ.update({"http_proxy": "http://127.0.0.1:9", "no_proxy": "x", "NO_PROXY": "x", "HF_HUB_OFFLINE": "1"})
+    demo.check_proxies()
+    assert os.environ["no_proxy"] == os.environ["NO_PROXY"] == "x"
+
+
+@pytest.mark.slow
+def test_the_page_can_be_built_behind_a_proxy_of_another_kind(tmp_path: Path) -> None:
+    for method, name in default_checkpoints().items():
+        tiny_checkpoint(tmp_path, method, name=name)
+    environment = {**os.environ, "ALL_PROXY": "socks5://127.0.0.1:9", "no_proxy": "", "NO_PROXY": ""}
+    command = [sys.executable, "-m", "zsseg", "demo", "--weights", str(tmp_path), "--port", "99999"]
+    root = Path(__file__).parents[2]
+    done = subprocess.run(command, cwd=root, env=environment, capture_output=True, text=True, timeout=170, check=False)
+    # The port is looked at last, when all of the page stands.
+    assert done.stderr.strip() == "99999 is no port: choose one from 1 to 65535 with --port."
 
 
 def test_ctrl_c_is_no_error(monkeypatch: pytest.MonkeyPatch) -> None:

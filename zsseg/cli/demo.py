@@ -5,12 +5,13 @@ import gc
 import importlib
 import os
 import signal
+import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from importlib.util import find_spec
 
 from zsseg.cli.terminal import warn
-from zsseg.errors import UserError
+from zsseg.errors import UserError, reason_of
 from zsseg.weights.hub import names_repository, weights_folder
 
 BACKBONE_VARIABLE = "ZSSEG_BACKBONE"
@@ -33,13 +34,14 @@ def run(args: argparse.Namespace) -> int:
     """Load the checkpoints, build the page, serve it until stopped, and return the exit code.
 
     Raises:
-        UserError: Gradio is not installed, or weights, backbone or address cannot be had.
+        UserError: Gradio is not installed, a proxy cannot be used, or weights, backbone or address cannot be had.
     """
     import_lender()
     backbone = os.environ.get(BACKBONE_VARIABLE, "")
     _forbid_network(args.weights or os.environ.get("ZSSEG_WEIGHTS", ""), needs_network=bool(backbone))
     if find_spec("gradio") is None:
         raise UserError('The page needs Gradio, which is not installed: pip install "zsseg[demo]".')
+    check_proxies()
     with suppress(KeyboardInterrupt):  # stopped before the page was up, or again while it closes
         _serve(args, bring_backbone(backbone, args.weights) if backbone else None)
     return 0
@@ -88,6 +90,29 @@ def _forbid_network(weights: str, needs_network: bool) -> None:
         # setdefault: who sets a variable knows what for.
         os.environ.setdefault("HF_HUB_OFFLINE", "1")
     os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
+
+
+def check_proxies() -> None:
+    """Try the proxies that the environment names: Gradio makes clients for them when it is imported, or fails.
+
+    Where all access to the network is forbidden nobody needs a proxy, so one that cannot be used does not count.
+
+    Raises:
+        UserError: one cannot be used, and something may have to be fetched through it.
+    """
+    if not urllib.request.getproxies():
+        return
+    import httpx  # loads slowly
+
+    try:
+        httpx.Client().close()
+    except Exception as error:  # SOCKS without its library is an ImportError, an address of no use an InvalidURL
+        if os.environ.get("HF_HUB_OFFLINE") != "1":
+            raise UserError(
+                f"The proxy that the environment names cannot be used ({reason_of(error)}): change or remove "
+                "http_proxy, https_proxy and all_proxy."
+            ) from error
+        os.environ["no_proxy"] = os.environ["NO_PROXY"] = "*"
 
 
 def _serve(args: argparse.Namespace, baseline: str | None) -> None:
