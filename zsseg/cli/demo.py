@@ -102,10 +102,8 @@ def check_proxies() -> None:
     """
     if not urllib.request.getproxies():
         return
-    import httpx  # loads slowly
-
     try:
-        httpx.Client().close()
+        importlib.import_module("httpx").Client().close()  # what Gradio asks other servers with
     except Exception as error:  # SOCKS without its library is an ImportError, an address of no use an InvalidURL
         if os.environ.get("HF_HUB_OFFLINE") != "1":
             raise UserError(
