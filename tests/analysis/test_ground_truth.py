@@ -295,6 +295,17 @@ def test_bad_files(source: object, words: str) -> None:
         read_truth(source, NAMES, size=SIZE)
 
 
+@pytest.mark.parametrize("low", [-2, -171, -(2**31)])
+def test_ids_below_0_are_refused_and_minus_1_is_no_class(low: int) -> None:
+    ids = IDS.astype(np.int32)
+    ids[0, 0] = -1
+    assert read_truth(encoded(Image.fromarray(ids), "TIFF"), NAMES, size=SIZE).labels[0, 0] == NO_CLASS
+    ids[0, 1] = low
+    with pytest.raises(UserError, match=f"ids below 0, such as {low}"):
+        read_truth(encoded(Image.fromarray(ids), "TIFF"), NAMES, size=SIZE)
+    assert read_truth(encoded(Image.fromarray(ids), "TIFF"), NAMES, "1: dog", size=SIZE).unmatched[str(low)] > 0
+
+
 @pytest.mark.parametrize("kind", ["PNG", "TIFF"])
 @pytest.mark.parametrize("turn", range(2, 9))
 def test_a_mask_that_a_tag_turns_is_refused(kind: str, turn: int) -> None:

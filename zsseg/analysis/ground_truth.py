@@ -146,9 +146,11 @@ def _check_plain_ids(values: Sequence[int], image: Image.Image, names: Sequence[
     Raises:
         AmbiguousMask: it is black and white, so that 0 may be a class or the ground; its id 0 is painted black, as the
             ground is in many data sets; or it holds ids beyond the names.
-        UserError: its palette gives its ids new numbers.
+        UserError: its palette gives its ids new numbers, or some are below 0.
     """
     ids = [value for value in values if value != _CLEAR]
+    if min(ids, default=0) < 0:  # of 32 bits; -1 says "no class" in many programs, as `_CLEAR` does here
+        raise UserError(f"This mask holds ids below 0, such as {min(ids)}: save class ids in it, counted from 0.")
     tones = {value: _tone(image, value) for value in ids}
     other = names[-1] if len(names) > 1 else "background"
     if image.mode == "1" or sorted(tones.values()) in ([0, 255], [0, 65535]):
