@@ -2,6 +2,7 @@
 
 import json
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -10,12 +11,13 @@ import torch.nn.functional as F
 
 from training.bench import main
 from training.recipes import load_recipe, recipe_names
-from training.speed.compiled import measure_compiled
+from training.speed.compiled import Blocks, measure_compiled
 from training.speed.device import product_precision
 from training.speed.measure import METHODS, measure_methods, measure_recipes
 from training.speed.sizes import build_bench
 from training.speed.step import PHASES, Step, StepSpec
 from zsseg.bench.timing import gflop_of
+from zsseg.layers import blocks_run_by
 
 CPU = torch.device("cpu")
 
@@ -103,6 +105,30 @@ def test_compile__is_ended_after_its_limit() -> None:
     found = measure_compiled("cpu", tiny=True, limit=0.1)
     assert [one["failed"] for one in found] == ["not compiled within 0 s"] * 2
     assert time.monotonic() - began < 30
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_compile__takes_each_kind_of_block_once(method: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    compiled: list[object] = []
+    called: list[object] = []
+
+    def compile_(block: Callable[..., object]) -> Callable[..., object]:
+        compiled.append(block)
+
+        def run(*inputs: object, **options: object) -> object:
+            called.append(block)
+            return block(*inputs, **options)
+
+        return run
+
+    monkeypatch.setattr(torch, "compile", compile_)
+    bench = build_bench(CPU, tiny=True, deadline=0.0)
+    step = Step(StepSpec(bench.recipe(f"{method}_voc_inductive")), bench.backbone, autocast=True)
+    with blocks_run_by(Blocks().run):
+        step.run()
+        step.run()
+    assert len(compiled) == len(set(compiled)) == 2  # a layer of the encoder, a layer of the decoder
+    assert len(called) > 2 * len(compiled)
 
 
 @pytest.mark.gpu

@@ -22,7 +22,10 @@ def table(found: Mapping[str, Any]) -> Iterator[str]:
         cells += [f"{step['shares'][phase]:.0%}" for phase in PHASES]
         yield f"| {' | '.join(cells)} |"
     for one in found.get("compiled", ()):
-        took = one.get("failed") or f"compiled in {one['compile_seconds']:.1f} s, {one['seconds']:.4f} s/step"
+        took = one.get("failed") or (
+            f"first step {one['compile_seconds']:.1f} s, then {one['seconds']:.4f} s/step, "
+            f"{one['eager_seconds']:.4f} without the compiler"
+        )
         yield f"torch.compile, bf16, {one['recipe']}: {took}"
     for name, operators in found.get("operators", {}).items():
         yield f"Slowest of {name}: " + ", ".join(f"{one['operator'][:60]} {one['share']:.0%}" for one in operators)
