@@ -28,7 +28,7 @@ BETWEEN_SYNONYMS = re.compile(rf"[{_BARS}]")
 _QUOTES = "\"'`\u2018\u2019\u201c\u201d\u201e\u201a\u00ab\u00bb\u2039\u203a\u300c\u300d\u300e\u300f"
 # What also begins or joins words needs a space behind it to be a bullet; signs that no word has need none.
 _DINGBATS = r"\u2022\u2023\u25a0-\u25ff\u2610-\u2612\u2713-\u2718\u2192\u2794-\u27be"
-_BULLET = re.compile(rf"^(?:[-*+>~\u2013\u2014]\s+(?:\[[ xX]\]\s*)?|(?:#+|\u00b7)\s+|[{_DINGBATS}]\s*)(?=\S)")
+_BULLET = re.compile(rf"^(?:[-*+>~&\u2013\u2014]\s+(?:\[[ xX]\]\s*)?|(?:#+|\u00b7)\s+|[{_DINGBATS}]\s*)(?=\S)")
 _EMPHASIS = re.compile(r"^(\*\*|__|\*|_)(\S.*\S|\S)\1$")
 # No digit behind a dot or a bracket: "3.5 mm jack" keeps its 3.
 _NUMBERS = (
