@@ -8,6 +8,7 @@ import os
 from collections.abc import Iterator
 
 import pytest
+import torch
 
 from tests.servers.demo_server import serve, tiny_checkpoints
 from zsseg.demo import catalog_of
@@ -19,6 +20,13 @@ pytest_plugins = ["tests.workers"]
 
 os.environ[VARIABLE] = EAGER
 bypass_proxies()  # the tests' clients, and every program that a test starts, reach this machine directly
+
+
+@pytest.fixture(autouse=True)
+def denormals_as_they_were() -> Iterator[None]:
+    """Undo `flush_denormals`, which commands of `training` call: hypothesis draws no floats without the smallest."""
+    yield
+    torch.set_flush_denormal(False)
 
 
 @pytest.fixture(scope="module")
