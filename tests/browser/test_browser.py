@@ -141,7 +141,7 @@ def test_legend_isolates_and_switches_classes(visitor: Visitor, photo: Path) -> 
     page.keyboard.press("Space")
     expect(row.locator(".zs-toggle")).to_have_attribute("aria-pressed", "false")
     expect(row.locator(".zs-area")).to_have_text("0 %")
-    expect(row.locator(".zs-toggle")).to_be_focused()  # the legend was drawn anew; the keyboard stays where it was
+    expect(row.locator(".zs-toggle")).to_be_focused()  # the legend was drawn again; the keyboard stays where it was
     page.keyboard.press("Space")
     expect(row.locator(".zs-area")).to_have_text(share[largest])
     assert visitor.errors == []
@@ -540,7 +540,7 @@ def _expect_examples_switch_the_model(page: Page) -> None:
 
 
 def _expect_linked_scenes(visitor: Visitor) -> None:
-    """A link to a model of drawn scenes brings the scene it tells of, and a scene's own names if it has none."""
+    """A link to a model of drawn scenes brings the scene that it names, and a scene's own names if it has none."""
     fields = {"model": "tiny-clip, transductive", "unseen": "red star", "scene": "77"}
     page = visitor.open(query="?" + urlencode(fields))
     expect(page.locator("#zs-photo img")).to_have_attribute("src", re.compile(r"scene-77\.png"))

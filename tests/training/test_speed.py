@@ -11,12 +11,13 @@ import torch.nn.functional as F
 
 from training.bench import main
 from training.recipes import load_recipe, recipe_names
-from training.speed.compiled import Blocks, measure_compiled
+from training.speed.compiled import measure_compiled
 from training.speed.device import product_precision
 from training.speed.measure import METHODS, measure_methods, measure_recipes
 from training.speed.sizes import build_bench
 from training.speed.step import PHASES, Step, StepSpec
 from zsseg.bench.timing import gflop_of
+from zsseg.engines.compiled import CompiledBlocks
 from zsseg.layers import blocks_run_by
 
 CPU = torch.device("cpu")
@@ -108,7 +109,7 @@ def test_compile__is_ended_after_its_limit() -> None:
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_compile__takes_each_kind_of_block_once(method: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_compile__takes_each_kind_of_block_once(method: str) -> None:
     compiled: list[object] = []
     called: list[object] = []
 
@@ -121,10 +122,9 @@ def test_compile__takes_each_kind_of_block_once(method: str, monkeypatch: pytest
 
         return run
 
-    monkeypatch.setattr(torch, "compile", compile_)
     bench = build_bench(CPU, tiny=True, deadline=0.0)
     step = Step(StepSpec(bench.recipe(f"{method}_voc_inductive")), bench.backbone, autocast=True)
-    with blocks_run_by(Blocks().run):
+    with blocks_run_by(CompiledBlocks(compile_).run):
         step.run()
         step.run()
     assert len(compiled) == len(set(compiled)) == 2  # a layer of the encoder, a layer of the decoder

@@ -82,7 +82,7 @@ def read_state(path: Path, recipe: Recipe) -> dict[str, Any]:
     if missing:
         raise UserError(f"{path} is damaged (it has no {min(missing)}): start without --resume.")
     if state["recipe"] != _identity(recipe):
-        raise UserError(f"{path} belongs to another recipe or other options: choose another --out, or start anew.")
+        raise UserError(f"{path} belongs to another recipe or other options: choose another --out, or start again.")
     return state
 
 

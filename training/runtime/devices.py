@@ -37,7 +37,7 @@ class DeviceContext:
 
 
 def available_cores() -> int:
-    """Processor cores that this process may use, at least 1; only Linux tells of less than all of them."""
+    """Processor cores that this process may use, at least 1; only Linux says if it is fewer than all."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 

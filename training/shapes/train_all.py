@@ -4,7 +4,7 @@
     python -m training.shapes.train_all --out runs/shapes --minutes 13 --install checkpoints
 
 --out gets `shapes/` (the scenes), `weights/` (backbone and four heads), `NAME/` (each run) and `scores.json`. Existing
-files are not made again: delete the folder to start anew.
+files are not made again: delete the folder to start again.
 """
 
 import argparse

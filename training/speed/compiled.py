@@ -2,20 +2,17 @@
 
 import multiprocessing
 import time
-from collections.abc import Callable
 from multiprocessing.connection import Connection
-from typing import Any, ParamSpec, TypeVar
+from typing import Any
 
 import torch
 
 from training.speed.measure import METHODS, seconds_per_step
 from training.speed.sizes import build_bench
 from training.speed.step import Step, StepSpec
+from zsseg.engines.compiled import CompiledBlocks
 from zsseg.engines.devices import find_device
 from zsseg.layers import blocks_run_by
-
-_P = ParamSpec("_P")
-_R = TypeVar("_R")
 
 
 def measure_compiled(device: str, tiny: bool, limit: float) -> list[dict[str, Any]]:
@@ -59,7 +56,7 @@ def _measure(name: str, device: str, tiny: bool, results: Connection) -> None:
         bench = build_bench(find_device(device), tiny, deadline=0.0)
         step = Step(StepSpec(bench.recipe(name)), bench.backbone, autocast=True)
         eager = seconds_per_step(step, 2, 5)
-        with blocks_run_by(Blocks().run):
+        with blocks_run_by(CompiledBlocks(torch.compile).run):
             began = time.perf_counter()
             step.run()
             first = time.perf_counter() - began
@@ -67,17 +64,3 @@ def _measure(name: str, device: str, tiny: bool, results: Connection) -> None:
         results.send({"compile_seconds": first, "seconds": seconds, "eager_seconds": eager})
     except Exception as error:  # a compiler fails in many ways; what it says is the result
         results.send({"failed": f"{type(error).__name__}: {str(error).strip().splitlines()[0][:200]}"})
-
-
-class Blocks:
-    """Compiles each block function at its first call."""
-
-    def __init__(self) -> None:
-        self._compiled: dict[Callable[..., object], Callable[..., object]] = {}
-
-    def run(self, block: Callable[_P, _R], *inputs: _P.args, **options: _P.kwargs) -> _R:
-        """Run the compiled form of a block; see `zsseg.layers.blocks_run_by`."""
-        if block not in self._compiled:
-            self._compiled[block] = torch.compile(block)
-        compiled: Callable[_P, _R] = self._compiled[block]  # type: ignore[assignment]
-        return compiled(*inputs, **options)

@@ -84,7 +84,7 @@ def measure_model(part: str, predictor: Predictor, clock: Clock) -> tuple[list[R
 
 
 def measure_answers(part: str, predictor: Predictor, clock: Clock) -> Iterator[Row]:
-    """Whole answers: of everything anew, of a new photo with known names, and again of the same photo."""
+    """Whole answers: of a new photo and new names, of a new photo with known names, and again of the same photo."""
     names, photo, fresh = _names(ASKED), _photo(), count()
 
     def predict(asked: Sequence[str]) -> object:

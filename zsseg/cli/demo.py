@@ -5,7 +5,6 @@ import gc
 import importlib
 import os
 import signal
-import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from importlib.util import find_spec
@@ -100,7 +99,9 @@ def check_proxies() -> None:
     Raises:
         UserError: one cannot be used, and something may have to be fetched through it.
     """
-    if not urllib.request.getproxies():
+    from urllib.request import getproxies  # here, as every command of the shell loads this module
+
+    if not getproxies():
         return
     try:
         importlib.import_module("httpx").Client().close()  # what Gradio asks other servers with

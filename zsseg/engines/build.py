@@ -64,7 +64,7 @@ def engine_of(name: str) -> Engine:
         check_packages((*PACKAGES, "onnxruntime"), "The engine onnx")
         return Onnx()
     if name == "compile":
-        # First, because it names its folder to torch, which keeps to the first that it was told of.
+        # First, because it names its cache folder to torch, and torch uses the first that is named.
         compiled = Compiled()
         _check(has_compiler(), name, "a C++ compiler such as g++")
         return compiled

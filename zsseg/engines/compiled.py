@@ -1,7 +1,7 @@
 """The engine that compiles each kind of transformer block and decoder layer once, by torch's compiler for C++.
 
-A whole model would be read anew for each of its layers. All layers of one shape share the code of one block, and the
-parts between blocks take no time, so that they run as they are.
+The compiler would read a whole model layer by layer, which takes it minutes. All layers of one shape share the code of
+one block, and the parts between blocks take no time, so that they run as they are.
 """
 
 import os
@@ -10,6 +10,7 @@ import tempfile
 import threading
 import weakref
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import ParamSpec, TypeVar
 
@@ -31,6 +32,27 @@ CACHE_VARIABLE = "TORCHINDUCTOR_CACHE_DIR"
 _MOST_PROGRAMS = 64
 
 
+class CompiledBlocks:
+    """Compiles each block function at its first call.
+
+    Args:
+        compile_block: `torch.compile`, with other settings where they matter.
+    """
+
+    def __init__(self, compile_block: Callable[[Callable[..., object]], Callable[..., object]]) -> None:
+        self._compile = compile_block
+        self._compiled: dict[Callable[..., object], Callable[..., object]] = {}
+        self._lock = threading.Lock()
+
+    def run(self, block: Callable[_P, _R], *inputs: _P.args, **options: _P.kwargs) -> _R:
+        """Run the compiled form of a block; see `zsseg.layers.blocks_run_by`."""
+        with self._lock:
+            if block not in self._compiled:
+                self._compiled[block] = self._compile(block)
+            compiled: Callable[_P, _R] = self._compiled[block]  # type: ignore[assignment]
+        return compiled(*inputs, **options)
+
+
 class Compiled(Engine):
     """Float32 by torch's compiler. Sizes are left open, so that a photo or a class list of another size costs nothing.
 
@@ -40,8 +62,9 @@ class Compiled(Engine):
     name = "compile"
 
     def __init__(self) -> None:
-        self._blocks: dict[Callable[..., object], Callable[..., object]] = {}
-        self._lock = threading.Lock()
+        self._blocks = CompiledBlocks(
+            partial(torch.compile, dynamic=True, fullgraph=True, options={"compile_threads": 1})
+        )
         if (temporary := _keep_programs()) is not None:
             weakref.finalize(self, shutil.rmtree, temporary, ignore_errors=True)
 
@@ -58,13 +81,9 @@ class Compiled(Engine):
         # Here and not above: it would load the compiler at every start.
         from torch._dynamo import config, exc
 
-        with self._lock:
-            if block not in self._blocks:
-                self._blocks[block] = torch.compile(block, dynamic=True, fullgraph=True, options={"compile_threads": 1})
-            compiled: Callable[_P, _R] = self._blocks[block]  # type: ignore[assignment]
         try:
             with config.patch(recompile_limit=_MOST_PROGRAMS):
-                return compiled(*inputs, **options)
+                return self._blocks.run(block, *inputs, **options)
         except (exc.TorchDynamoException, exc.FailOnRecompileLimitHit) as error:
             raise UserError(
                 f"A part of this model cannot be compiled ({type(error).__name__}): choose another engine."

@@ -30,7 +30,8 @@ _LETTERS_PER_PIECE = 2.5
 # Words, signs and numbers that stand between names or before them.
 _LIST_MARK = re.compile(
     r"\s(and|or|und|oder|et|ou|y|o|e|и|или|و|と|和|或)\s|\w{3}\.(\s|\w{3})"
-    r"|(^|\s)\(?\d+[.)](\s|[^\W\d])|(^|\s)\w{1,4}\)\s|(^|\s)\(\w\)\s|^(\w|[ivx]+)\.\s|^(\d+|\.+)$|^(etc|usw)\.?$|^[-*]|(^|\w)[-*]\s|\s[-_*]\s|\)\s*\("
+    r"|(^|\s)\(?\d+[.)](\s|[^\W\d])|(^|\s)\w{1,4}\)\s|(^|\s)\(\w\)\s|^(\w|[ivx]+)\.\s"
+    r"|^(\d+|\.+)$|^(etc|usw)\.?$|^[-*]|(^|\w)[-*]\s|\s[-_*]\s|\)\s*\("
     # Chinese and Japanese write names without spaces; the other signs are their "and" and "or".
     r"|[\u3040-\u30ff\u3400-\u9fff][\s\u3068\u3084\u548c\u4e0e\u8207\u53ca\u6216][\u30a0-\u30ff\u3400-\u9fff]",
     re.IGNORECASE,

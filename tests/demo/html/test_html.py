@@ -254,7 +254,7 @@ def test_many_warnings_do_not_bury_the_button(predictors: Predictors) -> None:
     page = names.marks(", ".join(f"{letter * 5}xqz" for letter in "abcdefgh"), "", predictors)
     before, _, after = page.partition("<details>")
     assert before.count("zs-warning") <= 2
-    assert after.count("zs-warning") <= 3  # what is alike is told in one sentence
+    assert after.count("zs-warning") <= 3  # similar warnings share one sentence
     assert "and 2 more" in page
     assert "<details>" not in names.marks("dog", "dgo", predictors)
 

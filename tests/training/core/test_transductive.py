@@ -77,7 +77,7 @@ def test_train__from_the_inductive_head_to_a_transductive_one(
     before, after = (load_checkpoint(p)[0].state_dict() for p in (recipe.start_from, path))
     moved = [key for key in before if not torch.equal(before[key], after[key])]
     assert len(moved) > len(before) // 2
-    # It began where the inductive head ended, not anew.
+    # It began where the inductive head ended.
     drift = max(float((after[key] - before[key]).abs().max()) for key in before)
     assert drift < 0.05
 

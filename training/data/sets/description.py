@@ -76,7 +76,7 @@ class DataSet:
             # A drawn set carries its names: scenes of an older version can have others.
             lines = tuple(text_of(found / self.names_file).splitlines())
             if lines != self.class_names:
-                raise UserError(f"{found / self.names_file} has other class names than {self.title}: make it anew.")
+                raise UserError(f"{found / self.names_file} has other class names than {self.title}: make it again.")
         return found
 
     def files(self, home: Path, split: str) -> Iterator[tuple[str, Path, Path]]:

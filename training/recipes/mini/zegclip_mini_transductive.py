@@ -2,17 +2,16 @@
 
     python -m training.train --recipe zegclip_mini_transductive --data-root DATA --features runs/features-1
 
-The papers' second stage: the inductive head is the start, optimizer and warm-up begin anew, unseen names are asked too,
-and in every step the head's own best unseen name labels the pixels that have no seen label. Published are a start half
-way through the inductive schedule and the full learning rate; here the start is the finished head, and the rate half.
+The papers' second stage. It starts from the inductive head, with a new optimizer and warm-up, and predicts the unseen
+classes too: in every step the head's own best unseen name labels the pixels that have no seen label. The papers start
+half way through the inductive schedule, at the full learning rate; here the start is the finished head, at half the
+rate.
 
-Which pixels those are decides what the scores mean. This recipe does what both papers' code does: pseudo-labels go
-where the *true* name is unseen. Which one is guessed, that it is one is looked up in the masks, so the head is told
-where to look. The published gains rest on that, and only so are ours like theirs. The recipe with "unlabelled" in its
-name uses nothing of those masks; the checkpoint says which it is, and the two are never compared with each other, nor
-with an inductive head.
-
-Must reach a higher hIoU on the VOC validation photos than the head it begins with; training/LOG.md says whether it did.
+Which pixels get pseudo-labels decides what the scores mean. Here, as in the code of both papers, they are those whose
+*true* class is unseen: the masks say where these pixels are, but not which unseen class is there. The published gains
+depend on this, so only such scores of ours can be compared with them. The recipe with "unlabelled" in its name uses
+nothing of those masks; the checkpoint says which it is, and the two are never compared with each other, nor with an
+inductive head.
 """
 
 from training.recipes.mini.zegclip_mini_inductive import RECIPE as INDUCTIVE

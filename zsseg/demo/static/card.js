@@ -107,7 +107,7 @@ element.addEventListener("keydown", (event) => {
 watch("value", () => {
   place();
   isolate(null);
-  // The rows are sorted anew, and the node that had the focus may be gone or serve another row now.
+  // The rows are sorted again, and the node that had the focus may be gone or serve another row now.
   const active = document.activeElement;
   if (focused !== null && (active === document.body || element.contains(active)))
     element.querySelector(`.zs-toggle[data-k="${focused}"]`)?.focus();

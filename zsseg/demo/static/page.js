@@ -1,6 +1,6 @@
 // Works for the whole page: marks an answer that is not of the present question, tells of a photo from the camera, keeps
 // slider numbers in range, opens tabs and brings cards into sight.
-// Gradio runs this once; it replaces parts of the page at will, so everything is looked up anew.
+// Gradio runs this once; it replaces parts of the page at will, so everything is looked up again each time.
 
 // ---- an answer that is not of what is asked now
 const photoPath = () => {
