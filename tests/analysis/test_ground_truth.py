@@ -119,9 +119,10 @@ def test_ids_by_table_and_what_is_left_out() -> None:
     assert truth.labels.tolist() == [[1, 0, NO_CLASS, NO_CLASS], [1, NO_CLASS, NO_CLASS, NO_CLASS]]
     assert list(truth.unmatched.items()) == [("3 (bird)", 0.25), ("7", 0.125)]  # the largest first
     assert (truth.named, truth.unknown) == ({"3 (bird)": 0.25}, {"7": 0.125})
-    # A bird and the background are none of the two; 7 may be anything, and what is void too.
+    # A bird is none of the two, nor is the background, as the table names both; 7 and what is void may be anything.
     assert truth.others is not None
-    assert truth.others.tolist() == [[False, False, True, True], [False, False, False, True]]
+    assert truth.others.tolist() == [[False, False, True, True], [False] * 4]
+    assert truth.none_is_right(truth.labels).tolist() == [[False, False, True, True], [False, False, False, True]]
 
 
 def test_a_void_id_that_the_table_names_is_a_class() -> None:
@@ -373,20 +374,22 @@ def test_none_of_these_is_right_where_another_class_is_named() -> None:
     ids = np.array([[15, 15, 3, 3], [15, 15, 7, 0]], dtype=np.uint8)
     truth = read_truth(Image.fromarray(ids), ("cat", "dog"), "15: cat\n3: bird\n0: background", size=(2, 4))
     seg = random_answer(2, (2, 4))
+    assert truth.listed == (True, False)
     painted = dataclasses.replace(truth, names=seg.names)  # the two classes of the answer, whatever their names
     everything = seg.with_settings(threshold=0.0)
     scores = score(painted, everything)
     right = int((everything.labels[:, :2] == 0).sum())
     wrong = int((everything.labels[[0, 0, 1], [2, 3, 3]] == 0).sum())
     assert scores.iou[0] == right / (4 + wrong)
-    assert scores.accuracy == right / 7  # 4 pixels of the cat, 2 of the bird, 1 of the background
+    # 4 pixels of the cat, 2 of the bird, and the background's if it was called a cat: it may well be a dog.
+    assert scores.accuracy == right / (6 + (everything.labels[1, 3] == 0))
     nothing = score(painted, seg.with_settings(threshold=1.0))
     assert nothing.iou[0] == 0
     assert nothing.accuracy == 3 / 7
 
 
 def test_a_black_and_white_mask_gives_the_iou_of_its_class() -> None:
-    """Black is not that class: painting the whole photo is not right."""
+    """Black is not that class: painting the whole photo is not right. Of other classes black says nothing."""
     white = np.zeros((4, 4), np.uint8)
     white[:, :2] = 255
     with pytest.raises(AmbiguousMask) as question:
@@ -396,6 +399,9 @@ def test_a_black_and_white_mask_gives_the_iou_of_its_class() -> None:
     painted = int((seg.labels == 0).sum())
     hits = int((seg.labels[:, :2] == 0).sum())
     assert score(truth, seg).iou[0] == hits / (8 + painted - hits)
+    dogs = seg.labels == 1
+    assert dogs[:, 2:].any()
+    assert not truth.none_is_right(seg.labels)[dogs].any()
 
 
 def test_a_truth_of_another_question() -> None:

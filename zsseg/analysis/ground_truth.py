@@ -60,14 +60,27 @@ class Truth:
             photo that each covers, in 0..1; the largest first, at most `MAX_UNMATCHED`. Pixels that say themselves that
             they have no class (id 255, or 65535 in 16 bits, unless a table names it; transparent ones; names such as
             "background" or "void") are left out in silence.
-        others: (H,W) where the table names another class than the K or the background, so that "none of these" is the
-            right answer; None if it never does.
+        others: (H,W) where the table names another class than the K, so that each of the K is wrong; None if it never
+            does.
+        background: (H,W) where the table names the background, so that its own classes are wrong; None if it never
+            does.
+        listed: K flags, True for a class that the table names; of the others the background says nothing.
     """
 
     names: tuple[str, ...]
     labels: npt.NDArray[np.int16]
     unmatched: Mapping[str, float]
     others: npt.NDArray[np.bool_] | None = None
+    background: npt.NDArray[np.bool_] | None = None
+    listed: tuple[bool, ...] = ()
+
+    def none_is_right(self, labels: npt.NDArray[np.int16]) -> npt.NDArray[np.bool_]:
+        """Where "none of these" is the right answer, as far as these (H,W) labels can be judged: (H,W)."""
+        judged = np.zeros(labels.shape, dtype=np.bool_) if self.others is None else self.others
+        if self.background is None:
+            return judged
+        # "None of these", -1, takes the last flag.
+        return np.asarray(judged | (self.background & np.array([*self.listed, True])[labels]))
 
     @property
     def named(self) -> Mapping[str, float]:
@@ -84,8 +97,8 @@ class Truth:
 class TruthScores:
     """The scores of an answer on one photo.
 
-    Pixels without a true class are ignored. "None of these" is right where another class than the K was named, and
-    wrong where one of the K is.
+    Pixels without a true class are ignored. "None of these" is right where the mask's table names another class than
+    the K, and wrong where one of the K is. On the background only the classes of the table are scored.
 
     Attributes:
         iou: K, intersection over union in 0..1; None for a class that neither occurs nor is answered.
@@ -132,12 +145,17 @@ def read_truth(source: object, names: Sequence[str], table: str | None = None, *
     rows = zip(found.tolist(), classes, counts.tolist(), strict=True)
     lost = [(_text(value, lookup, is_color), count / values.size) for value, one, count in rows if one == _UNMATCHED]
     unmatched = dict(sorted(lost, key=lambda item: -item[1])[:MAX_UNMATCHED])
-    none = [one < 0 and _is_named(value, lookup) for value, one in zip(found.tolist(), classes, strict=True)]
-    others = np.array(none)[places].reshape(size) if any(none) else None  # (H, W)
+    other = [one == _UNMATCHED and value in lookup for value, one in zip(found.tolist(), classes, strict=True)]
+    ground = [
+        one == NO_CLASS and _is_background(value, lookup) for value, one in zip(found.tolist(), classes, strict=True)
+    ]
+    others, background = (np.array(f)[places].reshape(size) if any(f) else None for f in (other, ground))  # (H, W)
+    known = {name.casefold() for synonyms in lookup.values() for name in synonyms}
+    listed = tuple(name.casefold() in known for name in names)
     if not (labels != NO_CLASS).any():
         raise UserError(_no_match(list(unmatched), names[0]))
     labels.setflags(write=False)
-    return Truth(tuple(names), labels, unmatched, others)
+    return Truth(tuple(names), labels, unmatched, others, background, listed)
 
 
 def _check_plain_ids(values: Sequence[int], image: Image.Image, names: Sequence[str]) -> None:
@@ -246,9 +264,9 @@ def _class_of_value(value: int, lookup: Mapping[int, Synonyms], index: Mapping[s
     return NO_CLASS if _NO_CLASS_NAMES.intersection(synonyms) else _UNMATCHED
 
 
-def _is_named(value: int, lookup: Mapping[int, Synonyms]) -> bool:
-    """Whether it is known what an id or a colour is, the background among them."""
-    return value in lookup and not _UNKNOWN_NAMES.intersection(name.casefold() for name in lookup[value])
+def _is_background(value: int, lookup: Mapping[int, Synonyms]) -> bool:
+    """Whether an id or a colour is none of the classes of its table, which is more than unknown."""
+    return not _UNKNOWN_NAMES.intersection(name.casefold() for name in lookup[value])
 
 
 def _text(value: int, lookup: Mapping[int, Synonyms], is_color: bool) -> str:
@@ -369,8 +387,8 @@ def score(truth: Truth, seg: Segmentation) -> TruthScores:
     counts = confusion(truth.labels, seg.labels, len(seg.names))
     # Row 0 only: in column 0 stay the pixels of a class that were answered "none of these", which are wrong.
     counts[0] = 0  # no true class
-    if truth.others is not None:  # a class of the K is wrong here, so it makes the union of its IoU larger
-        counts[0] = np.bincount(seg.labels[truth.others] + 1, minlength=len(counts))
+    # A class that is wrong there makes the union of its IoU larger.
+    counts[0] = np.bincount(seg.labels[truth.none_is_right(seg.labels)] + 1, minlength=len(counts))
     total, iou = int(counts.sum()), class_iou(counts)
     occurs = counts.sum(1)[1:] > 0
     seen, unseen = (

@@ -61,7 +61,7 @@ def truth_view(answer: Answer, display: DisplaySettings, truth: Truth) -> Markup
     for title, seg in shown.items():
         painted = overlay(answer.photo, seg, display.opacity)
         pictures.append(figure(painted, f"Painted by {title}", title, photo=True))
-        wrong = error_map(answer.photo, seg.labels, truth.labels, truth.others)
+        wrong = error_map(answer.photo, seg.labels, truth.labels, truth.none_is_right(seg.labels))
         caption = f"{title}: red is wrong, dark is right or unknown"
         errors.append(figure(wrong, f"Errors of {title}", caption, photo=True))
     return render(
@@ -96,9 +96,11 @@ def verdict(answer: Answer, display: DisplaySettings, truth: Truth) -> str:
 
 def _uncounted(truth: Truth) -> str:
     """Where the ground truth is none of the classes, and where it is unknown, if that is much of the photo."""
-    none = 0.0 if truth.others is None else float(truth.others.mean())
+    other, ground = (0.0 if part is None else float(part.mean()) for part in (truth.others, truth.background))
     unknown = sum(truth.unknown.values())
-    said = f" On {none:.0%} of the photo the truth is none of these classes." if none >= _MUCH else ""
+    said = f" On {other:.0%} of the photo the truth is none of these classes." if other >= _MUCH else ""
+    if ground >= _MUCH:
+        said += f" On {ground:.0%} the mask says only that none of its own classes is there."
     if unknown >= _MUCH:
         said += f" Not counted: {unknown:.0%} of the photo, whose true classes are not named."
     return said
