@@ -12,6 +12,7 @@ import copy
 import dataclasses
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -31,6 +32,7 @@ from training.pretraining.trunks import fit_reduction, load_trunks
 from training.pretraining.view_sources import CachedViews, LivePhotos
 from training.runtime.console import count, positive, run_for_person
 from training.runtime.devices import flush_denormals, setup_device
+from training.runtime.saved import read_saved
 from zsseg.errors import UserError
 from zsseg.files import atomic_path
 from zsseg.layers import TrunkStem
@@ -52,6 +54,8 @@ def main(argv: list[str] | None = None) -> int:
 def pretrain(args: argparse.Namespace) -> None:
     """Run the parts asked for."""
     flush_denormals()
+    # Read now, so that a wrong file is found before hours of work, and again when it is needed.
+    _begin(args)
     # Before the modules are built: their first weights follow the recipe's seed.
     torch.manual_seed(mini_clip.IMAGE.seed)
     clip = build_clip(mini_clip.CONFIG)
@@ -99,6 +103,11 @@ def _hidden_names(args: argparse.Namespace) -> set[str]:
     return {name for one in LABELLED_SETS for name in UNSEEN[one]} if args.strict else set()
 
 
+def _begin(args: argparse.Namespace) -> dict[str, Any] | None:
+    """The state with which the image encoder begins, if one is named."""
+    return None if args.start_from is None else read_saved(args.start_from, ("visual", "loss"))
+
+
 def _text_encoder(clip: OpenClip, args: argparse.Namespace) -> None:
     """Train the text encoder, or take it from another backbone of the same joint space."""
     if args.text_from is not None:
@@ -118,7 +127,7 @@ def _load_stem(stem: TrunkStem, places: list[tuple[str, PhotoFile]], args: argpa
     """Fill the frozen networks and their fixed reduction; the first call fits the reduction and keeps it."""
     path = args.runs / TRUNKS_STATE
     if path.exists():
-        state = torch.load(path, weights_only=True)
+        state = read_saved(path)
         # `mix` is not in the file: it starts at random and is trained.
         stem.load_state_dict({**stem.state_dict(), **state})
         return
@@ -141,7 +150,7 @@ def _image_run(
     clip: OpenClip, caches: list[FeatureCache], photos: list[LabelledPhoto], args: argparse.Namespace
 ) -> AlignmentRun:
     recipe = mini_clip.IMAGE if args.passes is None else dataclasses.replace(mini_clip.IMAGE, passes=args.passes)
-    begin = None if args.start_from is None else torch.load(args.start_from, map_location="cpu", weights_only=True)
+    begin = _begin(args)
     saliency = _saliency(caches[0], args.runs / SALIENCY_STATE) if recipe.saliency_weight else None
     source = CachedViews(caches, photos, recipe.tokens)
     names = _vocabulary(clip, photos, args)
@@ -159,8 +168,8 @@ def _whole_run(clip: OpenClip, photos: list[LabelledPhoto], args: argparse.Names
     source = LivePhotos(photos, visual, copy.deepcopy(visual.conv1).eval().requires_grad_(False), workers=args.workers)
     recipe = mini_clip.WHOLE if args.passes is None else dataclasses.replace(mini_clip.WHOLE, passes=args.passes)
     saliency = torch.nn.Linear(visual.conv1.features, 1).requires_grad_(False)
-    saliency.load_state_dict(torch.load(args.runs / SALIENCY_STATE, weights_only=True))
-    state = torch.load(begin, map_location=device, weights_only=True)
+    saliency.load_state_dict(read_saved(args.runs / SALIENCY_STATE))
+    state = read_saved(begin, ("visual", "loss"), device)
     return AlignmentRun(visual, source, photos, names, recipe, args.runs / WHOLE, saliency.to(device), state)
 
 
@@ -175,7 +184,7 @@ def _saliency(cache: FeatureCache, path: Path) -> torch.nn.Linear:
     """The read-out of saliency; the first call fits it and keeps it."""
     if path.exists():
         layer = torch.nn.Linear(cache.features(0).shape[-1], 1)
-        layer.load_state_dict(torch.load(path, weights_only=True))
+        layer.load_state_dict(read_saved(path))
         return layer.requires_grad_(False)
     layer = fit_saliency(cache)
     with atomic_path(path) as partial:
@@ -200,7 +209,7 @@ def export(clip: OpenClip, runs: Path, out: Path) -> str:
         raise UserError(f"There is no image encoder in {runs} yet: run --part image first.")
     # The state has no positions, for they are not trained; training had zeros.
     torch.nn.init.zeros_(clip.visual.positional_embedding)
-    load_trained(clip.visual, torch.load(path, map_location="cpu", weights_only=True)["visual"])
+    load_trained(clip.visual, read_saved(path, ("visual",))["visual"])
     return save_backbone(clip, mini_clip.CONFIG, out, pack=True)
 
 

@@ -3,6 +3,7 @@
 import pickle
 from collections.abc import Iterator
 from contextlib import contextmanager
+from types import UnionType
 
 
 class UserError(ValueError):
@@ -10,6 +11,21 @@ class UserError(ValueError):
 
     The page, the shell and the HTTP endpoint show it as it is; anything else that is raised is a defect.
     """
+
+
+def check_type(value: object, kinds: type | UnionType | tuple[type, ...], what: str) -> None:
+    """Refuse an argument of another type, before work begins that would fail half way.
+
+    Args:
+        value: the argument.
+        kinds: what it may be, as `isinstance` takes it.
+        what: the sentence up to its end, such as "report must be a function".
+
+    Raises:
+        UserError: it is something else, whose type the sentence names.
+    """
+    if not isinstance(value, kinds):
+        raise UserError(f"{what}, not {type(value).__name__}.")
 
 
 _REASON = 300  # letters

@@ -13,7 +13,7 @@ from typing import Self
 import numpy as np
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
 from zsseg.analysis.photo_gate import apply_photo_gate, photo_scores
 from zsseg.analysis.regions import RegionView, check_regions, view_regions
@@ -22,7 +22,7 @@ from zsseg.engines import EAGER, engine_name
 from zsseg.engines.base import Engine
 from zsseg.engines.build import build_engine
 from zsseg.engines.devices import find_device
-from zsseg.errors import UserError, explain_memory_errors
+from zsseg.errors import UserError, check_type, explain_memory_errors
 from zsseg.files import file_sha256
 from zsseg.image.encoder import EncodedImage, ImageEncoder
 from zsseg.image.load import Pixels, load_image
@@ -35,7 +35,7 @@ from zsseg.text.encoder import TextEncoder
 from zsseg.text.templates import SINGLE_TEMPLATE
 from zsseg.text.vocabulary import Vocabulary, build_vocabulary
 from zsseg.weights.backbone import WEIGHTS_FILE, BackboneDefaults, load_backbone, read_defaults
-from zsseg.weights.checkpoint import load_checkpoint
+from zsseg.weights.checkpoint import load_checkpoint, shared_backbones
 from zsseg.weights.metadata import MAX_SIZE, Metadata
 from zsseg.weights.search import find_backbone, find_or_fetch_checkpoint
 
@@ -61,7 +61,7 @@ class Predictor:
         engine: what runs its steps, one of `zsseg.engines.ENGINES` or an engine itself.
 
     Raises:
-        UserError: there is no such engine or device, or the engine cannot run here.
+        UserError: there is no such engine or device, the engine cannot run here, or an argument is of another type.
     """
 
     def __init__(
@@ -72,6 +72,8 @@ class Predictor:
         sha256: str = "",
         engine: str | Engine = EAGER,
     ) -> None:
+        check_type(model, nn.Module, "model must be a model of one of the methods")
+        check_type(metadata, Metadata, "metadata must be the Metadata of a checkpoint")
         self.device = find_device(device)
         # A head that moves takes a copy of its backbone along, so other predictors over it stay where they are.
         self.model = model.to(self.device).eval()
@@ -208,6 +210,8 @@ class Predictor:
         """
         # Before the names are read: `seconds` is what a person waits.
         start = time.perf_counter()
+        if not callable(report):
+            raise UserError(f"report must be a function of the share done and the step, not {type(report).__name__}.")
         vocabulary = build_vocabulary(seen, unseen)
         penalty = self.metadata.seen_penalty if seen_penalty is None else seen_penalty
         limit = self.metadata.threshold if threshold is None else threshold
@@ -313,11 +317,12 @@ class Predictor:
             vocabulary: the K classes, each by its first synonym.
 
         Raises:
-            UserError: the photo cannot be used.
+            UserError: the photo or the vocabulary cannot be used.
         """
+        text = self.encode_text(vocabulary)
         encoded = self.encode_image(self.preprocess(load_image(image)))
         # Over windows, (n, S) -> (S,).
-        cosines = (encoded.tokens.cls_token @ self.encode_text(vocabulary).T).mean(0).cpu().numpy()  # (S,)
+        cosines = (encoded.tokens.cls_token @ text.T).mean(0).cpu().numpy()  # (S,)
         firsts = np.cumsum([0, *(len(group) for group in vocabulary.synonyms[:-1])])
         return np.asarray(cosines[firsts], dtype=np.float32)
 
@@ -384,7 +389,7 @@ def _shared_backbone(
     folder: Path, backbones: MutableMapping[str, Backbone] | None
 ) -> tuple[Backbone, BackboneDefaults]:
     """The backbone of a folder, read only where it is not among `backbones`, and what the folder says of photos."""
-    known = {} if backbones is None else backbones
+    known = shared_backbones(backbones)
     sha256 = file_sha256(folder / WEIGHTS_FILE) if (folder / WEIGHTS_FILE).is_file() else ""
     if sha256 not in known:
         backbone = load_backbone(folder)

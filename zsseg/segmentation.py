@@ -99,7 +99,8 @@ class Segmentation:
         if len(set(self.names)) != len(self.names):
             raise ValueError("the class names must differ")
         if not self.off <= set(self.names):
-            raise ValueError("only classes that were asked can be switched off")
+            unknown = min(map(str, self.off - set(self.names)))
+            raise UserError(f"Only classes that were asked can be switched off, and {shown(unknown)} is none of them.")
 
     @property
     def maps(self) -> FloatArray | ScoreMaps:

@@ -5,6 +5,7 @@ import base64
 import contextlib
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -159,6 +160,26 @@ def test_segment_is_a_tool(url: str) -> None:
     assert not failed
     assert "zegclip-tiny-inductive" in text
     assert "quokka" in text
+
+
+WRONG_PHOTOS = (
+    "data:image/png;base64,abc", "data:image/png;base64,é", "data:image/png", "a photo", "", "\0",
+    None, 5, 1.5, True, [], {}, ["data:"], {"path": 5},
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("photo", WRONG_PHOTOS)
+def test_a_tool_says_what_a_photo_must_be(url: str, photo: object) -> None:
+    _, failed, text = tool_call(url, {"photo": photo, "seen": "dog"})
+    assert failed
+    assert text.startswith("The photo cannot be read: send it as a data URL")
+
+
+def test_a_tool_without_a_photo_or_with_no_picture_says_so(url: str) -> None:
+    assert tool_call(url, {"seen": "dog"})[2].startswith("The photo cannot be read")
+    _, failed, text = tool_call(url, {"photo": "data:image/png;base64,aGk=", "seen": "dog"})
+    assert failed
+    assert re.search(r"photo|picture", text), text
 
 
 @pytest.mark.parametrize("form", ["path", "file", "record"])

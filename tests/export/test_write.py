@@ -157,7 +157,7 @@ def test_a_zip_that_cannot_be_written_leaves_the_old_one(tmp_path: Path) -> None
     path = tmp_path / "a.zip"
     path.write_bytes(b"old")
     broken = {**results, "clip_rc": dataclasses.replace(results["clip_rc"], scores=results["clip_rc"].scores[:, :2])}
-    with pytest.raises(ValueError, match="match"):
+    with pytest.raises(UserError, match="give that photo"):
         write_zip(PHOTO, broken, path, manifest)
     assert path.read_bytes() == b"old"
     assert list(tmp_path.iterdir()) == [path]

@@ -119,7 +119,7 @@ def test_overlay_leaves_its_input_alone_and_checks_its_size() -> None:
     photo = np.full((64, 64, 3), 100, dtype=np.uint8)
     overlay(photo, flat(("dog",), (False,)))
     assert (photo == 100).all()
-    with pytest.raises(ValueError, match="does not match"):
+    with pytest.raises(UserError, match="a photo of 64 x 64 pixels"):
         overlay(photo[:-1], flat(("dog",), (True,)))
 
 

@@ -24,6 +24,7 @@ from training.pretraining.view_sources import ViewFeatures, ViewSource
 from training.runtime.devices import bf16_is_faster
 from training.runtime.loop import StepLoop
 from training.runtime.runlog import RunLog
+from training.runtime.saved import read_saved
 from zsseg.errors import UserError
 from zsseg.files import atomic_path
 from zsseg.layers import run_block
@@ -248,7 +249,7 @@ class AlignmentRun:
         path = self.folder / STATE_FILE
         if not path.exists():
             return
-        state = torch.load(path, self.device, weights_only=True)
+        state = read_saved(path, ("recipe", "views", "visual", "loss", "optimizer", "step"), self.device)
         if (state["recipe"], state["views"]) != (_numbers(self.recipe), len(self.source.owners)):
             raise UserError(f"{path} is of another recipe or other photos: delete it, or choose another --runs.")
         load_trained(self.visual, state["visual"])

@@ -15,6 +15,7 @@ from training.pretraining.text_targets import TextTargets
 from training.runtime.devices import bf16_is_faster
 from training.runtime.loop import StepLoop
 from training.runtime.runlog import append_row
+from training.runtime.saved import read_saved
 from zsseg.errors import UserError
 from zsseg.files import atomic_path
 from zsseg.open_clip_compat import OpenClip
@@ -140,7 +141,7 @@ class TextRun:
         if not (self.folder / "state.pt").exists():
             return
         path = self.folder / "state.pt"
-        state = torch.load(path, weights_only=True)
+        state = read_saved(path, ("recipe", "clip", "optimizer", "schedule", "step"))
         if _identity(state["recipe"]) != _identity(asdict(self.recipe)):
             raise UserError(f"{path} is of another recipe: delete it, or choose another --runs.")
         # Not strict, for the image encoder is no part of the state; anything else that is missing is an error.

@@ -10,7 +10,7 @@ from PIL import Image, UnidentifiedImageError
 
 from zsseg.analysis.confusion import class_iou, confusion, harmonic_mean
 from zsseg.analysis.label_table import EXAMPLES, KNOWN_LISTS, Synonyms, parse_table
-from zsseg.errors import UserError
+from zsseg.errors import UserError, check_type
 from zsseg.files import read_bytes
 from zsseg.image.load import check_pixels, open_guarded
 from zsseg.image.pages import select_page, stored_turn
@@ -129,8 +129,7 @@ def read_truth(source: object, names: Sequence[str], table: str | None = None, *
         UserError: the mask or the table cannot be read, the shape is not the photo's, no pixel has a class.
         AmbiguousMask: without a table the ids do not fit the names.
     """
-    if not isinstance(table, str | None):
-        raise UserError(f"A colour table is a text, not {type(table).__name__}: write lines such as {EXAMPLES}.")
+    _check_question(names, table, size)
     image = _open(source)
     values, is_color = _values(image, size)
     if not (table and table.strip() or is_color):
@@ -156,6 +155,21 @@ def read_truth(source: object, names: Sequence[str], table: str | None = None, *
         raise UserError(_no_match(list(unmatched), names[0]))
     labels.setflags(write=False)
     return Truth(tuple(names), labels, unmatched, others, background, listed)
+
+
+def _check_question(names: object, table: object, size: object) -> None:
+    """Refuse arguments that only a program can give.
+
+    Raises:
+        UserError: they are of another type.
+    """
+    check_type(table, str | None, f"A colour table is a text, with lines such as {EXAMPLES}")
+    is_list = isinstance(names, Sequence) and not isinstance(names, str) and all(isinstance(n, str) for n in names)
+    if not is_list or not names:
+        raise UserError("names must be a list of class names, such as those of an answer.")
+    sides = size if isinstance(size, tuple | list) else ()
+    if len(sides) != 2 or not all(isinstance(side, int | np.integer) and side > 0 for side in sides):
+        raise UserError("size must be the height and the width of the photo in pixels.")
 
 
 def _check_plain_ids(values: Sequence[int], image: Image.Image, names: Sequence[str]) -> None:

@@ -6,7 +6,7 @@ torch is loaded with the first engine.
 
 import os
 
-from zsseg.errors import UserError
+from zsseg.errors import UserError, check_type
 
 AUTO = "auto"
 EAGER = "eager"
@@ -24,6 +24,7 @@ def engine_name(name: str | None = None) -> str:
     Raises:
         UserError: there is no such engine.
     """
+    check_type(name, str | None, f"engine must be one of {', '.join(ENGINES)}")
     # An empty variable counts as none.
     chosen = name or os.environ.get(VARIABLE) or AUTO
     if chosen not in ENGINES:

@@ -3,9 +3,10 @@
 import zipfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from os import PathLike
 from pathlib import Path
 
-from zsseg.errors import UserError
+from zsseg.errors import UserError, check_type
 from zsseg.export.coco import coco
 from zsseg.export.encode import json_text, label_image, masks, npz, png, summary
 from zsseg.export.labelme import labelme
@@ -39,8 +40,10 @@ def write_outputs(image: Pixels, seg: Segmentation, folder: str | Path, opacity:
         The four paths.
 
     Raises:
-        UserError: the folder cannot be made or written to.
+        UserError: the folder cannot be made or written to, or the arguments do not fit each other.
     """
+    check_type(seg, Segmentation, "seg must be an answer, a Segmentation")
+    check_type(folder, str | PathLike, "folder must be a path")
     return _write_all(Path(folder), _main_files(image, seg, opacity))
 
 

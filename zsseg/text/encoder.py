@@ -8,6 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from zsseg.cache import LRU
+from zsseg.errors import check_type
 from zsseg.models import Backbone
 from zsseg.text.checks import VocabularyWarning, about_truncated_names, check_vocabulary, lists_read_as_one
 from zsseg.text.vocabulary import Vocabulary, with_templates
@@ -40,6 +41,9 @@ class TextEncoder:
         Args:
             vocabulary: the names.
             report: called now and then with the share of the names that are done, 0..1.
+
+        Raises:
+            UserError: `vocabulary` is something else, such as a list of names.
         """
         vectors, synonyms = [], _synonyms(vocabulary)
         for index, name in enumerate(synonyms):
@@ -95,4 +99,5 @@ def name_embedding(backbone: Backbone, name: str, templates: Sequence[str]) -> T
 
 
 def _synonyms(vocabulary: Vocabulary) -> list[str]:
+    check_type(vocabulary, Vocabulary, "vocabulary must be what build_vocabulary returns")
     return [synonym for group in vocabulary.synonyms for synonym in group]

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from zsseg.analysis.compare import Comparison
 from zsseg.errors import UserError
 from zsseg.image.load import Pixels
-from zsseg.segmentation import NONE, Segmentation, cells_of_pixels
+from zsseg.segmentation import NONE, Segmentation, cells_of_pixels, check_fraction
 from zsseg.visualize.colors import Color, colors_of, hex_color
 
 LAYER_SIDE = 320
@@ -57,11 +57,15 @@ def overlay(image: Pixels, seg: Segmentation, opacity: float = 0.6) -> Pixels:
         (H,W,3) RGB.
 
     Raises:
-        ValueError: the sizes differ.
+        UserError: the photo is not the one that was segmented, or the opacity is impossible.
     """
+    check_fraction(opacity, "The opacity")
     labels = seg.labels
-    if image.shape != (*labels.shape, 3):
-        raise ValueError(f"a photo of {image.shape} does not match labels of {labels.shape}")
+    if not isinstance(image, np.ndarray) or image.dtype != np.uint8 or image.shape != (*labels.shape, 3):
+        height, width = labels.shape
+        raise UserError(
+            f"The answer is about a photo of {width} x {height} pixels: give that photo as load_image returns it."
+        )
     colors = cv2.cvtColor(_paint(seg, labels), cv2.COLOR_RGBA2RGB)
     blend = np.asarray(cv2.addWeighted(image, 1 - opacity, colors, opacity, 0), dtype=np.uint8)
     np.copyto(blend, image, where=(labels == NONE)[..., None])

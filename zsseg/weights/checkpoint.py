@@ -7,7 +7,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from zsseg.errors import UserError
+from zsseg.errors import UserError, check_type
 from zsseg.files import atomic_path
 from zsseg.models import Backbone, SegmentationModel, build_model
 from zsseg.weights import packing
@@ -59,7 +59,7 @@ def load_checkpoint(
     # The header first: it says which backbone is needed, and is read without the tensors.
     path = find_checkpoint(name_or_path)
     metadata = read_metadata(path)
-    known = {} if backbones is None else backbones
+    known = shared_backbones(backbones)
     if metadata.backbone_sha256 not in known:
         known[metadata.backbone_sha256] = _load_backbone_of(path, metadata)
     backbone = known[metadata.backbone_sha256]
@@ -75,6 +75,16 @@ def load_checkpoint(
         raise UserError(damaged("checkpoint", path, error, "copy it again")) from error
     # Dropout would make every answer another one.
     return model.eval(), metadata
+
+
+def shared_backbones(backbones: MutableMapping[str, Backbone] | None) -> MutableMapping[str, Backbone]:
+    """The dictionary in which callers share backbones, or an empty one.
+
+    Raises:
+        UserError: it is something else.
+    """
+    check_type(backbones, MutableMapping | None, "backbones must be a dictionary, to be filled and shared")
+    return {} if backbones is None else backbones
 
 
 def _load_backbone_of(path: Path, metadata: Metadata) -> Backbone:

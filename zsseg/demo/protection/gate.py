@@ -1,22 +1,13 @@
-"""Protection of the public page: limits for each request and each visitor, and headers of replies.
-
-Gradio itself keeps paths inside its upload folder; this module adds what a public page needs besides.
-"""
+"""Decides which requests the public page answers: limits for each request and each visitor."""
 
 import ipaddress
-import json
-import logging
-import re
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
-from starlette.datastructures import Headers, MutableHeaders
-from starlette.responses import JSONResponse
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
-
-_LOG = logging.getLogger(__name__)
+from starlette.datastructures import Headers
+from starlette.types import Scope
 
 MEGABYTE = 1_000_000
 # Bounds the memory that requests from many addresses can make this page use.
@@ -24,31 +15,11 @@ MAX_VISITORS = 10_000
 """Addresses that are remembered; the one that was quiet for longest is forgotten first."""
 
 UPLOAD_PATH = "/gradio_api/upload"
-_PROTOCOL_PATH = "/gradio_api/mcp"
+MCP_PATH = "/gradio_api/mcp"
 # Every way to put a question into the queue: the page, programs, the Model Context Protocol.
-QUEUE_PATHS = ("/gradio_api/queue/join", "/gradio_api/call/", _PROTOCOL_PATH)
+QUEUE_PATHS = ("/gradio_api/queue/join", "/gradio_api/call/", MCP_PATH)
 # Gradio fetches these from any public server on any visitor's request; nothing on the page needs it.
 RELAY_PATHS = ("/gradio_api/file=http:", "/gradio_api/file=https:", "/gradio_api/proxy=")
-
-# Gradio's page needs inline scripts and `eval`, so this does not stop a script that got in; it stops one from sending
-# anything away, and other sites from framing the page, except the one that shows a Space in a frame.
-_CONTENT_POLICY = "; ".join(
-    [
-        "default-src 'self' 'unsafe-inline' 'unsafe-eval' data: blob:",
-        "object-src 'none'",
-        "base-uri 'self'",
-        "form-action 'self'",
-        "frame-ancestors 'self' https://huggingface.co",
-    ]
-)
-HEADERS = {
-    "Content-Security-Policy": _CONTENT_POLICY,
-    "Cross-Origin-Opener-Policy": "same-origin",
-    "Permissions-Policy": "geolocation=(), microphone=(), payment=(), usb=()",
-    "Referrer-Policy": "same-origin",
-    "X-Content-Type-Options": "nosniff",
-}
-"""Of every reply."""
 
 
 @dataclass(frozen=True)
@@ -102,11 +73,6 @@ class Refusal:
 
     status: int
     sentence: str
-
-
-# Escaped halves of characters beyond 16 bits; two that belong together are one character.
-_HALF = re.compile(rb"\\u[dD][89a-fA-F]")
-_UNREADABLE = Refusal(400, "The request cannot be read: send what the description of the interface says.")
 
 
 def visitor_of(scope: Scope) -> str:
@@ -199,94 +165,3 @@ def _size(scope: Scope) -> int | None:
     headers = Headers(scope=scope)
     text = headers.get("content-length", "" if "transfer-encoding" in headers else "0")
     return int(text) if text.isascii() and text.isdigit() else None
-
-
-class Protection:
-    """ASGI middleware: a `Gate` before the page, and `HEADERS` on every reply."""
-
-    def __init__(self, app: ASGIApp, gate: Gate) -> None:
-        self._app = app
-        self._gate = gate
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request, or refuse it with a sentence."""
-        # Lifespan events of the server pass unchanged.
-        if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
-
-        started = False
-
-        async def send_with_headers(message: Message) -> None:
-            nonlocal started
-            if message["type"] == "http.response.start":
-                started = True
-                headers = MutableHeaders(scope=message)
-                for name, value in HEADERS.items():
-                    # A reply's own header wins, where Gradio sets one.
-                    headers.setdefault(name, value)
-            await send(message)
-
-        try:
-            await self._answer(scope, receive, send_with_headers)
-        except Exception as error:
-            # The libraries below fail in many ways on an invalid body. A GET has no body, so there it is a defect.
-            if started or scope["method"] == "GET":
-                raise
-            _LOG.warning("%s %s: %s: %.200s", scope["method"], scope["path"], type(error).__name__, error)
-            await _refuse(_UNREADABLE)(scope, receive, send_with_headers)
-
-    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
-        refused = self._gate.refusal(scope)
-        if refused is None and scope["method"] == "POST" and str(scope["path"]).startswith(_PROTOCOL_PATH):
-            body = await _whole_body(receive)
-            # Its library answers what is no text with an internal error, and half characters not at all.
-            refused = None if _is_json(body) else _UNREADABLE
-            receive = _again(body, receive)
-        elif refused is None and scope["method"] == "POST" and str(scope["path"]).startswith(QUEUE_PATHS):
-            # An answer that repeats half a character cannot be sent: the stream would break off.
-            receive = _again(_whole_characters(await _whole_body(receive)), receive)
-        await (self._app if refused is None else _refuse(refused))(scope, receive, send)
-
-
-def _refuse(refusal: Refusal) -> ASGIApp:
-    return JSONResponse({"detail": refusal.sentence}, refusal.status)
-
-
-async def _whole_body(receive: Receive) -> bytes:
-    """The body of a request, whose length the gate has bounded."""
-    parts, is_more = [], True
-    while is_more:
-        message = await receive()
-        parts.append(message.get("body", b""))
-        is_more = message.get("more_body", False)  # neither has the message of a caller who is gone
-    return b"".join(parts)
-
-
-def _is_json(body: bytes) -> bool:
-    """Whether a body is JSON that can be encoded again; text with lone surrogates cannot."""
-    try:
-        json.dumps(json.loads(body), ensure_ascii=False).encode()
-    except (ValueError, RecursionError):
-        return False
-    return True
-
-
-def _whole_characters(body: bytes) -> bytes:
-    """JSON with a question mark for each half of a character; anything else as it is."""
-    if not _HALF.search(body):
-        return body
-    try:
-        return json.dumps(json.loads(body), ensure_ascii=False).encode(errors="replace")
-    except (ValueError, RecursionError):
-        return body
-
-
-def _again(body: bytes, receive: Receive) -> Receive:
-    """Replay a body that was read already, then pass on what follows."""
-    messages: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
-
-    async def give() -> Message:
-        return messages.pop() if messages else await receive()
-
-    return give
