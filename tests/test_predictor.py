@@ -381,3 +381,20 @@ def test_the_untouched_encoder_runs_once_for_recovery_and_baseline(
     answer = plain.predict(PHOTO, unseen="dog, cow")
     assert len(runs) == 1
     np.testing.assert_array_equal(answer.scores, expected)
+
+
+def test_a_callers_autocast_changes_nothing_and_spoils_no_cache(predictor: Predictor) -> None:
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        inside = predictor.predict(PHOTO, "dog", "cow")
+        features = {name: np.array(maps) for name, maps in inside.features.items()}
+        cosines = predictor.name_cosines(PHOTO, build_vocabulary("dog", "cow"))
+    outside = predictor.predict(PHOTO, "dog", "cow")
+    np.testing.assert_array_equal(inside.scores, outside.scores)
+    np.testing.assert_array_equal(cosines, predictor.name_cosines(PHOTO, build_vocabulary("dog", "cow")))
+    for name, maps in outside.features.items():
+        np.testing.assert_array_equal(features[name], maps)
+
+
+def test_a_window_of_broken_patches_is_a_sentence(folder: Path) -> None:
+    with pytest.raises(UserError, match="hold no whole patches: give a multiple of 16"):
+        Predictor.training_free(folder / "tiny-clip", size=50)

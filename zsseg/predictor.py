@@ -21,7 +21,7 @@ from zsseg.cache import Later
 from zsseg.engines import EAGER, engine_name
 from zsseg.engines.base import Engine
 from zsseg.engines.build import build_engine
-from zsseg.engines.devices import find_device
+from zsseg.engines.devices import find_device, own_precision
 from zsseg.errors import UserError, check_type, explain_memory_errors
 from zsseg.files import file_sha256
 from zsseg.image.encoder import EncodedImage, ImageEncoder
@@ -149,6 +149,8 @@ class Predictor:
             raise UserError(f"{chosen.title} must be trained: name one of its checkpoints.")
         frozen, defaults = _shared_backbone(find_backbone(backbone), backbones)
         config, side = chosen.config(), size or defaults.size
+        if side % frozen.patch_size:
+            raise UserError(f"Windows of {side} pixels hold no whole patches: give a multiple of {frozen.patch_size}.")
         metadata = Metadata(
             f"{method}-{frozen.name}", method, "training-free", config, frozen.name, frozen.sha256, tuple(templates),
             defaults.mean, defaults.std, side, stride or max(1, side * 5 // 6), defaults.antialias, defaults.layout,
@@ -181,6 +183,7 @@ class Predictor:
         return self.model.has_recovery
 
     @explain_memory_errors()
+    @own_precision()
     def predict(
         self,
         image: object,
@@ -246,6 +249,7 @@ class Predictor:
         return photo_scores(encoded.tokens.cls_token, text, synonyms, scale)
 
     @explain_memory_errors()
+    @own_precision()
     @torch.inference_mode()
     def region_view(
         self, image: object, seen: str | Sequence[str] = (), unseen: str | Sequence[str] = ()
@@ -293,10 +297,12 @@ class Predictor:
         """Resize, normalise and cut up a photo (H,W,3); see `zsseg.image.windows.make_windows`."""
         return self.image_encoder.preprocess(photo)
 
+    @own_precision()
     def encode_image(self, photo: Windows) -> EncodedImage:
         """Run the image encoder over every window, or return its cached output."""
         return self.image_encoder.encode(photo)
 
+    @own_precision()
     def encode_text(self, vocabulary: Vocabulary) -> Tensor:
         """Encode every synonym, class after class, or return the cached vectors: (synonyms, D) unit norm.
 
@@ -304,10 +310,12 @@ class Predictor:
         """
         return self.text_encoder.encode(vocabulary)
 
+    @own_precision()
     def name_warnings(self, vocabulary: Vocabulary) -> list[VocabularyWarning]:
         """Warnings about likely typing mistakes and surprises in class names, for this model; none blocks an answer."""
         return self.text_encoder.name_warnings(vocabulary)
 
+    @own_precision()
     @torch.inference_mode()
     def name_cosines(self, image: object, vocabulary: Vocabulary) -> FloatArray:
         """How alike the whole photo is to each class: K cosines of the class token, the mean over windows, -1..1.
@@ -326,6 +334,7 @@ class Predictor:
         firsts = np.cumsum([0, *(len(group) for group in vocabulary.synonyms[:-1])])
         return np.asarray(cosines[firsts], dtype=np.float32)
 
+    @own_precision()
     @torch.inference_mode()
     def decode(
         self, photo: Windows, encoded: EncodedImage, text: Tensor, vocabulary: Vocabulary
@@ -348,6 +357,7 @@ class Predictor:
         for batch in encoded.batches(len(text)):
             yield batch, self.decoder_engine.run(self.model.decode, batch.tokens, text)
 
+    @own_precision()
     @torch.inference_mode()
     def _features(
         self, encoded: EncodedImage, text: Tensor, boxes: Sequence[Box], resized: tuple[int, int]

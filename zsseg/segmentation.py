@@ -201,7 +201,12 @@ def check_penalty(value: float) -> None:
 
 def _is_number(value: object) -> bool:
     """Whether a value is a finite number; booleans and texts are not."""
-    return type(value) is not bool and isinstance(value, Real) and math.isfinite(value)
+    if type(value) is bool or not isinstance(value, Real):
+        return False
+    try:
+        return math.isfinite(value)
+    except OverflowError:  # a whole number or a fraction beyond every float
+        return False
 
 
 def shown(value: object) -> str:

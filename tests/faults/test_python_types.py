@@ -1,6 +1,7 @@
 """Wrong types in Python: whatever an argument of a public call is, the answer is a sentence, never a traceback."""
 
 from collections.abc import Callable, Mapping
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -12,15 +13,18 @@ from tests.tiny import tiny_checkpoint
 from zsseg import Predictor, UserError, build_vocabulary, load_image
 from zsseg.analysis.ground_truth import read_truth
 from zsseg.export import write_outputs
+from zsseg.visualize.edges import follow_edges
 
 PHOTO = np.random.default_rng(0).integers(0, 256, (40, 50, 3), dtype=np.uint8)
 VALUES: tuple[object, ...] = (
-    None, 0, 3, -1, 1.5, float("nan"), True, 10**30, 1j, "x", "", "\0", b"x", [], [1], (1, 2), {}, {"a": 1},
+    None, 0, 3, -1, 1.5, float("nan"), True, 10**400, Fraction(10**400), 1j, "x", "", "\0", b"x",
+    [], [1], (1, 2), {}, {"a": 1},
     np.zeros(3), np.float32(2), object(), Path("x"), {"x"}, Predictor, range(2), Image.new("L", (1, 1)),
 )  # fmt: skip
 CALLS = (
     "build_vocabulary",
     "encode_text",
+    "follow_edges",
     "from_checkpoint",
     "load_image",
     "name_cosines",
@@ -52,6 +56,7 @@ def calls(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, tuple[Callab
     return {
         "build_vocabulary": (build_vocabulary, names),
         "encode_text": (predictor.encode_text, vocabulary),
+        "follow_edges": (lambda photo: follow_edges(answer.scores, photo), {"photo": PHOTO}),
         "from_checkpoint": (Predictor.from_checkpoint, {"name": path, **load}),
         "load_image": (load_image, {"source": PHOTO}),
         "name_cosines": (predictor.name_cosines, {"image": PHOTO, **vocabulary}),

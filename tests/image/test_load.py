@@ -216,3 +216,31 @@ def test_resize_averages_only_where_it_shrinks(picture: np.ndarray) -> None:
     larger = [resize(picture, 12, 18, antialias) for antialias in (False, True)]
     np.testing.assert_array_equal(*larger)
     assert larger[0].shape == (12, 18, 3)
+
+
+def gray_tiff(values: np.ndarray, zero_is_white: bool) -> bytes:
+    """A grey TIFF of 8 or 16 bits, written by hand, since Pillow writes no white zero."""
+    height, width = values.shape
+    data = values.astype(values.dtype.newbyteorder("<")).tobytes()
+    tags = {
+        256: width, 257: height, 258: 8 * values.dtype.itemsize, 259: 1, 262: 0 if zero_is_white else 1, 273: 8, 277: 1,
+        278: height, 279: len(data),
+    }  # fmt: skip
+    entries = b"".join(struct.pack("<HHII", tag, 4, 1, value) for tag, value in tags.items())
+    directory = struct.pack("<H", len(tags)) + entries + struct.pack("<I", 0)
+    return b"II*\0" + struct.pack("<I", 8 + len(data)) + data + directory
+
+
+@pytest.mark.parametrize("kind", [np.uint8, np.uint16])
+def test_a_tiff_whose_zero_is_white_is_no_negative(kind: type[np.integer]) -> None:
+    most = np.iinfo(kind).max
+    values = np.linspace(0, most, 16).astype(kind).reshape(4, 4)
+    plain = load_image(gray_tiff(values, zero_is_white=False))
+    assert np.array_equal(load_image(gray_tiff((most - values).astype(kind), zero_is_white=True)), plain)
+    assert plain[0, 0, 0] == 0
+    assert plain[3, 3, 0] == 255
+
+
+def test_a_side_beyond_every_float_shrinks_nothing() -> None:
+    photo = np.zeros((2, 3, 3), dtype=np.uint8)
+    assert load_image(photo, 10**400).shape == photo.shape

@@ -166,6 +166,13 @@ def test_refused_connection(tmp_path: Path, server: FileServer) -> None:
     assert LARGEST_FILE > 600e6
 
 
+@pytest.mark.parametrize("url", ["http://[", "http://x.invalid/é", f"http://{'a' * 300}.invalid/a", "http://x:y/a"])
+def test_an_address_that_is_none_is_a_sentence(url: str, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="could not be downloaded"):
+        download(url, tmp_path / "a.bin")
+    assert list(tmp_path.iterdir()) == []
+
+
 @pytest.mark.parametrize(
     ("url", "name"),
     [

@@ -1,8 +1,21 @@
 """Finds the device that a model runs on, by torch's name for it."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import torch
 
 from zsseg.errors import UserError
+
+
+@contextmanager
+def own_precision() -> Iterator[None]:
+    """Undo a caller's `torch.autocast` in a block or a decorated function; the engine alone decides what is rounded.
+
+    Vectors of names and photos are kept for later calls, so one call under autocast would spoil those without it.
+    """
+    with torch.autocast("cpu", enabled=False), torch.autocast("cuda", enabled=False):
+        yield
 
 
 def find_device(name: str) -> torch.device:

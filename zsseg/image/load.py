@@ -28,6 +28,7 @@ MAX_SIDE = 1024
 # No EPS, PDF or WMF: their plugins start other programs.
 _FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "PPM", "AVIF", "JPEG2000", "ICO", "TGA")
 _LEAST_OF_16_BIT = 4096  # the largest value of a 16-bit picture is hardly ever smaller; that of 12 bits always is
+_TIFF_PHOTOMETRIC = 262  # the tag that says whether 0 is white or black
 _SAVE_AGAIN = "open it in a picture program and save it again as PNG or JPEG"
 _ALPHA_MODES = ("RGBA", "LA", "PA", "La", "RGBa")
 
@@ -210,6 +211,8 @@ def _deep_gray_to_8_bit(image: Image.Image, opened: Image.Image, name: str) -> I
     values = np.asarray(image)
     if not image.mode.startswith("I;16") and not (image.mode == "I" and opened.format in ("PPM", "PNG")):
         raise UserError(f"{name} has 32-bit values, whose range is unknown: save it with 8 or 16 bits per channel.")
+    if opened.format == "TIFF" and getattr(opened, "tag_v2", {}).get(_TIFF_PHOTOMETRIC) == 0:
+        values = 65535 - values  # 0 is white in this file, which Pillow minds in 8 bits only
     _check_depth(int(values.max()), name)
     gray = Image.fromarray(_from_16_bit(values.astype(np.uint16)))
     # The value that is transparent is of 16 bits, so it is looked up before the values are rescaled.
@@ -280,8 +283,10 @@ def resize(rgb: Pixels, height: int, width: int, antialias: bool) -> Pixels:
 
 def shrunk_size(height: int, width: int, max_side: int = MAX_SIDE) -> tuple[int, int]:
     """Height and width, in pixels, that `load_image` brings a picture to."""
+    if max_side >= max(height, width):  # before the division, since a whole number may be beyond every float
+        return height, width
     scale = max_side / max(height, width)
-    return (height, width) if scale >= 1 else (max(1, int(height * scale + 0.5)), max(1, int(width * scale + 0.5)))
+    return max(1, int(height * scale + 0.5)), max(1, int(width * scale + 0.5))
 
 
 def _shrink(rgb: Pixels, max_side: int) -> Pixels:

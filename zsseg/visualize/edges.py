@@ -4,6 +4,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from zsseg.errors import UserError
 from zsseg.image.load import Pixels
 from zsseg.segmentation import FloatArray
 
@@ -29,8 +30,13 @@ def follow_edges(scores: FloatArray, photo: Pixels, radius: float = RADIUS, soft
 
     Returns:
         (K,H,W) in 0..1.
+
+    Raises:
+        UserError: the photo is not the one that was segmented.
     """
-    height, width = photo.shape[:2]
+    height, width = scores.shape[1:]
+    if not isinstance(photo, np.ndarray) or photo.dtype != np.uint8 or photo.shape != (height, width, 3):
+        raise UserError(f"The scores are of a photo of {width} x {height} pixels: give it as load_image returns it.")
     rows, cols = max(1, height // _STEP), max(1, width // _STEP)
     reach = max(1, round(radius * max(rows, cols)))
     full = photo.astype(np.float32) / np.float32(255)

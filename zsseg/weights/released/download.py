@@ -40,8 +40,8 @@ def download(url: str, target: Path, sha256: str = "", largest: int = LARGEST_FI
     """
     if os.environ.get("HF_HUB_OFFLINE", "").upper() in ("1", "TRUE", "ON", "YES"):
         raise UserError(f"HF_HUB_OFFLINE forbids the download of {url}: set HF_HUB_OFFLINE=0.")
-    request = urllib.request.Request(url, headers={"User-Agent": f"zsseg/{__version__}"})
     try:
+        request = urllib.request.Request(url, headers={"User-Agent": f"zsseg/{__version__}"})
         with urllib.request.urlopen(request, timeout=_TIMEOUT_SECONDS) as response:
             with atomic_path(target) as partial:
                 with partial.open("wb") as file:
@@ -50,7 +50,10 @@ def download(url: str, target: Path, sha256: str = "", largest: int = LARGEST_FI
                     # Raised inside `atomic_path`, which then throws the file away.
                     raise UserError(f"What {url} sent is not the published file (its sha256 is {found}): try later.")
             return found
-    except (urllib.error.URLError, HTTPException, OSError) as error:
+    except UserError:
+        raise
+    # ValueError: no address at all, such as "http://[", or one with a letter beyond ASCII.
+    except (urllib.error.URLError, HTTPException, OSError, ValueError) as error:
         raise UserError(f"{url} could not be downloaded ({_reason(error)}): check the network and the disk.") from error
 
 
