@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from zsseg.errors import UserError
-from zsseg.files import read_bytes
+from zsseg.files import file_sha256, read_bytes
 from zsseg.image.paths import PhotoPath
 
 # ASCII: \d alone takes digits of all scripts.
@@ -46,7 +46,8 @@ def read_shard(text: str | None) -> Shard:
 class Journal:
     """The finished photos of a job, one JSON line each, so that an interrupted job resumes.
 
-    A photo counts as finished only if its pixels, the question and the models are the same and its files are there.
+    A photo counts as finished only if its pixels, the question and the models are the same and its files are
+    as they were written: a later call may have replaced them by those of another question.
     Each shard has a file of its own, so processes do not write into each other's lines.
 
     Args:
@@ -60,7 +61,7 @@ class Journal:
     def __init__(self, folder: Path, shard: Shard) -> None:
         share = "" if shard.count == 1 else f"-{shard.index}-of-{shard.count}"
         self.path = folder / f"finished{share}.jsonl"
-        self._rows: dict[str, list[Row]] = {}
+        self._done: dict[str, tuple[list[Row], dict[str, str]]] = {}  # the rows, and the sha256 of each file
         try:
             # A killed process can leave half a letter.
             lines = read_bytes(self.path).decode("utf-8", "replace").split("\n") if self.path.exists() else [""]
@@ -73,24 +74,27 @@ class Journal:
     def _read(self, line: str) -> None:
         try:
             entry = json.loads(line)
-            self._rows[str(entry["key"])] = [dict(row) for row in entry["rows"]]
-        except (ValueError, KeyError, TypeError):
-            return  # half a line: its photo is done again
+            files = {str(name): str(sha256) for name, sha256 in dict(entry["files"]).items()}
+            self._done[str(entry["key"])] = [dict(row) for row in entry["rows"]], files
+        # A line that nests deeply, or half a line, or one of an earlier version: its photo is done again.
+        except (ValueError, KeyError, TypeError, RecursionError):
+            return
 
     def recall(self, key: str) -> list[Row]:
-        """What was reported of a photo when it was finished; empty if it was not, or its files are gone."""
-        rows = self._rows.get(key, [])
-        # Files can have been moved since: then the photo is done again.
-        return rows if all(_written(row).is_file() for row in rows) else []
+        """What was reported of a photo when it was finished; empty if it was not, or a file has changed since."""
+        rows, files = self._done.get(key, ([], {}))
+        # Files can have been moved or replaced since: then the photo is done again.
+        return rows if files and all(_unchanged(Path(name), content) for name, content in files.items()) else []
 
-    def add(self, key: str, rows: Sequence[Row]) -> None:
+    def add(self, key: str, rows: Sequence[Row], files: Sequence[Path]) -> None:
         """Record a finished photo; its files are written already.
 
         Raises:
             UserError: the record cannot be written.
         """
-        line = json.dumps({"key": key, "rows": [dict(row) for row in rows]}, allow_nan=False)
         try:
+            hashes = {str(path): file_sha256(path) for path in files}
+            line = json.dumps({"key": key, "rows": [dict(row) for row in rows], "files": hashes}, allow_nan=False)
             self.path.parent.mkdir(parents=True, exist_ok=True)
             with self.path.open("a", encoding="utf-8") as file:
                 # The half line is ended first, or it would spoil this one.
@@ -108,5 +112,8 @@ def key_of(pixels: bytes, *asked: object) -> str:
     return digest.hexdigest()
 
 
-def _written(row: Row) -> Path:
-    return Path(str(row["zip"])) if row.get("zip") else Path(str(row["folder"])) / "result.json"
+def _unchanged(path: Path, sha256: str) -> bool:
+    try:
+        return path.is_file() and file_sha256(path) == sha256
+    except (OSError, ValueError):
+        return False

@@ -21,6 +21,7 @@ from zsseg.cli.onnx import add_options as add_onnx_options
 from zsseg.cli.terminal import say, warn
 from zsseg.cli.weights import EPILOG as WEIGHTS_EPILOG
 from zsseg.cli.weights import add_options as add_weights_options
+from zsseg.cli.words import named_path
 from zsseg.engines import ENGINES
 from zsseg.errors import UserError
 from zsseg.files import file_sha256, shortened
@@ -103,8 +104,8 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _add_import(imported: argparse.ArgumentParser) -> None:
-    imported.add_argument("file", type=Path, metavar="FILE", help="the released checkpoint")
-    imported.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder of the new checkpoint")
+    imported.add_argument("file", type=named_path, metavar="FILE", help="the released checkpoint")
+    imported.add_argument("--out", type=named_path, required=True, metavar="DIR", help="folder of the new checkpoint")
     imported.add_argument("--name", help="of the new checkpoint, by default the file's own")
     imported.add_argument(
         "--setting",
@@ -125,7 +126,13 @@ def _add_segment(parser: argparse.ArgumentParser) -> None:
     add("photo", nargs="+", metavar="PHOTO", help='a picture file, a folder of them, or a quoted pattern: "trip/*.jpg"')
     add("--seen", metavar="NAMES", help='classes seen in training: "dog, cat | kitten"')
     add("--unseen", metavar="NAMES", help="classes never seen in training")
-    add("--out", type=Path, required=True, metavar="OUT", help="folder where the results go, replacing earlier ones")
+    add(
+        "--out",
+        type=named_path,
+        required=True,
+        metavar="OUT",
+        help="folder where the results go, replacing earlier ones",
+    )
     which = parser.add_mutually_exclusive_group()
     help_text = 'a method by its key, such as clip_rc; "both" (default) for those of the papers, "all" for every one'
     which.add_argument("--method", metavar="METHOD", help=help_text)
@@ -133,7 +140,7 @@ def _add_segment(parser: argparse.ArgumentParser) -> None:
     which.add_argument(
         "--manifest",
         "--recipe",  # its earlier name
-        type=Path,
+        type=named_path,
         metavar="FILE",
         help="reproduce the answer of this recipe.json",
     )

@@ -2,14 +2,15 @@
 
 import argparse
 import json
-import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from zsseg.cli.jobs import Journal, key_of, read_shard
-from zsseg.cli.terminal import say, warn
+from zsseg.cli.places import Target, check_apart
+from zsseg.cli.terminal import for_eyes, say, warn
+from zsseg.cli.words import class_names
 from zsseg.errors import UserError
 from zsseg.export import summary, write_answer, write_outputs, write_zip
 from zsseg.export.manifest import OPACITY, Manifest, manifest_of, manifest_photo, read_manifest
@@ -60,10 +61,11 @@ class _Request:
 
 @dataclass(frozen=True)
 class _Answered:
-    """One method's answer about one photo, without its arrays: for programs, and for people."""
+    """One method's answer about one photo, without its arrays: for programs, for people, and as files."""
 
     row: Mapping[str, Any]
     report: str
+    files: Sequence[Path] = ()
 
 
 @dataclass(frozen=True)
@@ -73,14 +75,6 @@ class _Failed:
     photo: str | None
     error: str
     report: str
-
-
-@dataclass(frozen=True)
-class _Target:
-    """Where the files of one photo go: into a folder, or into a ZIP if there is one."""
-
-    folder: Path
-    zip: Path | None
 
 
 def run(args: argparse.Namespace) -> int:
@@ -130,7 +124,7 @@ def _outcomes(args: argparse.Namespace) -> Iterator[_Answered | _Failed]:
                 yield _failed(photo, error, len(photos))
                 continue
             # Quick checks come before the weights are loaded; they are loaded once for all photos.
-            models = models or _models(args, request.manifest)
+            models = models or _models(args, request.manifest, photos)
             try:
                 target = _target(args, photo, len(photos))
                 yield from _stored_or_new(journal, photo, pixels, request, models, target)
@@ -142,7 +136,7 @@ def _outcomes(args: argparse.Namespace) -> Iterator[_Answered | _Failed]:
 
 def _progress_of_names(count: int) -> Callable[[float, str], object]:
     """Shows progress for long lists of names."""
-    if count < _MANY_NAMES or not sys.stderr.isatty():
+    if count < _MANY_NAMES or not for_eyes():
         return lambda _share, _step: None
     return lambda share, step: warn(f"{share:4.0%} {step}")
 
@@ -153,7 +147,7 @@ def _stored_or_new(
     pixels: Pixels,
     request: _Request,
     models: "Mapping[str, Predictor]",
-    target: _Target,
+    target: Target,
 ) -> list[_Answered]:
     """The answers about a photo: those of the journal where it has them, else new ones, which then go into it."""
     if journal is None:
@@ -167,13 +161,13 @@ def _stored_or_new(
         return [_Answered(row, f"{row['photo']}: finished earlier\n") for row in rows]
     answered = _answers(photo, pixels, request, models, target)
     # After the files: what is recorded is on the disk.
-    journal.add(key, [one.row for one in answered])
+    journal.add(key, [one.row for one in answered], [path for one in answered for path in one.files])
     return answered
 
 
 def _show_progress(number: int, count: int, photo: PhotoPath) -> None:
     # Progress is for eyes; a log gets results and errors only.
-    if count > 1 and sys.stderr.isatty():
+    if count > 1 and for_eyes():
         warn(f"{number}/{count} {photo.path}")
 
 
@@ -181,9 +175,9 @@ def _failed(photo: PhotoPath, error: UserError, count: int) -> _Failed:
     return _Failed(photo.path, str(error), f"{photo.path}: {error}" if count > 1 else str(error))
 
 
-def _target(args: argparse.Namespace, photo: PhotoPath, count: int) -> _Target:
+def _target(args: argparse.Namespace, photo: PhotoPath, count: int) -> Target:
     folder = args.out / photo.name if count > 1 else args.out
-    return _Target(folder, args.out / f"{photo.name}.zip" if args.zip else None)
+    return Target(folder, args.out / f"{photo.name}.zip" if args.zip else None)
 
 
 def _request(args: argparse.Namespace) -> _Request:
@@ -197,7 +191,8 @@ def _request(args: argparse.Namespace) -> _Request:
     if args.force:
         raise UserError("--force is about a manifest: give one with --manifest, or leave it out.")
     # Names that cannot be used fail here, before a photo is read.
-    build_vocabulary(args.seen or "", args.unseen or "")
+    seen, unseen = class_names(args.seen, "--seen"), class_names(args.unseen, "--unseen")
+    build_vocabulary(seen, unseen)
     opacity = OPACITY if args.opacity is None else args.opacity
     settings = _Settings(args.seen_penalty, args.threshold, args.photo_gate or 0.0, opacity)
     # None is the checkpoint's own value, which needs no check: 0 stands in for it.
@@ -205,7 +200,7 @@ def _request(args: argparse.Namespace) -> _Request:
     check_fraction(settings.photo_gate, "The photo-level gate")
     check_fraction(args.threshold or 0.0, "The threshold")
     check_fraction(opacity, "The opacity")
-    return _Request(args.seen or "", args.unseen or "", settings, None)
+    return _Request(seen, unseen, settings, None)
 
 
 def _request_of_manifest(args: argparse.Namespace) -> _Request:
@@ -238,15 +233,27 @@ def _pixels(photo: PhotoPath, manifest: Manifest | None, force: bool) -> Pixels:
     return pixels
 
 
-def _models(args: argparse.Namespace, manifest: Manifest | None) -> "dict[str, Predictor]":
+def _models(args: argparse.Namespace, manifest: Manifest | None, photos: Sequence[PhotoPath]) -> "dict[str, Predictor]":
+    """The models of the call, which must not write over the photos and the manifest that it reads.
+
+    Raises:
+        UserError: they would, or cannot be had.
+    """
     # torch loads slowly: errors found before this line do not wait for it.
     from zsseg.cli.models import manifest_models, named_models
 
-    return manifest_models(manifest, args.force, args.weights) if manifest else named_models(args)
+    models = manifest_models(manifest, args.force, args.weights) if manifest else named_models(args)
+    # Here, as the models name the folders; for all photos at once, as one's answer could replace the next one.
+    written = [
+        path for photo in photos for path in _target(args, photo, len(photos)).files(models, manifest is not None)
+    ]
+    records = args.out.glob("finished*.jsonl") if args.resume else ()
+    check_apart([*(photo.path for photo in photos), *([args.manifest] if manifest else [])], [*written, *records])
+    return models
 
 
 def _answers(
-    photo: PhotoPath, pixels: Pixels, request: _Request, models: "Mapping[str, Predictor]", target: _Target
+    photo: PhotoPath, pixels: Pixels, request: _Request, models: "Mapping[str, Predictor]", target: Target
 ) -> list[_Answered]:
     """Run every model on a photo, then write all their answers: the files of a photo always belong to one request.
 
@@ -264,13 +271,13 @@ def _answers(
     if target.zip or request.manifest:
         manifest = _manifest_of(photo, pixels, request, results, opacity)
         if target.zip:
-            write_zip(pixels, results, target.zip, manifest)
+            files = [write_zip(pixels, results, target.zip, manifest)]
         else:
-            write_answer(pixels, results, target.folder, manifest)
+            files = write_answer(pixels, results, target.folder, manifest)
     else:
-        for folder, seg in results.items():
-            write_outputs(pixels, seg, target.folder / folder, opacity[folder])
-    return [_answered(photo, seg, folder, target) for folder, seg in results.items()]
+        written = (write_outputs(pixels, seg, target.folder / name, opacity[name]) for name, seg in results.items())
+        files = [path for paths in written for path in paths]
+    return [_answered(photo, seg, folder, target, files) for folder, seg in results.items()]
 
 
 def _manifest_of(
@@ -288,7 +295,7 @@ def _manifest_of(
     return manifest_of(pixels, name, build_vocabulary(request.seen, request.unseen), results, opacity)
 
 
-def _answered(photo: PhotoPath, seg: Segmentation, folder: str, target: _Target) -> _Answered:
+def _answered(photo: PhotoPath, seg: Segmentation, folder: str, target: Target, files: Sequence[Path]) -> _Answered:
     place = folder if target.zip else str(target.folder / folder)
     packed = str(target.zip) if target.zip else None
     row = {"photo": photo.path, "folder": place, "zip": packed, **summary(seg), "seconds": seg.seconds}
@@ -300,4 +307,4 @@ def _answered(photo: PhotoPath, seg: Segmentation, folder: str, target: _Target)
     if none > 1e-9:
         shares.append(f"none of these {none:.1%}")
     where = f"{packed} {place}/" if packed else place
-    return _Answered(row, f"{seg.method} ({seg.model}, {seg.seconds:.1f} s): {', '.join(shares)}\n  {where}\n")
+    return _Answered(row, f"{seg.method} ({seg.model}, {seg.seconds:.1f} s): {', '.join(shares)}\n  {where}\n", files)

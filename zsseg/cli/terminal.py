@@ -19,6 +19,8 @@ def say(text: str) -> None:
     Raises:
         UserError: it takes no more, as a full disk does.
     """
+    if sys.stdout is None:  # closed by the caller, who wants the files and the exit code only
+        return
     # None where stdout is replaced by an object without one.
     encoding = sys.stdout.encoding or "utf-8"
     try:
@@ -32,9 +34,16 @@ def say(text: str) -> None:
 
 def warn(sentence: str) -> None:
     """Write one line to stderr, if anybody can take it; what would steer a terminal is escaped."""
+    if sys.stderr is None:
+        return
     with suppress(OSError):
         sys.stderr.write(f"{_harmless(sentence)}\n")
         sys.stderr.flush()
+
+
+def for_eyes() -> bool:
+    """Whether a person sees stderr as it is written."""
+    return sys.stderr is not None and sys.stderr.isatty()
 
 
 def _harmless(text: str) -> str:

@@ -1,9 +1,9 @@
 """What ``zsseg weights`` does: lists the released weights and brings them."""
 
 import argparse
-from pathlib import Path
 
 from zsseg.cli.terminal import say, warn
+from zsseg.cli.words import named_path
 
 EPILOG = """\
 names         zsseg weights list
@@ -21,7 +21,9 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     getting = commands.add_parser("get", help="download released weights, import and check them")
     getting.add_argument("name", metavar="NAME", help="such as zegclip-voc-inductive or clip-vit-b16")
     getting.add_argument("--source", default="", metavar="PLACE", help="take them from here; see below")
-    getting.add_argument("--out", type=Path, metavar="DIR", help="folder of the checkpoints (ZSSEG_WEIGHTS, else ours)")
+    getting.add_argument(
+        "--out", type=named_path, metavar="DIR", help="folder of the checkpoints (ZSSEG_WEIGHTS, else ours)"
+    )
     getting.set_defaults(run=_get)
 
 

@@ -42,24 +42,40 @@ def find_photos(places: Sequence[str]) -> list[PhotoPath]:
     seen: set[str] = set()
     for place in places:
         for path, problem in _expanded(place):
-            # By the absolute path "a.jpg" and "./a.jpg" are one photo; the path is shown as it was given.
-            if os.path.abspath(path) not in seen:
-                seen.add(os.path.abspath(path))
+            # "a.jpg" and "./a.jpg" are one photo; the path is shown as it was given.
+            if (one := _one(path)) not in seen:
+                seen.add(one)
                 problems[path] = problem
     names = distinct_names(safe_name(Path(path).stem, "photo") for path in problems)
     return [PhotoPath(path, name, problem) for (path, problem), name in zip(problems.items(), names, strict=True)]
 
 
+def _one(path: str) -> str:
+    """The same for all paths of a photo. Links between folders are followed: one may lead back into its own folder.
+
+    A link to a photo is a photo with a name of its own.
+    """
+    folder, name = os.path.split(os.path.abspath(path))
+    try:
+        return os.path.join(os.path.realpath(folder), name)
+    except ValueError:  # a null character, which no file has
+        return path
+
+
 def _expanded(place: str) -> Iterator[tuple[str, str]]:
     """Paths and problems."""
-    if os.path.isdir(place):
+    if not place:
+        yield place, "The name of the photo is empty: name a picture, a folder or a pattern."
+    elif os.path.isdir(place):
         yield from _in_folder(Path(place))
     # `lexists`, so that a broken link is a file that cannot be read and not a pattern without a match.
     elif os.path.lexists(place) or not glob.has_magic(place):
         yield place, ""
     else:
-        files = sorted(path for path in glob.glob(place, recursive=True) if os.path.isfile(path))
-        yield from ((path, "") for path in files)
+        matches = (path for path in glob.glob(place, recursive=True) if os.path.isfile(path))
+        # The shortest way to a file comes last and stays: a link in a folder can make many ways.
+        files = {_one(path): path for path in sorted(matches, key=lambda path: -path.count(os.sep))}
+        yield from ((path, "") for path in sorted(files.values()))
         if not files:
             yield place, f"No file matches {place}: check the pattern and the folder."
 
