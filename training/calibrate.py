@@ -16,7 +16,7 @@ and copy the two numbers to the final recipe.
 import argparse
 import dataclasses
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +27,15 @@ from training.data.datasets import Item, PhotoSet, open_set, read_mask
 from training.data.sets.run_files import check_photos
 from training.evaluation.metrics import ConfusionMatrix
 from training.evaluation.models import add_data_options, add_model_options, open_predictor, rewrite_metadata
-from training.evaluation.protocol import MIN_PHOTOS, PENALTIES, EvalProtocol, PenaltySweep, predictions, protocol_for
+from training.evaluation.protocol import (
+    MIN_PHOTOS,
+    PENALTIES,
+    EvalProtocol,
+    PenaltySweep,
+    fitted_mask,
+    predictions,
+    protocol_for,
+)
 from training.runtime.console import check_outputs, run_for_person
 from zsseg.errors import UserError
 from zsseg.files import write_text
@@ -47,7 +55,7 @@ def calibrate(options: argparse.Namespace) -> dict[str, Any]:
     """Choose both numbers; print and write the result; return the curves and the choice.
 
     Raises:
-        UserError: with --strict, no held-out class is left.
+        UserError: with --strict, no held-out class is left, or too few photos show the classes to choose by them.
     """
     check_outputs(options.json)
     predictor = open_predictor(options)
@@ -59,9 +67,11 @@ def calibrate(options: argparse.Namespace) -> dict[str, Any]:
     items = photos.items[: options.limit]
     check_photos(photos, items)
     by_penalty = penalty_curve(predictor, items, protocol)
+    _check_scores([scores["hIoU"] for scores in by_penalty.values()])
     penalty = max(by_penalty, key=lambda p: (_order(by_penalty[p]["hIoU"]), -abs(p)))
     # A second pass: the penalty is known now, and each photo is asked for other names.
     by_threshold = threshold_curve(predictor, photos, items, protocol, penalty)
+    _check_scores(by_threshold.values())
     # max takes the first of equal ones, which leaves the fewest pixels without a name.
     threshold = max(by_threshold, key=lambda t: _order(by_threshold[t]))
     report = {"seen_penalty": penalty, "threshold": threshold, "penalties": by_penalty, "thresholds": by_threshold}
@@ -98,10 +108,11 @@ def threshold_curve(
     table[[raw for raw, name in enumerate(photos.raw_names) if name is None]] = none
     matrices = {threshold: ConfusionMatrix(none + 1) for threshold in THRESHOLDS}
     for number, item in enumerate(tqdm(items, "thresholds")):
-        truth = table[read_mask(item)]
-        seen, unseen = _asked(truth, protocol, number)
+        raw = read_mask(item)
+        seen, unseen = _asked(table[raw], protocol, number)
         answer = predictor.predict(item.photo, seen, unseen, seen_penalty=penalty, threshold=0.0)
         index = np.array([protocol.names.index(name) for name in answer.names])
+        truth = table[fitted_mask(item, raw, answer.labels.shape)]  # a large photo is answered at a smaller size
         labels = index[answer.labels]  # (H, W) classes of the protocol; at threshold 0 every pixel has one
         for threshold, matrix in matrices.items():
             matrix.update(truth, np.where(answer.best_score < threshold, none, labels))
@@ -116,6 +127,19 @@ def _asked(truth: np.ndarray, protocol: EvalProtocol, number: int) -> tuple[list
     others = np.random.default_rng([0, number]).permutation(rest)[:OTHERS]
     names = [protocol.names[label] for label in sorted(shown | {int(label) for label in others})]
     return [n for n in names if n in protocol.seen], [n for n in names if n not in protocol.seen]
+
+
+def _check_scores(scores: Iterable[float]) -> None:
+    """Refuse to choose among scores that are all nan.
+
+    Raises:
+        UserError: they are.
+    """
+    if all(np.isnan(score) for score in scores):
+        raise UserError(
+            f"No seen or no unseen class is in {MIN_PHOTOS} development photos, so there is no mean to choose by: take "
+            "more photos."
+        )
 
 
 def _order(score: float) -> float:

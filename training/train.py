@@ -22,7 +22,7 @@ from training.data.sets.run_files import check_photos
 from training.evaluation.protocol import Scores, build_protocol, evaluate_predictor, protocol_for, summarise
 from training.recipes import Recipe, load_recipe, recipe_names
 from training.recipes.papers.published import all_rows
-from training.runtime.console import check_outputs, count, positive, positive_number, run_for_person, say
+from training.runtime.console import check_outputs, count, positive, positive_number, run_for_person, say, seed
 from training.runtime.devices import DeviceContext, Precision, setup_device, teardown
 from training.runtime.runlog import read_log
 from zsseg.errors import UserError
@@ -189,7 +189,7 @@ def _parser() -> argparse.ArgumentParser:
         "--dry-run", action="store_true", help="build all, two iterations on synthetic data, keep nothing"
     )
     parser.add_argument("--resume", action="store_true", help="continue the run in --out")
-    parser.add_argument("--seed", type=int, help="overrides the recipe's")
+    parser.add_argument("--seed", type=seed, help="overrides the recipe's")
     parser.add_argument("--iters", type=positive, help="overrides the recipe's")
     parser.add_argument("--minutes", type=positive_number, help="shorten the schedule to this wall time in minutes")
     parser.add_argument("--backbone", help="folder or name of a backbone; overrides the recipe's")
@@ -215,7 +215,7 @@ def _add_scale(parser: argparse.ArgumentParser) -> None:
         "--checkpoint-activations", action="store_true", help="compute encoder layers twice, for less memory"
     )
     parser.add_argument(
-        "--save-seconds", type=float, default=180.0, metavar="S", help="time between writes of state.pt (180)"
+        "--save-seconds", type=positive_number, default=180.0, metavar="S", help="time between writes of state.pt (180)"
     )
 
 

@@ -136,7 +136,7 @@ def build_head(recipe: Recipe, backbone: Backbone) -> SegmentationModel:
     """Return a newly initialised head, or the head of the recipe's `start_from`.
 
     Raises:
-        UserError: `start_from` has another architecture or another backbone.
+        UserError: `start_from` has another architecture or another backbone, or the backbone's width does not fit.
     """
     if recipe.start_from is not None:
         # The backbone at hand is passed on, so it is not read from the disk again.
@@ -144,6 +144,12 @@ def build_head(recipe: Recipe, backbone: Backbone) -> SegmentationModel:
         if metadata.config != recipe.model or metadata.backbone_sha256 != backbone.sha256:
             raise UserError(f"{recipe.start_from} does not fit {recipe.name}: architecture or backbone differ.")
         return model
+    heads = getattr(recipe.model, "decoder_heads", 1)
+    if backbone.joint_dim % heads:
+        raise UserError(
+            f"{recipe.name} has {heads} attention heads, which do not divide the {backbone.joint_dim} channels of "
+            f"{backbone.name}: take another --backbone, or another recipe."
+        )
     model = build_model(recipe.model, backbone)
     if recipe.init == "cosine":
         init_from_cosine(model, recipe.init_scale, recipe.init_bias)

@@ -16,8 +16,7 @@ def run_for_person(action: Callable[[], object]) -> int:
     """Run `action`. Returns 0, or 2 after printing a sentence to stderr: a `UserError`, or a file that failed."""
     try:
         action()
-        # Here, where a full disk can still be reported.
-        sys.stdout.flush()
+        _flush()
     except UserError as error:
         print(error, file=sys.stderr)
         return 2
@@ -28,10 +27,17 @@ def run_for_person(action: Callable[[], object]) -> int:
     return 0
 
 
+def _flush() -> None:
+    """Write out what stdout holds, here, where a full disk can still be reported."""
+    # A program whose stdout is closed has none.
+    if sys.stdout is not None:
+        sys.stdout.flush()
+
+
 def _drop_output() -> None:
     """Forget what stdout could not take; at its end the interpreter would try again and complain."""
     try:
-        sys.stdout.flush()
+        _flush()
     except OSError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
@@ -75,6 +81,19 @@ def count(text: str) -> int:
     if not text.isascii() or not text.isdigit():
         raise argparse.ArgumentTypeError(f"must be a whole number, and not below 0: {text}")
     return int(text)
+
+
+def seed(text: str) -> int:
+    """An option's value: a seed that every generator of random numbers takes.
+
+    Raises:
+        argparse.ArgumentTypeError: it is something else.
+    """
+    number = count(text)
+    # Runs multiply it: the seeds of iterations and pieces have to fit into 64 bits.
+    if number >= 2**32:
+        raise argparse.ArgumentTypeError(f"must be a whole number below 2**32 (4,294,967,296), not {text}")
+    return number
 
 
 def positive_number(text: str) -> float:

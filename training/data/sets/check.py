@@ -14,6 +14,7 @@ from training.data.labels import VOID
 from training.data.sets.description import DataSet
 from training.data.sets.known import DATA_SETS
 from training.data.sets.own import is_own
+from training.data.sets.run_files import black_and_white, file_fault
 from zsseg.errors import UserError
 
 _EXAMPLES = 5  # of each kind of problem, in the text
@@ -149,6 +150,8 @@ def _check_split(
             problems += found
     if not items:
         problems.append(Problem("empty", split, "the split has no photo"))
+    if sentence := black_and_white(one.name, one.class_names, set(np.flatnonzero(pixels).tolist())):
+        problems.append(Problem("no class ids", split, sentence))
     names = one.class_names
     classes = [ClassCount(str(n), int(photos[i]), int(pixels[i])) for i, n in enumerate(names) if n is not None]
     labelled = sum(count.pixels for count in classes)
@@ -180,11 +183,18 @@ def _check_item(one: DataSet, item: Item) -> tuple[np.ndarray, list[Problem]]:
     # Shapes are (H, W); people read width x height.
     if len(sizes) == 2 and sizes[0] != sizes[1]:
         problems.append(Problem("sizes differ", item.key, "photo {1}x{0}, mask {3}x{2}".format(*sizes[0], *sizes[1])))
+    # What stops a run is a problem here, too: it sends people to this command.
+    if not problems and (sentence := file_fault(item)):
+        problems.append(Problem("no run takes it", item.key, sentence))
+    return counts, [*problems, *_unknown_ids(one, item, counts)]
+
+
+def _unknown_ids(one: DataSet, item: Item, counts: np.ndarray) -> list[Problem]:
     # 255 is void in every set, so it is never strange.
     strange = [i for i in np.flatnonzero(counts).tolist() if i >= len(one.class_names) and i != VOID]
-    if strange:
-        problems.append(Problem("unknown ids", item.key, f"ids {', '.join(map(str, strange))} are no class"))
-    return counts, problems
+    if not strange:
+        return []
+    return [Problem("unknown ids", item.key, f"ids {', '.join(map(str, strange))} are no class")]
 
 
 def describe_report(report: SetReport) -> str:

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from training.data.sets.description import DataSet, Files, text_of
 from zsseg.errors import UserError
+from zsseg.text.vocabulary import parse_names
 
 CLASSES_FILE, UNSEEN_FILE = "classes.txt", "unseen.txt"
 NO_CLASS_LINE = "-"
@@ -36,7 +37,8 @@ def describe_own(folder: Path) -> DataSet:
         folder: its name is the name of the data set.
 
     Raises:
-        UserError: the names are empty, occur twice or are too many, or an unseen name is no class.
+        UserError: the names are empty, occur twice, are too many or would be read as others, or an unseen name is no
+            class.
     """
     names = tuple(None if line == NO_CLASS_LINE else line for line in _lines(folder / CLASSES_FILE))
     classes = [name for name in names if name is not None]
@@ -46,6 +48,7 @@ def describe_own(folder: Path) -> DataSet:
             f"{folder / CLASSES_FILE} needs one class name per mask id, 1 to 255 lines, each name once, "
             f"and {NO_CLASS_LINE!r} for an id that is no class."
         )
+    _check_names(folder / CLASSES_FILE, names)
     unseen = tuple(_lines(folder / UNSEEN_FILE)) if (folder / UNSEEN_FILE).is_file() else ()
     if strange := sorted(set(unseen) - set(classes)):
         raise UserError(f"{folder / UNSEEN_FILE} names {', '.join(strange)}, which {CLASSES_FILE} does not have.")
@@ -59,6 +62,36 @@ def describe_own(folder: Path) -> DataSet:
         proof=CLASSES_FILE,
         splits=_splits(folder),
     )
+
+
+def _check_names(path: Path, names: tuple[str | None, ...]) -> None:
+    """Refuse names that a request would change or merge: the answers would not fit the ids of the masks.
+
+    Raises:
+        UserError: there is such a name.
+    """
+    owners: dict[str, str] = {}  # by what a name is in any case of letters
+    for number, name in enumerate(names):
+        if name is None:
+            continue
+        read = _as_read(path, number, name)
+        if read != name:
+            # The two may look alike: an accent of its own, or a sign that nobody sees.
+            advice = f"write “{read}”, copied from here" if read else f"write a name, or {NO_CLASS_LINE!r} for no class"
+            raise UserError(f"{path} names id {number} “{name}”, which is not read as it stands: {advice}.")
+        other = owners.setdefault(name.casefold(), name)
+        if other != name:
+            raise UserError(f"{path} names “{other}” and “{name}”, which are one class: give one of them another name.")
+
+
+def _as_read(path: Path, number: int, name: str) -> str:
+    """What a request makes of a name: without synonyms, quotes, bullets; "" if nothing is left."""
+    try:
+        groups = parse_names([name])
+    except UserError as error:
+        raise UserError(f"{path}, name of id {number}: {error}") from error
+    # A line is one name: evaluations compare answers with it, so there is no place for synonyms.
+    return groups[0][0] if groups else ""
 
 
 def _splits(folder: Path) -> dict[str, Files]:

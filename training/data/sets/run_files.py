@@ -3,7 +3,7 @@
 Headers and ends only, so that 100,000 photos take a minute or two; `python -m training.data check` reads every pixel.
 """
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -33,19 +33,30 @@ def check_photos(photos: PhotoSet, items: Sequence[Item]) -> None:
     if photos.name in DATA_SETS:  # published masks mean what they say
         return
     sample = items[:: max(1, len(items) // _SAMPLE)]
-    values = set().union(*(np.unique(read_mask(item)).tolist() for item in sample))
+    values: set[int] = set().union(*(np.unique(read_mask(item)).tolist() for item in sample))
     strange = sorted(values - {VOID, *range(len(photos.raw_names))})
     if strange:
         raise UserError(
             f"The masks of {photos.name} hold {', '.join(map(str, strange[:5]))}, which no line of classes.txt stands "
             "for: save the ids of its lines, counted from 0, or add a line for each, “-” for what is no class."
         )
+    if problem := black_and_white(photos.name, photos.raw_names, values):
+        raise UserError(problem)
+
+
+def black_and_white(name: str, raw_names: Sequence[str | None], values: Set[int]) -> str:
+    """Why the values of a set's masks can be no class ids, as a sentence, or "".
+
+    Args:
+        name: of the data set.
+        raw_names: class name of every raw id; of published sets the masks mean what they say.
+        values: all that occur in the masks.
+    """
     # With a single class, 0 and 255 are all there is.
-    if len(photos.raw_names) > 1 and VOID in values and values <= {0, VOID}:
-        raise UserError(
-            f"The masks of {photos.name} hold only 0 and {VOID}, and {VOID} means unlabelled: save class ids in them, "
-            "such as 0 and 1."
-        )
+    if name in DATA_SETS or len(raw_names) < 2 or VOID not in values or not values <= {0, VOID}:
+        return ""
+    held = f"only 0 and {VOID}" if 0 in values else f"only {VOID}"
+    return f"The masks of {name} hold {held}, and {VOID} means unlabelled: save class ids in them, such as 0 and 1."
 
 
 def check_files(items: Sequence[Item]) -> None:
@@ -55,13 +66,13 @@ def check_files(items: Sequence[Item]) -> None:
         UserError: one does not; the sentence names the first such file and counts the photos with a fault.
     """
     with ThreadPoolExecutor(available_cores()) as readers:
-        faults = [fault for fault in readers.map(_fault, items) if fault]
+        faults = [fault for fault in readers.map(file_fault, items) if fault]
     if faults:
         others = f" {len(faults) - 1} more of {len(items)} photos have a fault." if len(faults) > 1 else ""
         raise UserError(f"{faults[0]}{others} Find all faults with python -m training.data check.")
 
 
-def _fault(item: Item) -> str:
+def file_fault(item: Item) -> str:
     """What is wrong with a photo or its mask, as a sentence, or ""."""
     headers = []
     for path in (item.photo, item.mask):
