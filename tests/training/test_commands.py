@@ -123,7 +123,7 @@ def test_protocol__hidden_names_are_asked_but_never_judged() -> None:
 
 
 def test_calibrate__curves_agree_with_single_evaluations(tmp_path: Path) -> None:
-    draw_voc(tmp_path, photos=120)
+    draw_voc(tmp_path, photos=300)
     checkpoint = tiny_checkpoint(tmp_path, "zegclip", seen=SEEN, unseen=UNSEEN_VOC)
     weights = load_checkpoint(checkpoint)[0].state_dict()
     arguments = ["--checkpoint", str(checkpoint), "--root", str(tmp_path)]
@@ -168,6 +168,15 @@ def test_calibrate__a_photo_is_asked_for_what_it_shows_and_two_others() -> None:
     assert asked[7] == calibrate._asked(truth, protocol, 7)
 
 
+def test_calibrate__fits_masks_of_large_photos_to_their_answers(tmp_path: Path) -> None:
+    draw_voc(tmp_path, photos=2, side=1040)  # above the side at which photos are answered
+    photos = open_set("voc2012", tmp_path, "trainval")
+    predictor = Predictor.from_checkpoint(tiny_checkpoint(tmp_path, "zegclip", seen=SEEN, unseen=UNSEEN_VOC))
+    protocol = protocol_for(photos, predictor.metadata)
+    curve = calibrate.threshold_curve(predictor, photos, photos.items[:1], protocol, 0.0)
+    assert tuple(curve) == calibrate.THRESHOLDS
+
+
 def test_calibrate__takes_no_penalty_that_gains_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     draw_voc(tmp_path, photos=120)
     checkpoint = tiny_checkpoint(tmp_path, "zegclip", seen=SEEN, unseen=UNSEEN_VOC)
@@ -178,8 +187,8 @@ def test_calibrate__takes_no_penalty_that_gains_nothing(tmp_path: Path, monkeypa
 
 
 def test_calibrate__strict_refuses_unseen_labels(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    draw_voc(tmp_path, photos=120)
-    arguments = ["--root", str(tmp_path), "--strict", "--limit", "2", "--checkpoint"]
+    draw_voc(tmp_path, photos=300)
+    arguments = ["--root", str(tmp_path), "--strict", "--checkpoint"]
     final = tiny_checkpoint(tmp_path, "zegclip", seen=SEEN, unseen=UNSEEN_VOC)
     assert calibrate.main([*arguments, str(final)]) == 2
     assert "held_out" in capsys.readouterr().err
@@ -250,6 +259,16 @@ def test_train__says_what_is_wrong(tmp_path: Path, capsys: pytest.CaptureFixture
     assert "no backbone" in capsys.readouterr().err
     assert train.main([*arguments, "--backbone", str(tiny_backbone(tmp_path))]) == 2
     assert "PASCAL VOC 2012 was not found" in capsys.readouterr().err
+    draw_voc(tmp_path)
+    assert train.main([*arguments, "--data", "voc2012", "--backbone", str(tmp_path / "tiny-clip")]) == 2
+    assert "attention heads, which do not divide the 16 channels" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("words", [["--save-seconds", "nan"], ["--save-seconds=-5"], ["--seed", "9" * 23]])
+def test_train__refuses_impossible_numbers(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        train.main(["--recipe", "zegclip_mini_inductive", *words])
+    assert "must be a" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("command", [evaluate, calibrate])
@@ -257,7 +276,7 @@ def test_train__says_what_is_wrong(tmp_path: Path, capsys: pytest.CaptureFixture
 def test_writing_scores_or_settings_keeps_every_weight(
     command: ModuleType, dtype: torch.dtype, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    draw_voc(tmp_path, photos=120 if command is calibrate else 4)  # of few photos none is for development
+    draw_voc(tmp_path, photos=300 if command is calibrate else 4)  # of few photos too few are for development
     checkpoint = tiny_checkpoint(tmp_path, "zegclip", seen=SEEN, unseen=UNSEEN_VOC)
     model, metadata = load_checkpoint(checkpoint)
     with torch.no_grad():
