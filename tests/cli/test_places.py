@@ -8,8 +8,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
 
+from tests.cli.test_segment import photo, tree
 from tests.tiny import tiny_checkpoint
 from zsseg.cli.main import main
 from zsseg.cli.places import Target
@@ -35,18 +35,8 @@ def _our_weights(weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     monkeypatch.chdir(tmp_path)
 
 
-def photo(path: str) -> str:
-    Path(path).parent.mkdir(parents=True, exist_ok=True)
-    Image.fromarray(RNG.integers(0, 256, (20, 30, 3), dtype=np.uint8)).save(path)
-    return path
-
-
 def segment(*arguments: str, out: str = "out") -> int:
     return main(["segment", *arguments, "--method", "zegclip", "--out", out])
-
-
-def tree(folder: str) -> dict[str, bytes]:
-    return {str(p.relative_to(folder)): p.read_bytes() for p in sorted(Path(folder).rglob("*")) if p.is_file()}
 
 
 def recipe_of(name: str, *more: str) -> str:

@@ -4,14 +4,10 @@ Gradio answers what it cannot decode with the words of Python's base64 module, w
 """
 
 import base64
-import binascii
 from typing import Any
 
 _TOOL = "segment"  # of `zsseg.demo.endpoint`
-_WRONG = (
-    "The photo cannot be read: send it as a data URL with whole base64, data:image/png;base64,..., or as the address "
-    "of a picture that begins with https://."
-)
+_WRONG = "The photo cannot be read: send it as a data URL with whole base64, such as data:image/png;base64,..."
 
 
 def refusal_of_photo(message: object) -> dict[str, Any] | None:
@@ -39,13 +35,13 @@ def refusal_of_photo(message: object) -> dict[str, Any] | None:
 def _is_readable(photo: object) -> bool:
     if not isinstance(photo, str):
         return False
-    if photo.startswith(("http://", "https://")):
+    if photo.startswith(("http://", "https://")):  # refused later, by the rule for other servers
         return True
     if not photo.startswith("data:"):
         return False
     try:
         # As Gradio decodes it: what follows the last comma, letters outside the alphabet left out.
         base64.b64decode(photo.rpartition(",")[2])
-    except (binascii.Error, ValueError):  # the second where a letter is not ASCII
+    except ValueError:
         return False
     return True
